@@ -1,0 +1,63 @@
+// Tier 1: copy-and-patch baseline compiler.
+#ifndef TIERJIT_TIER1_COMPILER_H_
+#define TIERJIT_TIER1_COMPILER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/cpython/python.h"
+
+namespace tierjit::tier1 {
+
+struct UnitHeader;  // what native code reads; tier1/unit.h
+
+struct UnitInfo {
+  size_t code_bytes, hot_bytes, data_bytes;
+  int bytecodes;            // instructions compiled
+  int64_t compile_ns;
+  uint64_t entries, back_edges;       // counters so far
+  uint64_t slow_calls;                // slow paths taken so far
+};
+
+// Compiled code of one code object. It keeps no strong reference to the code object or anything else; whoever owns it
+// frees it after the code object's death only. [GIL]
+class Unit {
+ public:
+  virtual ~Unit() = default;
+  virtual vectorcallfunc vectorcall() const = 0;  // to be put into PyFunctionObject::vectorcall
+  virtual PyCodeObject* code() const = 0;         // borrowed
+  virtual UnitInfo info() const = 0;
+  // Text with one line an emission: bytecode offset, stencil name, address, size.
+  virtual std::string Dump() const = 0;
+  // Raw machine code, for a disassembler.
+  virtual std::pair<const uint8_t*, size_t> machine_code() const = 0;
+};
+
+// One-time set-up: thunks, tables. kUnavailable when no executable memory can be had. [GIL]
+absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra_index);
+
+// Compiles `code`. kUnimplemented with a reason (starting with its stable code "TJ-nnn: ") when Tier 1 does not take it. [GIL]
+absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code);
+
+// Whether Compile() would refuse at once, and why, from flags and opcodes only. Cheap. [GIL]
+absl::Status CanCompile(PyCodeObject* code);
+
+// Called at the entry of code through a loop that the interpreter runs. Runs native code from the loop header at code unit
+// `header` of `frame` (the thread's current frame, canonical stack of `depth` entries, `stacktop` set) until the function is about to
+// return or must leave; afterwards frame->instr_ptr and stacktop say where the interpreter goes on. Returns 0, or -1 with an exception
+// set for the interpreter to raise at instr_ptr. [GIL]
+int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
+
+struct Counters {
+  uint64_t native_bytecodes;       // estimate: bytecodes run in compiled code
+  uint64_t interpreted_bytecodes;  // in functions that tierjit handles, after a deoptimisation
+  uint64_t slow_calls, deopts, exceptions;
+};
+Counters GetCounters();
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_COMPILER_H_
