@@ -1,0 +1,23 @@
+"""The ways in which a case file is run."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    name: str
+    jit: bool               # import and enable tierjit
+    options: dict           # for tierjit.configure()
+    repeats: int            # calls of each case
+    checks_share: bool      # the share of natively run bytecodes must reach the file's floor
+    why: str
+
+
+MODES = {mode.name: mode for mode in (
+    Mode("interp", False, {}, 30, False, "a second process without tierjit: shows that the cases are deterministic"),
+    Mode("tier1", True, {"tier1_threshold": 1}, 4, True, "Tier 1 from the first call on, then with filled caches"),
+    Mode("tierup", True, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
+)}
+
+REFERENCE = Mode("reference", False, {}, 30, False, "the truth: a process that never imports tierjit")
+NATIVE_SHARE = 0.95
