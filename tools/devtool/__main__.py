@@ -1,0 +1,46 @@
+"""Command line of tools/dev: picks the command's module and runs its main(arguments)."""
+
+import importlib
+import os
+import sys
+
+from . import common
+
+COMMANDS = {
+    "setup": ("setup", "install what is missing, build, and install tierjit into .venv"),
+    "demo": ("demo", "run the example programs with and without tierjit and print the speed-ups"),
+    "test": ("tests", "build and run all tests (further arguments go to pytest)"),
+    "bench": ("bench", "macro and micro benchmarks: table, JSON and plot in perf/results/"),
+    "count": ("count", "instruction counts under callgrind against perf/budget.json"),
+    "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
+}
+
+
+def usage() -> str:
+    lines = ["usage: tools/dev COMMAND [options]   (tools/dev COMMAND --help tells a command's options)", ""]
+    lines += [f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] in ("help", "-h", "--help"):
+        print(usage())
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"tools/dev: unknown command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    # The tools' own search path must not reach the programs that they start.
+    os.environ.pop("PYTHONPATH", None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    module = importlib.import_module(f".{COMMANDS[argv[0]][0]}", __package__)
+    try:
+        return module.main(argv[1:])
+    except common.ToolError as error:
+        print(f"tools/dev: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
