@@ -37,10 +37,14 @@ class DecodedCode {
   const std::vector<ExceptionRange>& exceptions() const { return exceptions_; }
 
   // Index into instructions() of the instruction that starts at (or, for its opcode unit, contains) `unit`; -1 if none.
+  // 0 <= unit < unit_count(). Prefix and cache units map to the instruction that they belong to.
   int IndexAt(int32_t unit) const { return index_[unit]; }
   int32_t unit_count() const { return static_cast<int32_t>(index_.size()); }
 
  private:
+  bool StartsInstruction(int32_t unit) const;
+  absl::Status CheckTargets() const;
+
   std::vector<Instruction> instructions_;
   std::vector<ExceptionRange> exceptions_;
   std::vector<int32_t> index_;  // per code unit

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,7 +21,9 @@ struct CodeBlock {
 };
 
 struct ArenaStats {
-  size_t code_bytes_used, data_bytes_used, capacity, blocks;
+  size_t code_bytes_used, data_bytes_used;  // rounded up to the alignment; jump thunks included
+  size_t capacity;                          // cap on code_bytes_used
+  size_t blocks;                            // allocated now, pages of jump thunks not counted
 };
 
 // All functions: [GIL].
@@ -53,10 +56,18 @@ class Arena {
   };
 
   // Address within reach of a rel32 jump from every code block that transfers to `target`: the target itself when it is
-  // near, otherwise a jump thunk made once per target.
+  // near, otherwise a jump thunk made once per target. The thunk changes r11 only. nullptr when no thunk can be made (no
+  // executable memory or no address space).
   const void* Reachable(const void* target);
 
   ArenaStats stats() const;
+
+ private:
+  struct State;
+  Arena();
+  ~Arena() = delete;  // lives until the process ends: compiled code may run that long
+
+  std::unique_ptr<State> state_;
 };
 
 // Appends a line to the perf map (/tmp/perf-PID.map) when it is enabled. name: e.g. "tierjit.t1:module.func". [GIL]
