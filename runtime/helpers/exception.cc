@@ -1,0 +1,170 @@
+// Raising, catching and matching exceptions.
+#include "runtime/helpers/exception.h"
+
+#include "runtime/helpers/handlers.h"
+#include "runtime/helpers/result.h"
+
+namespace tierjit {
+namespace {
+
+// A new instance of the exception class `cls`; null with an exception set.
+PyObject* Instantiate(PyThreadState* ts, PyObject* cls) {
+  PyObject* value = PyObject_CallNoArgs(cls);
+  if (value == nullptr || PyExceptionInstance_Check(value)) return value;
+  _PyErr_Format(ts, PyExc_TypeError, "calling %R should have returned an instance of BaseException, not %R", cls,
+                Py_TYPE(value));
+  Py_DECREF(value);
+  return nullptr;
+}
+
+// Turns the operand of `from` into an exception or, for None, null. Consumes `cause` if it succeeds.
+bool ResolveCause(PyThreadState* ts, PyObject* cause, PyObject** exception) {
+  *exception = cause;
+  if (PyExceptionInstance_Check(cause)) return true;
+  if (PyExceptionClass_Check(cause)) {
+    *exception = Instantiate(ts, cause);
+    if (*exception == nullptr) return false;
+  } else if (Py_IsNone(cause)) {
+    *exception = nullptr;
+  } else {
+    _PyErr_SetString(ts, PyExc_TypeError, "exception causes must derive from BaseException");
+    return false;
+  }
+  Py_DECREF(cause);
+  return true;
+}
+
+// Sets `value`, with its cause if `cause` is not null. Consumes all three.
+void RaiseInstance(PyThreadState* ts, PyObject* type, PyObject* value, PyObject* cause) {
+  PyObject* resolved = nullptr;
+  bool ok = value != nullptr && (cause == nullptr || ResolveCause(ts, cause, &resolved));
+  if (ok) {
+    if (cause != nullptr) PyException_SetCause(value, resolved);
+    PyErr_SetObject(type, value);
+  }
+  Py_XDECREF(value);
+  Py_DECREF(type);
+  if (!ok) Py_XDECREF(cause);
+}
+
+// `raise exc from cause`; consumes both, `cause` may be null. An exception is set afterwards.
+void Raise(PyThreadState* ts, PyObject* exc, PyObject* cause) {
+  if (PyExceptionClass_Check(exc)) {
+    RaiseInstance(ts, exc, Instantiate(ts, exc), cause);
+  } else if (PyExceptionInstance_Check(exc)) {
+    RaiseInstance(ts, Py_NewRef(PyExceptionInstance_Class(exc)), exc, cause);
+  } else {
+    Py_DECREF(exc);
+    _PyErr_SetString(ts, PyExc_TypeError, "exceptions must derive from BaseException");
+    Py_XDECREF(cause);
+  }
+}
+
+// The exception being handled, here or in a frame below; null if none. Borrowed.
+PyObject* HandledException(PyThreadState* ts) {
+  _PyErr_StackItem* item = ts->exc_info;
+  while (item->exc_value == nullptr && item->previous_item != nullptr) item = item->previous_item;
+  return item->exc_value == Py_None ? nullptr : item->exc_value;
+}
+
+// A bare `raise`.
+PyObject** RaiseAgain(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp) {
+  PyObject* exc = HandledException(ts);
+  if (exc == nullptr) {
+    _PyErr_SetString(ts, PyExc_RuntimeError, "No active exception to reraise");
+    return OpError(frame, sp);
+  }
+  PyErr_SetRaisedException(Py_NewRef(exc));
+  return OpReraise(frame, sp);
+}
+
+// Moves the frame to the code unit that a handler has kept on the stack, so that line numbers are those of the fault.
+bool RestoreLasti(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* lasti) {
+  if (!PyLong_Check(lasti)) {
+    _PyErr_SetString(ts, PyExc_SystemError, "lasti is not an int");
+    return false;
+  }
+  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + PyLong_AsLong(lasti);
+  return true;
+}
+
+// Releases the top `count` entries, lowest first.
+PyObject** Release(PyObject** sp, int count) {
+  for (int i = -count; i < 0; i++) Py_DECREF(sp[i]);
+  return sp - count;
+}
+
+}  // namespace
+
+PyObject** op_raise_varargs(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  if (oparg == 0) return RaiseAgain(ts, frame, sp);
+  if (oparg <= 2) {
+    Raise(ts, sp[-oparg], oparg == 2 ? sp[-1] : nullptr);
+  } else {
+    _PyErr_SetString(ts, PyExc_SystemError, "bad RAISE_VARARGS oparg");
+  }
+  return OpError(frame, sp - oparg);
+}
+
+// [lasti, ...], exception -- ; the exception stays on the stack, unwinding pops it.
+PyObject** op_reraise(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  _Py_CODEUNIT* here = frame->instr_ptr;
+  if (oparg != 0 && !RestoreLasti(ts, frame, sp[-1 - oparg])) return OpError(frame, sp);
+  PyErr_SetRaisedException(Py_NewRef(sp[-1]));
+  ReraiseSite::frame = frame;
+  ReraiseSite::instruction = here;
+  return OpReraise(frame, sp);
+}
+
+// exception -- previously handled exception or None, exception
+PyObject** op_push_exc_info(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  PyObject* exception = sp[-1];
+  PyObject* previous = ts->exc_info->exc_value;
+  sp[-1] = previous == nullptr ? Py_None : previous;
+  sp[0] = exception;
+  ts->exc_info->exc_value = Py_NewRef(exception);
+  return sp + 1;
+}
+
+PyObject** op_pop_except(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  PyObject* previous = sp[-1];
+  _PyErr_StackItem* info = ts->exc_info;
+  Py_XSETREF(info->exc_value, Py_IsNone(previous) ? nullptr : previous);
+  return sp - 1;
+}
+
+// exception, type -- exception, bool
+PyObject** op_check_exc_match(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  PyObject* type = sp[-1];
+  bool valid = _PyEval_CheckExceptTypeValid(ts, type) >= 0;
+  bool matches = valid && PyErr_GivenExceptionMatches(sp[-2], type);
+  Py_DECREF(type);
+  return PushOrFail(frame, sp - 1, valid ? AsBool(matches) : nullptr);
+}
+
+// exception, type -- rest, match
+PyObject** op_check_eg_match(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  PyObject* match = nullptr;
+  PyObject* rest = nullptr;
+  bool ok = _PyEval_CheckExceptStarTypeValid(ts, sp[-1]) >= 0 &&
+            _PyEval_ExceptionGroupMatch(sp[-2], sp[-1], &match, &rest) >= 0;
+  Release(sp, 2);
+  if (!ok || match == nullptr) return OpError(frame, sp - 2);
+  if (!Py_IsNone(match)) PyErr_SetHandledException(match);
+  sp[-2] = rest;
+  sp[-1] = match;
+  return sp;
+}
+
+PyObject** op_load_assertion_error(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  *sp = Py_NewRef(PyExc_AssertionError);
+  return sp + 1;
+}
+
+PyObject** op_exit_init_check(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  if (Py_IsNone(sp[-1])) return sp - 1;
+  PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(sp[-1])->tp_name);
+  return OpError(frame, sp);
+}
+
+}  // namespace tierjit
