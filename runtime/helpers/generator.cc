@@ -1,0 +1,43 @@
+// Delegation to other generators.
+#include "runtime/helpers/frame_access.h"
+#include "runtime/helpers/handlers.h"
+
+namespace tierjit {
+namespace {
+
+// New reference to what `yield from iterable` drives, or NULL with an exception set.
+PyObject* YieldFromIterator(PyCodeObject* code, PyObject* iterable) {
+  if (PyGen_CheckExact(iterable)) return Py_NewRef(iterable);
+  if (!PyCoro_CheckExact(iterable)) return PyObject_GetIter(iterable);
+  if (code->co_flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE)) return Py_NewRef(iterable);
+  PyErr_SetString(PyExc_TypeError, "cannot 'yield from' a coroutine object in a non-coroutine generator");
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject** op_get_yield_from_iter(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {
+  PyObject* iterable = sp[-1];
+  PyObject* iterator = YieldFromIterator(CodeOf(frame), iterable);
+  if (iterator == nullptr) return OpError(frame, sp);
+  sp[-1] = iterator;
+  Py_DECREF(iterable);
+  return sp;
+}
+
+// throw() or close() reached the inner generator: its StopIteration is the value of `yield from`, all else goes on.
+PyObject** op_cleanup_throw(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {
+  PyObject** inputs = sp - 3;  // inner iterator, last value sent, exception
+  PyObject* exception = inputs[2];
+  if (!PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) {
+    PyErr_SetRaisedException(Py_NewRef(exception));
+    return OpReraise(frame, sp);
+  }
+  PyObject* value = Py_NewRef(reinterpret_cast<PyStopIterationObject*>(exception)->value);
+  ReleaseAll(inputs, 3);
+  inputs[0] = Py_None;
+  inputs[1] = value;
+  return inputs + 2;
+}
+
+}  // namespace tierjit
