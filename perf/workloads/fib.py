@@ -1,0 +1,9 @@
+"""Recursion."""
+
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def run(n):
+    return fib(n)
