@@ -1,8 +1,8 @@
 """Takes stencils out of objects and checks every rule that patching relies on.
 
-A hole's field receives S + addend (absolute kinds) or S + addend - P (kPcRel32), where S is the address of what the hole
-refers to and P the address of the field itself. The addend is the object file's own, so an ordinary rip-relative operand
-or branch has -4.
+A hole's field receives S + addend (absolute kinds) or S + addend - P (kPcRel32), where S is the address of what the
+hole refers to and P the address of the field itself. The addend is the object file's own, so an ordinary rip-relative
+operand or branch has -4.
 """
 
 import os
@@ -29,6 +29,7 @@ HOLES = {
     'H_P': ('kP', _WIDE), 'H_Q': ('kQ', _WIDE),
     'H_CELL': ('kCell', _NEAR_DATA), 'H_SITE': ('kSite', _NEAR_DATA), 'H_UNIT': ('kUnit', _NEAR_DATA),
     'TJ_NEXT': ('kNext', _NEAR_CODE), 'TJ_TARGET': ('kTarget', _NEAR_CODE), 'TJ_COLD': ('kCold', _NEAR_CODE),
+    'TJ_DISPOSE': ('kDispose', _NEAR_CODE),
     # The compiler rewrites these jumps, so HoleValue has no member for them: the field is never patched as it stands.
     'TJ_RETURN': ('kNext', _NEAR_CODE), 'TJ_CALLEE': ('kNext', _NEAR_CODE),
 }
@@ -151,7 +152,7 @@ class _ObjectExtractor:
     # Rules about whole sections.
 
     def _check_sections(self):
-        homes = {'.text.' + symbol.name for symbol in self._elf.symbols if self._is_stencil(symbol)}
+        homes = {symbol.section for symbol in self._elf.symbols if self._is_stencil(symbol)}
         for section in self._elf.sections:
             message = _section_fault(section, homes)
             if message:
@@ -171,8 +172,8 @@ class _ObjectExtractor:
                                            'compile with -ffunction-sections, without hot attribute or alias')
             return None
         if symbol.value != 0 or symbol.size != section.size or not 0 < section.size <= _UINT16_MAX:
-            self._problem(symbol.name, f'must fill its section and have 1 to {_UINT16_MAX} bytes, but has {symbol.size} '
-                                       f'of {section.size} at {symbol.value:#x}')
+            self._problem(symbol.name, f'must fill its section and have 1 to {_UINT16_MAX} bytes, '
+                                       f'but has {symbol.size} of {section.size} at {symbol.value:#x}')
             return None
         return self._checked(symbol, section)
 
@@ -247,7 +248,7 @@ class _ObjectExtractor:
 
 
 def _section_fault(section, homes):
-    """What is wrong with having this section in a stencil object, or None."""
+    """What is wrong with having this section in a stencil object, or None. homes: indices of the stencils' sections."""
     if section.size == 0 or not section.has(elf64.SHF_ALLOC):
         return None
     if section.type == elf64.SHT_NOBITS:
@@ -258,7 +259,7 @@ def _section_fault(section, homes):
         return None
     if _SPLIT_SECTION.match(section.name):
         return 'cold or split part of a function; a stencil is one piece (no cold attribute, no function splitting)'
-    if section.name.startswith('.text.' + _STENCIL_PREFIX) and section.name not in homes:
+    if section.name.startswith('.text.' + _STENCIL_PREFIX) and section.index not in homes:
         return 'named like a stencil but holds no extern "C" function of that name (split part or static function)'
     return None
 

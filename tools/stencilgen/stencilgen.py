@@ -3,11 +3,12 @@
 
     stencilgen.py OBJ... -o OUT.cc [--report OUT.txt]
 
-A stencil is an extern "C" function s_<name> in a section of its own; OBJ are x86-64 ELF objects compiled by clang >= 19 with
-    -std=c++20 -O2 -fno-pic -mcmodel=small -mstack-alignment=8 -fno-asynchronous-unwind-tables -fno-exceptions -fno-rtti
-    -fno-stack-protector -fcf-protection=none -ffunction-sections -fno-jump-tables -fno-math-errno
-Whatever a stencil may not do (see extract.py) is reported on standard error, a line each, with exit status 1; nothing is
-written then. Without objdump the output has no listings and the report no instruction counts.
+A stencil is an extern "C" function s_<name> in a section of its own; OBJ are x86-64 ELF objects compiled by
+clang >= 19 with
+    -std=c++20 -O2 -fno-pic -mcmodel=small -mstack-alignment=8 -fno-asynchronous-unwind-tables -fno-exceptions
+    -fno-rtti -fno-stack-protector -fcf-protection=none -ffunction-sections -fno-jump-tables -fno-math-errno
+Whatever a stencil may not do (see extract.py) is reported on standard error, a line each, with exit status 1; nothing
+is written then. Without objdump the output has no listings and the report no instruction counts.
 
 From meson:
     custom_target('stencils', input: stencil_objects, output: ['stencils.cc', 'stencils.txt'],
