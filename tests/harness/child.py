@@ -13,7 +13,7 @@ import os
 import sys
 import types
 
-CASE_SECONDS = 60       # then the watchdog dumps the stack and ends the process
+CASE_SECONDS = 30       # then the watchdog dumps the stack and ends the process
 TAIL = 10               # last repeats of a case over which memory growth is looked at
 CONFIRMING = 200        # further repeats before a growth is called a leak
 

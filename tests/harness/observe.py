@@ -3,6 +3,7 @@
 Nothing here may depend on addresses, on hash seeds or on how often a case ran before.
 """
 
+import itertools
 import os
 import re
 import sys
@@ -119,6 +120,15 @@ class Log:
         """call() for every row of arguments."""
         for row in rows:
             self.call(function, *row)
+
+    def grid(self, function, *axes):
+        """Calls `function` for the whole product of `axes`; one short line a call, exceptions without traceback."""
+        for row in itertools.product(*axes):
+            try:
+                text = typed(function(*row))
+            except Exception as error:
+                text = f"{type(error).__qualname__}: {ADDRESS.sub("0x?", str(error))}"
+            self.events.append(f"{show(row)} -> {text}")
 
     def error(self, error):
         self.events.append(describe_exception(error))
