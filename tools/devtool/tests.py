@@ -15,7 +15,7 @@ def pytest_command(arguments: list[str]) -> list[str]:
     workers = str(os.cpu_count() or 1)
     spread = [] if any(argument.startswith(("-n", "-p")) for argument in arguments) else ["-n", workers]
     named = any(not argument.startswith("-") and (ROOT / argument.split("::")[0]).exists() for argument in arguments)
-    return [str(VENV_PYTHON), "-m", "pytest", "-q", *spread, *arguments, *([] if named else ["tests"])]
+    return [str(VENV_PYTHON), "-m", "pytest", *spread, *arguments, *([] if named else ["tests"])]
 
 
 def main(arguments: list[str]) -> int:
