@@ -27,7 +27,7 @@ test_functools test_itertools test_class test_descr test_property test_scope tes
 test_json test_re test_collections test_dataclasses""".split()
 
 # Left out of a run of the whole suite: they need a network, a display, or many processes for a long time.
-LEFT_OUT = """test_asyncio test_concurrent_futures test_ftplib test_httplib test_httpservers test_idle test_imaplib
+LEFT_OUT = """test_concurrent_futures test_ftplib test_httplib test_httpservers test_idle test_imaplib
 test_multiprocessing_fork test_multiprocessing_forkserver test_multiprocessing_main_handling test_multiprocessing_spawn
 test_poplib test_smtplib test_smtpnet test_socket test_socketserver test_ssl test_tkinter test_ttk test_turtle
 test_urllib2net test_urllib2_localnet test_urllibnet test_winconsoleio test_xmlrpc""".split()
