@@ -28,7 +28,7 @@ TEST_CASE("self-check: this interpreter fits") {
 
 TEST_CASE("self-check: leaves no objects, no memory and no garbage behind") {
   Ref globals = RunSource("import gc, sys\ngc.collect()\ngc.disable()\n");
-  for (int i = 0; i < 20; ++i) REQUIRE(CheckInterpreter().ok());  // fills free lists and caches
+  for (int i = 0; i < 300; ++i) REQUIRE(CheckInterpreter().ok());  // fills the interpreter's free lists
   const long objects = CallForLong(globals.get(), "len(gc.get_objects())");
   const long blocks = CallForLong(globals.get(), "sys.getallocatedblocks()");
   for (int i = 0; i < 50; ++i) REQUIRE(CheckInterpreter().ok());
