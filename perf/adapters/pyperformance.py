@@ -47,7 +47,9 @@ def benchmarks_folder() -> pathlib.Path | None:
 
 def available() -> list[str]:
     folder = benchmarks_folder()
-    return [] if folder is None else [name for name, entry in PROGRAMS.items() if (folder / f"bm_{entry.folder}").is_dir()]
+    if folder is None:
+        return []
+    return [name for name, entry in PROGRAMS.items() if (folder / f"bm_{entry.folder}").is_dir()]
 
 
 def install_stand_in() -> None:

@@ -13,15 +13,17 @@ namespace {
 
 // Compiles fresh copies of all plain functions of some modules of the standard library.
 constexpr char kCompileModule[] = R"py(
-import argparse, ast, dataclasses, difflib, functools, inspect, json.decoder, json.encoder, pickle, textwrap, tokenize
-import types
+import argparse, ast, dataclasses, difflib, functools, inspect, json.decoder, json.encoder, pickle, textwrap
+import tokenize, types
 import tierjit
 
-MODULES = (argparse, ast, dataclasses, difflib, functools, inspect, json.decoder, json.encoder, pickle, textwrap, tokenize)
+MODULES = (argparse, ast, dataclasses, difflib, functools, inspect, json.decoder, json.encoder, pickle, textwrap,
+           tokenize)
 
 def functions():
     for module in MODULES:
-        for owner in (module, *[c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]):
+        classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+        for owner in (module, *classes):
             for value in vars(owner).values():
                 if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
                     yield value
@@ -109,8 +111,8 @@ def attribute_four(n): attribute_loop(n, four)
 def attribute_many(n): attribute_loop(n, many)
 
 callees = [add, Plain.__init__, Plain.get]
-loops = [empty_loop, call_loop, method_loop, construct_loop, builtin_loop, attribute_loop, attribute_one, attribute_four,
-         attribute_many]
+loops = [empty_loop, call_loop, method_loop, construct_loop, builtin_loop, attribute_loop, attribute_one,
+         attribute_four, attribute_many]
 
 def setup(callees_compiled, loops_compiled):
     for function in (callees if callees_compiled else []) + (loops if loops_compiled else []):

@@ -151,7 +151,8 @@ def cells(outcome: Outcome) -> list[str]:
     medians = [f"{statistics.median(outcome.later[side]) * 1e3:.1f}" for side in SIDES]
     verdict = "same" if outcome.agrees else "[bold red]DIFFERENT[/]"
     colour = "green" if warm.low > 1 else "red" if warm.high < 0.97 else "default"
-    return [outcome.program, *medians, f"[{colour}]{warm.value:.2f}x[/]", f"{warm.low:.2f}-{warm.high:.2f}", f"{first.value:.2f}x", verdict]
+    return [outcome.program, *medians, f"[{colour}]{warm.value:.2f}x[/]", f"{warm.low:.2f}-{warm.high:.2f}",
+            f"{first.value:.2f}x", verdict]
 
 
 def print_table(console, outcomes: list[Outcome], rounds: int, baseline: bool) -> None:

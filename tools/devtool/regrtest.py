@@ -69,7 +69,7 @@ def environment(compiled: bool, tier: int = 1) -> dict[str, str]:
 def check_interpreter(tier: int) -> None:
     probe = [VENV_PYTHON, "-c", "import test.libregrtest"]
     if subprocess.run(probe, capture_output=True).returncode != 0:
-        raise ToolError("this interpreter lacks CPython's test package (Debian: apt-get install libpython3.13-testsuite)")
+        raise ToolError("this interpreter lacks CPython's tests (apt-get install libpython3.13-testsuite)")
     probe = [VENV_PYTHON, "-c", "import tierjit; assert tierjit.is_enabled(), tierjit.why_unavailable()"]
     done = subprocess.run(probe, env=environment(True, tier), capture_output=True, text=True)
     if done.returncode != 0:
@@ -171,7 +171,7 @@ def baseline(files: list[str], jobs: int, show: bool = False) -> dict[str, FileR
     if missing or not files:
         say("interpreter alone") if show else None
         fresh = run_side(missing, False, jobs, show=show)
-        save_baseline({file: result for file, result in fresh.items() if result.cases or result.outcome != "did not run"})
+        save_baseline({file: result for file, result in fresh.items() if result.outcome != "did not run"})
         kept |= fresh
     return kept
 
@@ -197,7 +197,7 @@ def compare(expected: dict[str, FileResult], actual: dict[str, FileResult]) -> l
 
 
 def confirmed(differences: list[Difference], tier: int) -> list[Difference]:
-    """Runs the files that differ once more, alone, on both sides: what does not repeat is the test's own unsteadiness."""
+    """Runs the files that differ once more, alone, on both sides: what does not repeat is unsteady by itself."""
     files = sorted({difference.file for difference in differences})
     if not files:
         return []

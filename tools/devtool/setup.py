@@ -119,7 +119,8 @@ def make_venv() -> None:
     try:
         venv.EnvBuilder(with_pip=True, clear=VENV.exists() and Path(sys.prefix) != VENV).create(VENV)
     except (subprocess.CalledProcessError, OSError) as error:
-        raise ToolError(f"cannot make .venv: {error}. Debian's own Python needs: apt-get install python3.13-venv") from None
+        hint = "Debian's own Python needs: apt-get install python3.13-venv"
+        raise ToolError(f"cannot make .venv: {error}. {hint}") from None
 
 
 def missing_python_packages() -> list[str]:
