@@ -1,0 +1,111 @@
+// What tierjit knows about one code object, kept in the code's co_extra slot.
+#ifndef TIERJIT_LIB_CODE_STATE_H_
+#define TIERJIT_LIB_CODE_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/cpython/python.h"
+#include "tier1/compiler.h"
+
+namespace tierjit {
+
+enum class Phase : uint8_t {
+  kCold,      // interpreted; calls are counted while tierjit is on
+  kCompiled,  // `owned` exists
+  kRefused,   // interpreted for good (until flushed or asked for explicitly); `reason` says why
+};
+
+struct CodeState {
+  // First field by contract with Tier 1, which reads it as *(void**)extra: the unit that calls enter, NULL while the code is to be
+  // interpreted.
+  tier1::Unit* unit = nullptr;
+  // The unit, once compiled. It stays until the code object dies, because activations of it may be running, and is taken into `unit` again
+  // instead of being compiled anew.
+  std::unique_ptr<tier1::Unit> owned;
+  PyCodeObject* code = nullptr;         // borrowed: the code object owns the state
+  const std::string* reason = nullptr;  // interned; of a refusal
+  CodeState* previous = nullptr;        // list of all states
+  CodeState* next = nullptr;
+  uint32_t calls = 0;         // counted before compilation
+  uint32_t version = 0;       // co_version as CPython assigned it, valid once version_known
+  int32_t instructions = 0;   // without caches; valid once examined
+  uint32_t loop_entries = 0;  // through the loop door, that did not run to the end of the activation
+  Phase phase = Phase::kCold;
+  bool examined = false;       // instructions and has_loop are known
+  bool has_loop = false;
+  bool off = false;            // the program does not want it compiled
+  bool version_known = false;
+  bool version_taken = false;  // co_version is 0 at the moment
+  bool version_lost = false;   // its functions differ (changed defaults): version 0 is the right one for them
+  bool door_open = false;      // JUMP events of tool id 5 are set
+};
+static_assert(offsetof(CodeState, unit) == 0);
+
+// All states, and the dead units. All functions: [GIL].
+class CodeStates {
+ public:
+  static CodeStates& Get();
+
+  // Gets a co_extra index from the running interpreter. States of an earlier interpreter are forgotten. -1 on failure; no exception is left.
+  Py_ssize_t RequestIndex();
+
+  // NULL if there is none.
+  CodeState* Find(PyCodeObject* code) const;
+  // NULL when out of memory. A pending exception stays as it is.
+  CodeState* FindOrCreate(PyCodeObject* code);
+
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    for (CodeState *state = first_, *next; state != nullptr; state = next) {
+      next = state->next;
+      visit(state);
+    }
+  }
+
+  // Frees units whose code died before the previous call of this function. The code of a unit can die at the very end of its last
+  // activation, whose machine code may still be returning at that moment; after one more request for compilation it no longer is.
+  void FreeDeadUnits();
+
+  // Sets co_version to 0, so that MAKE_FUNCTION gives new functions version 0: the interpreter's specialised calls then respect
+  // their vectorcall.
+  static void TakeVersion(CodeState* state);
+  // Restores it. Must happen before the code object dies, as the interpreter finds its function-version cache entry by it.
+  static void GiveBackVersion(CodeState* state);
+
+  size_t live_units() const { return live_units_; }
+  void NoteUnit() { ++live_units_; }
+
+ private:
+  static void OnCodeDeath(void* extra);
+  void Link(CodeState* state);
+  void Unlink(CodeState* state);
+  void ForgetAll();
+
+  Py_ssize_t index_ = -1;
+  CodeState* first_ = nullptr;
+  size_t live_units_ = 0;
+  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_;
+};
+
+// Counts instructions and looks for loops, once.
+void Examine(CodeState* state);
+
+// Keeps a pending exception over code that may raise and clear one of its own.
+class KeepException {
+ public:
+  KeepException() : pending_(PyErr_GetRaisedException()) {}
+  ~KeepException() { PyErr_SetRaisedException(pending_); }
+  KeepException(const KeepException&) = delete;
+  KeepException& operator=(const KeepException&) = delete;
+
+ private:
+  PyObject* pending_;
+};
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_CODE_STATE_H_

@@ -1,0 +1,135 @@
+#include "lib/function_hooks.h"
+
+#include <dlfcn.h>
+
+namespace tierjit {
+namespace {
+
+PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  FunctionHooks& hooks = FunctionHooks::Get();
+  vectorcallfunc entry = hooks.client() != nullptr ? hooks.client()->OnCountedCall(func) : hooks.default_entry();
+  return entry(callable, args, nargsf, kwnames);
+}
+
+int OnFunctionEvent(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject* new_value) {
+  FunctionHooks& hooks = FunctionHooks::Get();
+  if (hooks.client() == nullptr) return 0;
+  if (event == PyFunction_EVENT_CREATE) {
+    if (hooks.HasDefault(func)) hooks.client()->OnNewFunction(func);
+    return 0;
+  }
+  if (event == PyFunction_EVENT_DESTROY || hooks.HasDefault(func)) return 0;
+  CodeState* state = CodeStates::Get().Find(CodeOf(func));
+  if (!hooks.IsHooked(func, state)) return 0;
+  if (event == PyFunction_EVENT_MODIFY_CODE) {
+    hooks.client()->OnNewCode(func, reinterpret_cast<PyCodeObject*>(new_value));
+  } else if (state != nullptr) {
+    state->version_lost = true;  // the interpreter gives functions with changed defaults version 0
+  }
+  return 0;
+}
+
+int OnCodeEvent(PyCodeEvent event, PyCodeObject* code) {
+  if (event != PY_CODE_EVENT_DESTROY) return 0;
+  if (CodeState* state = CodeStates::Get().Find(code)) CodeStates::GiveBackVersion(state);
+  return 0;
+}
+
+// Whether two addresses belong to the same loaded image.
+bool SameImage(const void* a, const void* b) {
+  Dl_info of_a, of_b;
+  return dladdr(a, &of_a) != 0 && dladdr(b, &of_b) != 0 && of_a.dli_fbase == of_b.dli_fbase;
+}
+
+// The entry of a function object made for the purpose; NULL on failure.
+vectorcallfunc EntryOfFreshFunction() {
+  PyCodeObject* code = PyCode_NewEmpty("tierjit", "probe", 1);
+  PyObject* globals = PyDict_New();
+  PyObject* func = code && globals ? PyFunction_New(reinterpret_cast<PyObject*>(code), globals) : nullptr;
+  vectorcallfunc entry = func ? reinterpret_cast<PyFunctionObject*>(func)->vectorcall : nullptr;
+  Py_XDECREF(func);
+  Py_XDECREF(globals);
+  Py_XDECREF(reinterpret_cast<PyObject*>(code));
+  return entry;
+}
+
+using FunctionVisitor = std::function<void(PyFunctionObject*)>;
+
+int VisitObject(PyObject* object, void* visit) {
+  if (PyFunction_Check(object)) (*static_cast<const FunctionVisitor*>(visit))(reinterpret_cast<PyFunctionObject*>(object));
+  return 1;  // go on
+}
+
+}  // namespace
+
+FunctionHooks& FunctionHooks::Get() {
+  static FunctionHooks& instance = *new FunctionHooks;
+  return instance;
+}
+
+absl::Status FunctionHooks::CaptureDefault() {
+  KeepException keep;
+  vectorcallfunc entry = EntryOfFreshFunction();
+  if (entry == nullptr) return absl::UnavailableError("cannot create a function object");
+  if (!SameImage(reinterpret_cast<void*>(entry), reinterpret_cast<void*>(&PyFunction_New))) {
+    return absl::UnavailableError("another tool has replaced the entry of Python functions");
+  }
+  default_entry_ = entry;
+  return absl::OkStatus();
+}
+
+absl::Status FunctionHooks::StartWatching(HookClient* client) {
+  client_ = client;
+  KeepException keep;
+  if (function_watcher_ < 0) function_watcher_ = PyFunction_AddWatcher(&OnFunctionEvent);
+  if (code_watcher_ < 0) code_watcher_ = PyCode_AddWatcher(&OnCodeEvent);
+  if (function_watcher_ >= 0 && code_watcher_ >= 0) return absl::OkStatus();
+  StopWatching();
+  return absl::UnavailableError("the interpreter has no free function or code watcher");
+}
+
+void FunctionHooks::StopWatching() {
+  KeepException keep;
+  if (function_watcher_ >= 0) PyFunction_ClearWatcher(function_watcher_);
+  if (code_watcher_ >= 0) PyCode_ClearWatcher(code_watcher_);
+  ForgetWatchers();
+}
+
+void FunctionHooks::ForgetWatchers() {
+  function_watcher_ = code_watcher_ = -1;
+  client_ = nullptr;
+}
+
+bool FunctionHooks::IsCounting(const PyFunctionObject* func) const { return func->vectorcall == &CountingEntry; }
+
+bool FunctionHooks::IsHooked(const PyFunctionObject* func, const CodeState* state) const {
+  if (IsCounting(func)) return true;
+  return state != nullptr && state->owned != nullptr && func->vectorcall == state->owned->vectorcall();
+}
+
+// The version is 0 already in a function that is being created, and then a plain store will do.
+void FunctionHooks::SetEntry(PyFunctionObject* func, CodeState* state, vectorcallfunc entry) {
+  CodeStates::TakeVersion(state);
+  if (func->func_version == 0) {
+    func->vectorcall = entry;
+  } else {
+    PyFunction_SetVectorcall(func, entry);
+  }
+}
+
+void FunctionHooks::HookCounting(PyFunctionObject* func, CodeState* state) { SetEntry(func, state, &CountingEntry); }
+
+void FunctionHooks::HookUnit(PyFunctionObject* func, CodeState* state) { SetEntry(func, state, state->unit->vectorcall()); }
+
+void FunctionHooks::Unhook(PyFunctionObject* func, CodeState* state) {
+  if (!IsHooked(func, state)) return;
+  PyFunction_SetVectorcall(func, default_entry_);
+  if (state != nullptr && state->version_known && !state->version_lost) _PyFunction_SetVersion(func, state->version);
+}
+
+void FunctionHooks::ForEachFunction(const std::function<void(PyFunctionObject*)>& visit) {
+  PyUnstable_GC_VisitObjects(&VisitObject, const_cast<FunctionVisitor*>(&visit));
+}
+
+}  // namespace tierjit

@@ -1,0 +1,225 @@
+#include "lib/loop_door.h"
+
+#include <utility>
+#include <vector>
+
+#include "lib/manager.h"
+#include "lib/policy.h"
+#include "lib/stats.h"
+#include "runtime/bytecode/decoder.h"
+#include "runtime/cpython/opcode_info.h"
+#include "runtime/deopt/unwind.h"
+
+namespace tierjit {
+
+PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count);
+
+namespace {
+
+constexpr int kToolId = 5;  // PEP 669: the optimiser's
+
+PyMethodDef kOnJumpDef = {"tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL,
+                          nullptr};
+
+// Whether another tool gets events from this code. The two fields read are the first of the structure in all 3.13.x.
+bool OthersListen(const PyCodeObject* code) {
+  if (code->_co_monitoring == nullptr) return false;
+  for (uint8_t tools : code->_co_monitoring->active_monitors.tools) {
+    if ((tools & ~(1u << kToolId)) != 0) return true;
+  }
+  return false;
+}
+
+// While it lives, the thread is as if no monitoring callback were running: events of other tools are delivered again.
+class OutsideCallback {
+ public:
+  explicit OutsideCallback(PyThreadState* ts) : ts_(ts), what_event_(ts->what_event) {
+    ts_->what_event = -1;
+    PyThreadState_LeaveTracing(ts_);
+  }
+  ~OutsideCallback() {
+    PyThreadState_EnterTracing(ts_);
+    ts_->what_event = what_event_;
+  }
+  OutsideCallback(const OutsideCallback&) = delete;
+  OutsideCallback& operator=(const OutsideCallback&) = delete;
+
+ private:
+  PyThreadState* ts_;
+  int what_event_;
+};
+
+int32_t UnitOf(const _PyInterpreterFrame* frame, PyCodeObject* code) {
+  return static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(code));
+}
+
+bool AboutToReturn(const _PyInterpreterFrame* frame) {
+  uint8_t opcode = BaseOpcode(frame->instr_ptr->op.code);
+  return opcode == RETURN_VALUE || opcode == RETURN_CONST;
+}
+
+bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
+  ExceptionRange of_a, of_b;
+  bool has_a = FindHandler(code, a, &of_a), has_b = FindHandler(code, b, &of_b);
+  if (has_a != has_b) return false;
+  return !has_a || (of_a.target == of_b.target && of_a.depth == of_b.depth && of_a.push_lasti == of_b.push_lasti);
+}
+
+// Code unit of a RERAISE that no handler protects and that takes at most the place of the error from the stack; -1 if there is none. Where
+// something is protected at all the compiler emits one behind the outermost handler.
+int32_t UnprotectedReraise(PyCodeObject* code, int* oparg) {
+  auto decoded = DecodedCode::Decode(code);
+  if (!decoded.ok()) return -1;
+  ExceptionRange range;
+  for (const Instruction& instruction : decoded->instructions()) {
+    if (instruction.opcode != RERAISE || instruction.oparg > 1 || FindHandler(code, instruction.op, &range)) continue;
+    *oparg = instruction.oparg;
+    return instruction.offset;
+  }
+  return -1;
+}
+
+void Push(_PyInterpreterFrame* frame, PyObject* owned) { frame->localsplus[frame->stacktop++] = owned; }
+
+// The exception has a traceback entry and no handler, and the stack is empty: lets the interpreter raise it at a place without handler.
+// False when there is no such place; then the exception stays set.
+bool RaiseUnhandled(_PyInterpreterFrame* frame, PyCodeObject* code) {
+  int oparg = 0;
+  int32_t reraise = UnprotectedReraise(code, &oparg);
+  if (reraise < 0) return false;
+  PyObject* exception = PyErr_GetRaisedException();
+  if (oparg == 1) {
+    PyObject* lasti = PyLong_FromLong(UnitOf(frame, code));
+    if (lasti == nullptr) {
+      Py_DECREF(exception);  // the MemoryError takes its place
+      return false;
+    }
+    Push(frame, lasti);
+  }
+  Push(frame, exception);
+  frame->instr_ptr = _PyCode_CODE(code) + reraise;
+  return true;
+}
+
+// An exception is set that belongs to frame->instr_ptr, but the interpreter would look for its handler at `target`, where the jump that
+// called us goes. True when the frame now stands where the exception is dealt with, false when the interpreter can do it.
+bool Redirect(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
+  if (SameHandler(code, UnitOf(frame, code), target)) return false;
+  int32_t handler = 0;
+  PyObject** sp = nullptr;
+  if (!UnwindToHandler(ts, frame, &handler, &sp)) return RaiseUnhandled(frame, code);
+  frame->stacktop = static_cast<int>(sp - frame->localsplus);
+  frame->instr_ptr = _PyCode_CODE(code) + handler;
+  return true;
+}
+
+}  // namespace
+
+PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  LoopDoor& door = Manager::Get().loop_door();
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  _PyInterpreterFrame* frame = ts->current_frame;
+  if (count != 3 || !door.open() || frame == nullptr || frame->f_executable != args[0]) Py_RETURN_NONE;
+  long from = PyLong_AsLong(args[1]), to = PyLong_AsLong(args[2]);
+  if (to >= from) return door.Disable();  // not a loop
+  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), static_cast<int32_t>(to / sizeof(_Py_CODEUNIT)));
+}
+
+bool LoopDoor::Admits(CodeState* state) {
+  if (!manager_->enabled() || state == nullptr || state->off) return false;
+  if (state->loop_entries >= kMaxLoopEntries) return false;
+  return state->unit != nullptr || (state->phase != Phase::kRefused && manager_->CompileState(state).ok());
+}
+
+PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
+  if (OthersListen(code) || manager_->paused()) Py_RETURN_NONE;
+  CodeState* state = CodeStates::Get().Find(code);
+  if (!Admits(state)) return Disable();
+  ++stats().loop_entries;
+  OutsideCallback outside(ts);
+  frame->instr_ptr = _PyCode_CODE(code) + target;
+  bool raised = tier1::RunLoop(ts, frame, state->unit, target) != 0;
+  if (raised || !AboutToReturn(frame)) ++state->loop_entries;
+  if (raised && !Redirect(ts, frame, code, target)) return nullptr;
+  Py_RETURN_NONE;
+}
+
+absl::Status LoopDoor::Claim() {
+  monitoring_ = Py_XNewRef(PySys_GetObject("monitoring"));
+  PyObject* events = monitoring_ ? PyObject_GetAttrString(monitoring_, "events") : nullptr;
+  PyObject* jump = events ? PyObject_GetAttrString(events, "JUMP") : nullptr;
+  disable_ = jump ? PyObject_GetAttrString(monitoring_, "DISABLE") : nullptr;
+  jump_event_ = jump ? static_cast<int>(PyLong_AsLong(jump)) : 0;
+  Py_XDECREF(events);
+  Py_XDECREF(jump);
+  if (disable_ == nullptr) return absl::UnavailableError("sys.monitoring is not as expected");
+  PyObject* used = PyObject_CallMethod(monitoring_, "use_tool_id", "is", kToolId, "tierjit");
+  if (used == nullptr) return absl::UnavailableError("another tool uses sys.monitoring's tool id 5");
+  Py_DECREF(used);
+  PyObject* callback = PyCFunction_New(&kOnJumpDef, nullptr);
+  PyObject* old = callback ? PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, callback) : nullptr;
+  Py_XDECREF(callback);
+  Py_XDECREF(old);
+  return old != nullptr ? absl::OkStatus() : absl::UnavailableError("sys.monitoring does not take a callback");
+}
+
+void LoopDoor::DropReferences() {
+  Py_CLEAR(disable_);
+  Py_CLEAR(monitoring_);
+}
+
+void LoopDoor::Open() {
+  if (open()) return;
+  KeepException keep;
+  absl::Status claimed = Claim();
+  status_ = claimed.ok() ? "on" : std::string(claimed.message());
+  PyErr_Clear();
+  if (claimed.ok()) {
+    OfferRunningFrames();
+  } else {
+    DropReferences();
+    Log("door", status_);
+  }
+}
+
+void LoopDoor::Close() {
+  status_ = "off";
+  if (!open()) return;
+  KeepException keep;
+  CodeStates::Get().ForEach([this](CodeState* state) {
+    if (state->door_open) SetEvents(state->code, 0);
+    state->door_open = false;
+  });
+  Py_XDECREF(PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, Py_None));
+  Py_XDECREF(PyObject_CallMethod(monitoring_, "free_tool_id", "i", kToolId));
+  PyErr_Clear();
+  DropReferences();
+}
+
+bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
+  PyObject* done = PyObject_CallMethod(monitoring_, "set_local_events", "iOi", kToolId, code, events);
+  Py_XDECREF(done);
+  if (done == nullptr) PyErr_Clear();
+  return done != nullptr;
+}
+
+void LoopDoor::Offer(PyCodeObject* code) {
+  if (!open() || !HasLoop(code)) return;
+  CodeState* state = CodeStates::Get().FindOrCreate(code);
+  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return;
+  KeepException keep;
+  if (!manager_->CanCompile(state).ok()) return;
+  state->door_open = SetEvents(code, jump_event_);
+}
+
+void LoopDoor::OfferRunningFrames() {
+  std::vector<PyCodeObject*> codes;  // kept alive by their frames
+  for (PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get()); ts != nullptr; ts = PyThreadState_Next(ts)) {
+    for (_PyInterpreterFrame* frame = ts->current_frame; frame != nullptr; frame = frame->previous) {
+      if (PyCode_Check(frame->f_executable)) codes.push_back(reinterpret_cast<PyCodeObject*>(frame->f_executable));
+    }
+  }
+  for (PyCodeObject* code : codes) Offer(code);
+}
+
+}  // namespace tierjit

@@ -1,0 +1,58 @@
+// The way into compiled code for loops that the interpreter is running already: sys.monitoring, tool id 5 (reserved for
+// optimisers), local JUMP events with a C callback that runs the rest of the activation natively.
+//
+// It serves code that runs when tierjit is enabled, and module and class bodies with loops, which are not called through a function's
+// entry. Where other tools listen on the same code it does nothing. All of it: [GIL].
+#ifndef TIERJIT_LIB_LOOP_DOOR_H_
+#define TIERJIT_LIB_LOOP_DOOR_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "lib/code_state.h"
+
+namespace tierjit {
+
+class Manager;
+
+class LoopDoor {
+ public:
+  explicit LoopDoor(Manager* manager) : manager_(manager) {}
+
+  // Takes the tool id and puts events on the code of all frames that are running and have a loop. When the id belongs to somebody else
+  // the door stays shut and status() says so. No exception is left.
+  void Open();
+  // Takes all events and the tool id back.
+  void Close();
+
+  // The code is about to run, or running, in the interpreter: puts events on it if it has a loop and can be compiled. A pending
+  // exception stays as it is.
+  void Offer(PyCodeObject* code);
+
+  // "on", "off", or why it is shut.
+  const std::string& status() const { return status_; }
+
+ private:
+  friend PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count);
+
+  bool open() const { return monitoring_ != nullptr; }
+  absl::Status Claim();
+  void DropReferences();
+  void OfferRunningFrames();
+  bool SetEvents(PyCodeObject* code, int events);
+  bool Admits(CodeState* state);
+  // Result of the callback for one jump: a new reference, or NULL with an exception to be raised in the frame.
+  PyObject* Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target);
+  PyObject* Disable() const { return Py_NewRef(disable_); }
+
+  Manager* manager_;
+  std::string status_ = "off";
+  PyObject* monitoring_ = nullptr;  // sys.monitoring
+  PyObject* disable_ = nullptr;     // sys.monitoring.DISABLE
+  int jump_event_ = 0;
+};
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_LOOP_DOOR_H_

@@ -1,0 +1,263 @@
+#include "lib/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "lib/json.h"
+#include "lib/policy.h"
+#include "runtime/code/arena.h"
+
+extern char** environ;
+
+namespace tierjit {
+namespace {
+
+constexpr int64_t kMaxCount = std::numeric_limits<int32_t>::max();
+constexpr const char* kLogChannels[] = {"compile", "refuse", "door", "life", "all"};
+// Read by the Python package, not options.
+constexpr const char* kOtherVariables[] = {"TIERJIT"};
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+std::vector<Option> MakeTable() {
+  Policy& p = policy();
+  return {
+      {"tier1_threshold", OptionType::kInt, 1, kMaxCount, &p.tier1_threshold,
+       "Calls after which a function is compiled by tier 1."},
+      {"compile_loops_at_once", OptionType::kBool, 0, 1, &p.compile_loops_at_once,
+       "Compile a function that contains a loop at its first call."},
+      {"tier2_threshold", OptionType::kInt, 1, kMaxCount, &p.tier2_threshold,
+       "Entries of compiled code after which the next tier takes over. There is none in this version: entries are counted and shown, "
+       "nothing else happens."},
+      {"osr_threshold", OptionType::kInt, 1, kMaxCount, &p.osr_threshold,
+       "Loop turns of compiled code after which the next tier takes over in the middle of the loop. There is none in this version: "
+       "turns are counted and shown, nothing else happens."},
+      {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
+       "Cap on machine code in use, in bytes. Over it functions stay interpreted."},
+      {"max_bytecodes", OptionType::kInt, 1, 10'000'000, &p.max_bytecodes,
+       "Functions with more bytecode instructions stay interpreted."},
+      {"loop_door", OptionType::kBool, 0, 1, &p.loop_door,
+       "Enter compiled code also in loops that are already running and in loops at module level (sys.monitoring tool id 5). "
+       "Effective from the next enable()."},
+      {"count_refused", OptionType::kBool, 0, 1, &p.count_refused,
+       "Keep counting calls of functions that cannot be compiled, for an exact native share. Slows them down; for tests. "
+       "Concerns functions that are refused from now on."},
+      {"perf_map", OptionType::kBool, 0, 1, &p.perf_map,
+       "Write /tmp/perf-PID.map, so that `perf report` names compiled functions. Concerns functions compiled from now on."},
+      {"log", OptionType::kString, 0, 0, &p.log,
+       "Comma-separated channels written to stderr: compile, refuse, door, life, all."},
+  };
+}
+
+const Option* Find(std::string_view key) {
+  for (const Option& option : AllOptions()) {
+    if (option.key == key) return &option;
+  }
+  return nullptr;
+}
+
+absl::Status UnknownOption(std::string_view key) {
+  std::vector<std::string> known;
+  for (const Option& option : AllOptions()) known.push_back(option.key);
+  return absl::NotFoundError(
+      absl::StrCat("unknown option '", View(key), "'; did you mean '", Nearest(key, known), "'?"));
+}
+
+void MakeEffective(const Option& option) {
+  if (option.field == &policy().max_code_bytes) Arena::Get().SetMaxCodeBytes(static_cast<size_t>(policy().max_code_bytes));
+  if (option.field == &policy().perf_map) EnablePerfMap(policy().perf_map);
+}
+
+absl::Status StoreInt(const Option& option, int64_t value) {
+  if (value < option.min || value > option.max) {
+    return absl::OutOfRangeError(
+        absl::StrCat(option.key, " must be between ", option.min, " and ", option.max, ", not ", value));
+  }
+  if (option.type == OptionType::kBool) {
+    *static_cast<bool*>(option.field) = value != 0;
+  } else {
+    *static_cast<int64_t*>(option.field) = value;
+  }
+  MakeEffective(option);
+  return absl::OkStatus();
+}
+
+absl::Status StoreString(const Option& option, std::string_view value) {
+  for (absl::string_view item : absl::StrSplit(View(value), ',', absl::SkipWhitespace())) {
+    if (std::find(std::begin(kLogChannels), std::end(kLogChannels), item) == std::end(kLogChannels)) {
+      return absl::OutOfRangeError(absl::StrCat(option.key, " has no channel '", item, "'; there are ",
+                                                "compile, refuse, door, life, all"));
+    }
+  }
+  *static_cast<std::string*>(option.field) = std::string(value);
+  return absl::OkStatus();
+}
+
+const char* TypeName(OptionType type) {
+  switch (type) {
+    case OptionType::kInt: return "int";
+    case OptionType::kBool: return "bool";
+    case OptionType::kString: return "str";
+  }
+  return "";
+}
+
+absl::Status WrongType(const Option& option, std::string_view value) {
+  return absl::InvalidArgumentError(absl::StrCat(option.key, " needs a value of type ", TypeName(option.type), ", not '",
+                                                 View(value), "'"));
+}
+
+bool ParseBool(std::string_view text, int64_t* value) {
+  std::string word = absl::AsciiStrToLower(View(text));
+  if (word == "on") word = "true";
+  if (word == "off") word = "false";
+  bool parsed;
+  if (!absl::SimpleAtob(word, &parsed)) return false;
+  *value = parsed;
+  return true;
+}
+
+// Value of an option as JSON text. Defaults are read from a fresh Policy at the same place.
+std::string ValueJson(const Option& option, const Policy& instance) {
+  ptrdiff_t offset = static_cast<char*>(option.field) - reinterpret_cast<char*>(&policy());
+  const char* field = reinterpret_cast<const char*>(&instance) + offset;
+  switch (option.type) {
+    case OptionType::kInt: return absl::StrCat(*reinterpret_cast<const int64_t*>(field));
+    case OptionType::kBool: return *reinterpret_cast<const bool*>(field) ? "true" : "false";
+    case OptionType::kString: return JsonString(*reinterpret_cast<const std::string*>(field));
+  }
+  return "null";
+}
+
+std::string DescriptionJson(const Option& option) {
+  JsonObject out;
+  out.Raw("value", ValueJson(option, policy()));
+  out.Raw("default", ValueJson(option, Policy()));
+  out.String("type", TypeName(option.type));
+  if (option.type == OptionType::kInt) {
+    out.Int("min", option.min);
+    out.Int("max", option.max);
+  }
+  out.String("env", EnvironmentName(option));
+  out.String("doc", option.doc);
+  return out.Text();
+}
+
+void Warn(std::string_view text) {
+  std::fprintf(stderr, "tierjit: warning: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+void LoadVariable(std::string_view name, std::string_view value) {
+  if (std::find(std::begin(kOtherVariables), std::end(kOtherVariables), name) != std::end(kOtherVariables)) return;
+  std::string key = absl::AsciiStrToLower(View(name.substr(std::strlen("TIERJIT_"))));
+  absl::Status status = SetOption(key, value);
+  if (status.ok()) return;
+  Warn(absl::StrCat("environment variable ", View(name), ": ", status.message()));
+}
+
+Switch LoadSwitch(const char* value) {
+  if (value == nullptr || *value == '\0') return Switch::kUnset;
+  int64_t parsed;
+  if (ParseBool(value, &parsed)) return parsed ? Switch::kOn : Switch::kOff;
+  Warn(absl::StrCat("environment variable TIERJIT must be 0 or 1, not '", value, "'"));
+  return Switch::kUnset;
+}
+
+}  // namespace
+
+const std::vector<Option>& AllOptions() {
+  static const std::vector<Option>& table = *new std::vector<Option>(MakeTable());
+  return table;
+}
+
+std::string EnvironmentName(const Option& option) { return absl::StrCat("TIERJIT_", absl::AsciiStrToUpper(option.key)); }
+
+absl::Status SetOption(std::string_view key, std::string_view value) {
+  const Option* option = Find(key);
+  if (option == nullptr) return UnknownOption(key);
+  int64_t number;
+  switch (option->type) {
+    case OptionType::kString: return StoreString(*option, value);
+    case OptionType::kBool:
+      if (!ParseBool(value, &number)) return WrongType(*option, value);
+      return StoreInt(*option, number);
+    case OptionType::kInt:
+      if (!absl::SimpleAtoi(View(value), &number)) return WrongType(*option, value);
+      return StoreInt(*option, number);
+  }
+  return absl::InternalError("option type");
+}
+
+absl::Status SetOption(std::string_view key, int64_t value) {
+  const Option* option = Find(key);
+  if (option == nullptr) return UnknownOption(key);
+  if (option->type == OptionType::kString) return WrongType(*option, absl::StrCat(value));
+  return StoreInt(*option, value);
+}
+
+absl::Status SetOption(std::string_view key, double value) {
+  const Option* option = Find(key);
+  if (option == nullptr) return UnknownOption(key);
+  bool whole = std::trunc(value) == value && std::fabs(value) < 9e18;
+  if (option->type == OptionType::kString || !whole) return WrongType(*option, absl::StrCat(value));
+  return StoreInt(*option, static_cast<int64_t>(value));
+}
+
+std::string OptionsJson(bool described) {
+  JsonObject out;
+  for (const Option& option : AllOptions()) {
+    out.Raw(option.key, described ? DescriptionJson(option) : ValueJson(option, policy()));
+  }
+  return out.Text();
+}
+
+Switch LoadEnvironment() {
+  Switch result = Switch::kUnset;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text = *entry;
+    size_t equals = text.find('=');
+    if (equals == std::string_view::npos || !absl::StartsWith(*entry, "TIERJIT")) continue;
+    std::string_view name = text.substr(0, equals);
+    if (name == "TIERJIT") result = LoadSwitch(*entry + equals + 1);
+    if (absl::StartsWith(View(name), "TIERJIT_")) LoadVariable(name, text.substr(equals + 1));
+  }
+  return result;
+}
+
+namespace {
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0]++;
+    for (size_t j = 0; j < b.size(); ++j) {
+      size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Nearest(std::string_view word, const std::vector<std::string>& known) {
+  auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return EditDistance(word, a) < EditDistance(word, b);
+  });
+  return nearest == known.end() ? std::string() : *nearest;
+}
+
+}  // namespace tierjit

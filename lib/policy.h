@@ -1,0 +1,58 @@
+// Every threshold, budget and limit of the JIT, in one place, each with its reason. All of it: [GIL].
+#ifndef TIERJIT_LIB_POLICY_H_
+#define TIERJIT_LIB_POLICY_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tierjit {
+
+struct Policy {
+  // Calls of a function before Tier 1 compiles it. Compiling costs as much as a few interpreted calls of the same code, but most functions
+  // of a program run once or twice only; counting costs 25-40 ns a call, so the window is short.
+  int64_t tier1_threshold = 4;
+
+  // A function with a loop is compiled at its first call: one call may be all there is, and it may run for hours.
+  bool compile_loops_at_once = true;
+
+  // Entries and back-edges of Tier 1 code after which a next tier would take over. Tier 1 counts both (UnitInfo); nothing acts on
+  // these two numbers as long as there is no next tier.
+  int64_t tier2_threshold = 2000;
+  int64_t osr_threshold = 20000;
+
+  // Machine code in use at most. Tier 1 needs roughly 40 bytes a bytecode, so this is over a million bytecodes.
+  int64_t max_code_bytes = int64_t{64} << 20;
+
+  // Longer functions (generated tables, mostly run once) would stop the program for several milliseconds.
+  int64_t max_bytecodes = 50000;
+
+  // Whether loops that the interpreter already runs are entered through sys.monitoring (tool id 5).
+  bool loop_door = true;
+
+  // A refused function normally gets its own entry back and costs nothing. For measuring the native share its calls can be counted on.
+  bool count_refused = false;
+
+  bool perf_map = false;  // write /tmp/perf-PID.map for `perf report`
+  std::string log;        // comma-separated channels to write to stderr: compile, refuse, door, life, all
+};
+
+// The one instance.
+Policy& policy();
+
+// Entries into native code through the loop door that left again without finishing their function, after which the door of that code stays
+// shut. Each costs about a microsecond, so a loop that always leaves loses at most a millisecond.
+inline constexpr uint32_t kMaxLoopEntries = 1000;
+
+// Whether `count` calls (this one included) are enough to compile.
+bool IsHot(uint32_t count, bool has_loop);
+
+// Whether lines of `channel` go to stderr.
+bool LogEnabled(std::string_view channel);
+
+// Writes "tierjit: <channel>: <line>" to stderr when the channel is on.
+void Log(std::string_view channel, std::string_view line);
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_POLICY_H_
