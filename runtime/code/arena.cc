@@ -109,6 +109,14 @@ uint8_t* TryReserve(size_t size, bool near_self) {
   return nullptr;
 }
 
+// Whether a page that has been written to may become executable. Some systems refuse just that, and a WriteScope could only
+// find out when it is too late.
+bool MayToggle(uint8_t* page) {
+  if (mprotect(page, PageSize(), PROT_READ | PROT_WRITE) != 0) return false;
+  *page = 0xcc;
+  return mprotect(page, PageSize(), PROT_READ | PROT_EXEC) == 0;
+}
+
 // --- One half of the reservation ---
 
 // First-fit allocation from a range of addresses that becomes accessible as it is used.
@@ -247,6 +255,11 @@ absl::Status Arena::State::Reserve() {
     for (bool near_self : {true, false}) {
       uint8_t* base = TryReserve(2 * size, near_self);
       if (base == nullptr) continue;
+      if (!MayToggle(base)) {
+        absl::Status refused = NoExecutableMemory();
+        munmap(base, 2 * size);
+        return refused;
+      }
       // Toggling the protection of single pages would split huge pages each time.
       madvise(base, size, MADV_NOHUGEPAGE);
       code.Init(base, size, PROT_READ | PROT_EXEC);

@@ -1,6 +1,7 @@
 #include "runtime/code/arena.h"
 
 #include <doctest/doctest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,16 @@ CodeBlock MakeReturn(int32_t value) {
 bool WithinRel32(const void* a, const void* b) {
   int64_t distance = static_cast<const char*>(a) - static_cast<const char*>(b);
   return distance == static_cast<int32_t>(distance);
+}
+
+// What a child process returns in which `body` runs; -1 when a signal stops it.
+template <typename Body>
+int ExitCodeOf(Body body) {
+  pid_t child = fork();
+  if (child == 0) _exit(body());
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 // The signal that stops a child process which runs `body`; 0 if none does.
@@ -174,6 +185,36 @@ TEST_CASE("arena: write scopes of one page nest") {
   CHECK(Call(b.code) == 2);
   Arena::Get().Free(a);
   Arena::Get().Free(b);
+}
+
+TEST_CASE("arena: a system without executable memory is reported, not run into") {
+  // Linux 6.3: from now on nothing in this process may become executable. More than what is accessible already is asked for.
+  constexpr int kSetMdwe = 65, kRefuseExecGain = 1;
+  constexpr int kNotSupported = 2, kPassed = 0;
+  int result = ExitCodeOf([&] {
+    if (prctl(kSetMdwe, kRefuseExecGain, 0, 0, 0) != 0) return kNotSupported;
+    return Arena::Get().Allocate(32 << 20, 64).status().code() == absl::StatusCode::kUnavailable ? kPassed : 1;
+  });
+  if (result == kNotSupported) {
+    MESSAGE("skipped: the kernel cannot refuse executable memory");
+  } else {
+    CHECK(result == kPassed);
+  }
+}
+
+TEST_CASE("arena: a forked child goes on with its own copy") {
+  CodeBlock block = MakeReturn(11);
+  const int in_child = ExitCodeOf([&] {
+    {
+      Arena::WriteScope scope(block);
+      WriteReturn(block.code, 12);
+    }
+    CodeBlock more = MakeReturn(20);
+    return Call(block.code) + Call(more.code);
+  });
+  CHECK(in_child == 32);
+  CHECK(Call(block.code) == 11);
+  Arena::Get().Free(block);
 }
 
 TEST_CASE("arena: near targets stay, far ones get one thunk each that jumps to them") {
