@@ -98,9 +98,12 @@ def shadowing_builtins(log):
     log(a, get_len([1]))
     del builtins.len
     try:
-        log.call(get_len, [1])
+        text = get_len([1])
+    except NameError as error:
+        text = str(error)
     finally:
         builtins.len = real
+    log(text)
     log.call(get_len, [1])
 
 

@@ -1,0 +1,922 @@
+"""Calls: every way to bind arguments, every kind of callable, recursion."""
+
+import functools
+import operator
+import sys
+
+from harness import case
+
+
+def plain(a, b):
+    return a, b
+
+
+def defaults(a, b=2, c=3):
+    return a, b, c
+
+
+def kwonly(a, *, b, c=3):
+    return a, b, c
+
+
+def varargs(a, *rest):
+    return a, rest
+
+
+def keywords(a, **rest):
+    return a, rest
+
+
+def everything(a, b, /, c=3, *rest, d, e=5, **more):
+    return a, b, c, rest, d, e, more
+
+
+def only_star(*args, **kwargs):
+    return args, kwargs
+
+
+def nothing():
+    return None
+
+
+@case
+def positional(log):
+    def f(g):
+        return g(1, 2)
+
+    for g in (plain, defaults, varargs, only_star, nothing, kwonly, keywords, everything):
+        log.call(f, g)
+        log.call(f, g)
+
+
+@case
+def argument_counts(log):
+    for g in (plain, defaults, kwonly, varargs, keywords, everything, nothing, only_star):
+        log.call(lambda: g())
+        log.call(lambda: g(1))
+        log.call(lambda: g(1, 2))
+        log.call(lambda: g(1, 2, 3))
+        log.call(lambda: g(1, 2, 3, 4, 5))
+
+
+@case
+def keyword_calls(log):
+    for g in (plain, defaults, kwonly, varargs, keywords, everything, nothing, only_star):
+        log.call(lambda: g(a=1))
+        log.call(lambda: g(1, b=2))
+        log.call(lambda: g(a=1, b=2))
+        log.call(lambda: g(b=1, a=2))
+        log.call(lambda: g(1, c=7))
+        log.call(lambda: g(1, a=7))
+        log.call(lambda: g(1, b=2, c=3, d=4))
+        log.call(lambda: g(1, 2, d=4, z=9))
+        log.call(lambda: g(1, 2, 3, 4, d=1, e=2, f=3, g=4))
+
+
+@case
+def star_calls(log):
+    def tupled(g, args, kwargs):
+        return g(*args, **kwargs)
+
+    def mixed(g, args, kwargs):
+        return g(0, *args, b=1, **kwargs)
+
+    def double(g, args, kwargs):
+        return g(*args, *args, **kwargs, **{"z": 1})
+
+    def middle(g, args, kwargs):
+        return g(*args, 5, *(x for x in "x"), d=2, **kwargs)
+
+    for g in (plain, defaults, kwonly, varargs, keywords, everything, only_star, dict, max):
+        for args in ((), (1,), [1, 2], "abc"):
+            for kwargs in ({}, {"d": 4}, {"b": 2}, {"z": 0}):
+                for function in (tupled, mixed, double, middle):
+                    log.grid(function, [g], [args], [kwargs])
+
+
+@case
+def star_call_errors(log):
+    log.call(lambda: plain(*5))
+    log.call(lambda: plain(*None, **{}))
+    log.call(lambda: plain(**5))
+    log.call(lambda: plain(1, **[("b", 2)]))
+    log.call(lambda: plain(**{1: 2}))
+    log.call(lambda: plain(**{"a": 1}, **{"a": 2}))
+    log.call(lambda: plain(a=1, **{"a": 2}))
+    log.call(lambda: only_star(**{"a": 1}, **{"a": 2}))
+
+    class Mapping:
+        def keys(self):
+            log("keys")
+            return ["a", "b"]
+
+        def __getitem__(self, key):
+            log("item", key)
+            return key * 2
+
+    class Broken:
+        def keys(self):
+            raise ValueError("no keys")
+
+    class BadIter:
+        def __iter__(self):
+            yield 1
+            raise KeyError("in iter")
+
+    class TypeErrorIter:
+        def __iter__(self):
+            raise TypeError("own type error")
+
+    log.call(lambda: plain(**Mapping()))
+    log.call(lambda: plain(**Broken()))
+    log.call(lambda: plain(*BadIter()))
+    log.call(lambda: plain(*TypeErrorIter()))
+
+
+@case
+def evaluation_order(log):
+    def note(x, result=None):
+        log("eval", x)
+        return x if result is None else result
+
+    def f():
+        return note("f", only_star)(note(1), *note("args", (2, 3)), note(4), k=note(5), **note("kw", {"z": 6}), w=note(7))
+
+    log.call(f)
+
+
+@case
+def mutable_defaults(log):
+    def f(x, seen=[], *, table={}):
+        seen.append(x)
+        table[x] = len(seen)
+        return list(seen), dict(table)
+
+    log.each(f, (1,), (2,), (1,))
+    log(f.__defaults__, f.__kwdefaults__)
+
+
+@case
+def function_attributes_change(log):
+    def f(a, b=2, *, c=3):
+        return a, b, c
+
+    def call(n):
+        return f(n)
+
+    log.call(call, 1)
+    f.__defaults__ = ("changed",)
+    log.call(call, 1)
+    f.__defaults__ = (10, 20)
+    log.call(lambda: f())
+    f.__defaults__ = None
+    log.call(call, 1)
+    f.__defaults__ = (5,)
+    f.__kwdefaults__ = {"c": "kw"}
+    log.call(call, 1)
+    f.__kwdefaults__["c"] = "mutated"
+    log.call(call, 1)
+    f.__kwdefaults__ = None
+    log.call(call, 1)
+    f.__kwdefaults__ = {"c": 1, "unknown": 2}
+    log.call(call, 1)
+
+    def other(a, b="other b", *, c="other c"):
+        return "other", a, b, c
+
+    f.__code__ = other.__code__
+    log.call(call, 1)
+    f.__code__ = (lambda *args: args).__code__
+    log.call(call, 1)
+    f.__name__ = "renamed"
+    f.__qualname__ = "module.renamed"
+    f.__code__ = (lambda x, y, z: 0).__code__
+    f.__defaults__ = None
+    f.__kwdefaults__ = None
+    log.call(call, 1)
+
+
+@case
+def code_changes_while_running(log):
+    def first(n):
+        if n == 3:
+            recursive.__code__ = second.__code__
+        return [n] + (recursive(n - 1) if n else [])
+
+    def second(n):
+        return ["second", n]
+
+    def recursive(n):
+        return first(n)
+
+    log.call(recursive, 6)
+    log.call(recursive, 6)
+
+    log.call(self_changing_maker(log), 1)
+
+
+def self_changing_maker(log):
+    def changed(n):
+        return "changed", n
+
+    def changing(n):
+        function.__code__ = template.__code__
+        log("now changed")
+        return n, function(n)
+
+    def template(n):
+        changed
+        return "template", n, function is not None
+
+    def function(n):
+        template, changed
+        return changing(n)
+
+    return function
+
+
+@case
+def self_removing(log):
+    space = {"log": log}
+    exec("""
+def f(n):
+    global f
+    del f
+    log("removed", n)
+    try:
+        f
+    except NameError as error:
+        log(str(error))
+    return n * 2
+""", space)
+    log.call(lambda: space["f"](4))
+    log("f" in space)
+
+    class Self:
+        def run(self):
+            del Self.run
+            self.probe = None
+            log("still here")
+            return 5
+
+    o = Self()
+    o.probe = log.probe("p")
+    log.call(lambda: o.run())
+    log.call(lambda: o.run())
+
+
+@case
+def callee_dies_during_call(log):
+    def make():
+        probe = log.probe("closure")
+
+        def inner(holder):
+            holder.clear()
+            log("cleared", probe)
+            return 1 + len(holder)
+        return inner
+
+    def f(holder):
+        return holder[0](holder)
+
+    log.call(f, [make()])
+    log("done")
+
+
+@case
+def builtins_of_each_convention(log):
+    def calls(x):
+        return (len(x), repr(x), isinstance(x, str), max(x), sorted(x), min(x, key=str), sum([1, 2], 3), abs(-1), divmod(7, 2), pow(2, 3, 5),
+                getattr(x, "nothing", 5), hash(1), chr(65), ord("a"), callable(x), any(x), bool(x), str(x), type(x), tuple(x), list(x), set(x) == set(x),
+                dict(a=1), int("12"), int("ff", 16), int("ff", base=16), float("1.5"), round(2.567, 1), enumerate(x).__class__, list(zip(x, x))[0],
+                list(map(str, x)), "-".join(["a", "b"]), "abc".find("c"), "abc".upper(), [1, 2].index(2), {}.get(1), [].append(1), "a{}".format(1),
+                "x".encode(), (1, 2).count(1), print("printed", x), print("a", end="|"), issubclass(int, object), id(x) == id(x), range(3), slice(1),
+                bytes(3), b"a".hex(), isinstance(x, (int, str)), iter(x).__class__, next(iter(x)), vars.__name__, format(1.5, ".2f"), bin(5))
+
+    log.each(calls, ("ab",), ([1, 2],))
+
+
+@case
+def builtin_errors(log):
+    for function in (lambda: len(), lambda: len(1), lambda: len([], []), lambda: isinstance(1), lambda: isinstance(1, 2), lambda: ord("ab"),
+                     lambda: [].append(), lambda: [].append(1, 2), lambda: {}.get(), lambda: "x".join(5), lambda: int("x"), lambda: int([]),
+                     lambda: max(), lambda: max([]), lambda: sum(["a"]), lambda: len(x=1), lambda: print(foo=1), lambda: "a".upper(1), lambda: list.append(1, 2),
+                     lambda: list.append(), lambda: str.upper(5), lambda: dict(1), lambda: type(), lambda: type(1, 2), lambda: str(b"", 5), lambda: tuple(5),
+                     lambda: [].pop(), lambda: {}.pop(1), lambda: iter(5), lambda: next([]), lambda: chr(-1), lambda: object(1), lambda: bool(1, 2), lambda: range(),
+                     lambda: [].sort(5), lambda: "%d".__mod__("x"), lambda: getattr(1, "x"), lambda: open("/nonexistent/file"), lambda: abs("x")):
+        log.call(function)
+
+
+@case
+def not_callable(log):
+    for thing in (5, None, "s", [], object(), ..., 1.5, (), {}):
+        log.call(lambda: thing())
+        log.call(lambda: thing(1, 2))
+        log.call(lambda: thing(k=1))
+        log.call(lambda: thing(*[1]))
+
+
+@case
+def classes(log):
+    class Empty:
+        pass
+
+    class Init:
+        def __init__(self, a, b=2, *rest, **kw):
+            log("init", a, b, rest, kw)
+            self.a = a
+
+    class New:
+        def __new__(cls, *args):
+            log("new", args)
+            return object.__new__(cls)
+
+        def __init__(self, *args):
+            log("init", args)
+
+    class NewOther:
+        def __new__(cls, x):
+            return x * 2
+
+        def __init__(self, x):
+            log("never")
+
+    class ReturnsValue:
+        def __init__(self):
+            return 5
+
+    class Raises:
+        def __init__(self):
+            self.probe = log.probe("half made")
+            raise ValueError("init failed")
+
+    class Slots:
+        __slots__ = ("v",)
+
+        def __init__(self, v):
+            self.v = v
+
+    class Child(Init):
+        pass
+
+    class Super(Init):
+        def __init__(self, z):
+            super().__init__(z, z=z)
+
+    def make(cls, *args, **kw):
+        return type(cls(*args, **kw)).__name__
+
+    for _ in range(2):
+        log.call(lambda: type(Empty()).__name__)
+        log.call(lambda: Empty(1))
+        log.call(lambda: Empty(x=1))
+        log.call(lambda: Init(1).a)
+        log.call(lambda: Init(1, 3, 4, z=5).a)
+        log.call(lambda: Init())
+        log.call(lambda: Init(a=7).a)
+        log.call(lambda: type(New()).__name__)
+        log.call(lambda: type(New(1, 2)).__name__)
+        log.call(lambda: NewOther(4))
+        log.call(lambda: ReturnsValue())
+        log.call(lambda: Raises())
+        log.call(lambda: Slots(3).v)
+        log.call(lambda: Slots())
+        log.call(lambda: Child(8).a)
+        log.call(lambda: Super(9).a)
+        log.each(make, (Init, 1), (Child, 2), (Super, 3), (Slots, 4), (Empty,))
+
+
+@case
+def init_changes(log):
+    class C:
+        def __init__(self, x):
+            self.x = x
+
+    def f(x):
+        return C(x).__dict__
+
+    log.call(f, 1)
+    C.__init__ = lambda self, x: setattr(self, "y", x)
+    log.call(f, 1)
+    C.__new__ = lambda cls, x: object.__new__(cls)
+    log.call(f, 1)
+    C.__init__ = object.__init__
+    log.call(f, 1)
+    del C.__init__
+    log.call(f, 1)
+    del C.__new__
+    log.call(f, 1)
+    C.__init__ = 5
+    log.call(f, 1)
+
+
+@case
+def metaclass_call(log):
+    class Meta(type):
+        def __call__(cls, *args, **kw):
+            log("meta call", cls.__name__, args, kw)
+            if args == ("skip",):
+                return "skipped"
+            return super().__call__(*args, **kw)
+
+    class C(metaclass=Meta):
+        def __init__(self, x=0, **kw):
+            self.x = x
+
+    def f(*args, **kw):
+        o = C(*args, **kw)
+        return getattr(o, "x", o)
+
+    log.call(f)
+    log.call(f, 1)
+    log.call(f, "skip")
+    log.call(f, x=3)
+    log.call(lambda: C(5).x)
+    Meta.__call__ = lambda cls, *args: "replaced"
+    log.call(lambda: C(5))
+    del Meta.__call__
+    log.call(lambda: C(5).x)
+
+
+@case
+def callable_objects(log):
+    class Callable:
+        def __call__(self, a, b=2):
+            return "called", a, b
+
+    class NoCall:
+        pass
+
+    class Delegates:
+        __call__ = Callable()
+
+    class Static:
+        @staticmethod
+        def __call__(x=0):
+            return "static", x
+
+    c = Callable()
+    log.call(lambda: c(1))
+    log.call(lambda: c(1, b=3))
+    log.call(lambda: c())
+    log.call(lambda: Delegates()(5))
+    log.call(lambda: Static()(5))
+    n = NoCall()
+    n.__call__ = lambda: "instance"
+    log.call(lambda: n())
+    NoCall.__call__ = lambda self: "class"
+    log.call(lambda: n())
+    Callable.__call__ = lambda self, *a: ("replaced", a)
+    log.call(lambda: c(1, 2, 3))
+
+
+@case
+def methods(log):
+    class C:
+        def m(self, a, b=2, *rest, k=0):
+            return a, b, rest, k
+
+        @classmethod
+        def c(cls, a=0):
+            return cls.__name__, a
+
+        @staticmethod
+        def s(a=0):
+            return a
+
+        def none():
+            return 1
+
+    o = C()
+    bound = o.m
+    for _ in range(2):
+        log.call(lambda: o.m(1))
+        log.call(lambda: o.m(1, 2, 3, 4))
+        log.call(lambda: o.m(1, k=5))
+        log.call(lambda: o.m())
+        log.call(lambda: o.m(k=5))
+        log.call(lambda: bound(1))
+        log.call(lambda: bound(1, 2, 3, k=4))
+        log.call(lambda: bound())
+        log.call(lambda: bound(*(1, 2), **{"k": 3}))
+        log.call(lambda: o.c(1))
+        log.call(lambda: C.c(2))
+        log.call(lambda: C.c(2, 3))
+        log.call(lambda: o.s(1))
+        log.call(lambda: C.s(1, 2))
+        log.call(lambda: o.none())
+        log.call(lambda: C.none())
+        log.call(lambda: C.m(o, 1))
+        log.call(lambda: C.m(1, 2))
+        log.call(lambda: C.m())
+
+
+@case
+def same_site_many_callees(log):
+    class C:
+        def __init__(self, *args):
+            self.args = args
+
+        def __repr__(self):
+            return f"C{self.args}"
+
+        def method(self, *args):
+            return "method", args
+
+        def __call__(self, *args):
+            return "instance", args
+
+    def call(g, *args):
+        return g(*args)
+
+    def call1(g, x):
+        return g(x)
+
+    callees = [plain, defaults, varargs, only_star, C, C(1).method, C(2), str, len, print, functools.partial(plain, 0), lambda x: x, [].append, int,
+               type, operator.neg, C.method, tuple, "x".join, nothing, repr, abs]
+    for _ in range(2):
+        for g in callees:
+            for x in (1, "ab", [1, 2]):
+                log.grid(call1, [g], [x])
+            log.grid(call, [g], [(1,)], [2])
+
+
+@case
+def recursion(log):
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+    def ackermann(m, n):
+        if m == 0:
+            return n + 1
+        if n == 0:
+            return ackermann(m - 1, 1)
+        return ackermann(m - 1, ackermann(m, n - 1))
+
+    def even(n):
+        return True if n == 0 else odd(n - 1)
+
+    def odd(n):
+        return False if n == 0 else even(n - 1)
+
+    def depth(tree):
+        return 1 + max([depth(child) for child in tree], default=0)
+
+    def hanoi(n, a, b, c, moves):
+        if n:
+            hanoi(n - 1, a, c, b, moves)
+            moves.append((a, b))
+            hanoi(n - 1, c, b, a, moves)
+        return len(moves), moves[:5]
+
+    log.each(fib, (0,), (1,), (13,))
+    log.call(ackermann, 2, 3)
+    log.each(even, (10,), (201,))
+    log.call(depth, [[], [[], [[]]]])
+    log.call(hanoi, 5, "a", "b", "c", [])
+
+
+@case(times=3)
+def runaway_recursion(log):
+    def endless(n):
+        return endless(n + 1) + 1
+
+    def endless_method():
+        class C:
+            def m(self):
+                return self.m()
+        return C().m()
+
+    def endless_init():
+        class C:
+            def __init__(self):
+                C()
+        return C()
+
+    def endless_property():
+        class C:
+            @property
+            def p(self):
+                return self.p
+        return C().p
+
+    def endless_getattr():
+        class C:
+            def __getattr__(self, name):
+                return getattr(self, name + "x")
+        return C().y
+
+    def endless_repr():
+        class C:
+            def __repr__(self):
+                return repr(self)
+        return repr(C())
+
+    def endless_add():
+        class C:
+            def __add__(self, other):
+                return self + other
+        return C() + 1
+
+    def mutual(n):
+        return (lambda: mutual(n + 1))()
+
+    for function in (lambda: endless(0), endless_method, endless_init, endless_property, endless_getattr, endless_repr, endless_add, lambda: mutual(0)):
+        try:
+            function()
+        except RecursionError as error:
+            log(type(error).__name__, str(error)[:40])
+
+
+@case(times=3)
+def recursion_depth_is_exact(log):
+    def depth(n):
+        try:
+            return depth(n + 1)
+        except RecursionError:
+            return n
+
+    log(depth(0))
+    old = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(200)
+        log(depth(0))
+        sys.setrecursionlimit(5000)
+        log(depth(0))
+    finally:
+        sys.setrecursionlimit(old)
+    log(depth(0))
+
+
+@case(times=2)
+def recursion_error_traceback(log):
+    def f(n):
+        return f(n + 1)
+
+    try:
+        f(0)
+    except RecursionError as error:
+        count, tb, lines = 0, error.__traceback__, set()
+        while tb:
+            count += 1
+            lines.add(tb.tb_lineno)
+            tb = tb.tb_next
+        log(count, sorted(lines))
+
+
+@case(times=2)
+def deep_recursion(log):
+    def down(n):
+        if n == 0:
+            return 0
+        return 1 + down(n - 1)
+
+    def through_list(n):
+        return 1 + sum([through_list(n - 1)]) if n else 0
+
+    class Node:
+        def __init__(self, n):
+            self.n = n
+
+        def walk(self):
+            return 0 if self.n == 0 else 1 + Node(self.n - 1).walk()
+
+    def fail(n):
+        if n == 0:
+            raise KeyError("bottom")
+        try:
+            return fail(n - 1)
+        finally:
+            seen[0] += 1
+
+    seen = [0]
+    old = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        log(down(50_000), through_list(3_000), Node(20_000).walk())
+        try:
+            fail(20_000)
+        except KeyError as error:
+            log(str(error), seen)
+    finally:
+        sys.setrecursionlimit(old)
+
+
+@case(times=3)
+def recursion_limit_lowered_inside(log):
+    def down(n):
+        if n == 50:
+            sys.setrecursionlimit(120)
+        return down(n + 1)
+
+    old = sys.getrecursionlimit()
+    try:
+        down(0)
+    except RecursionError as error:
+        log(str(error))
+    finally:
+        sys.setrecursionlimit(old)
+
+
+@case
+def counts(log):
+    def callee(a, b=None, *rest, **kw):
+        log.refs(a, b, rest, kw)
+        return a
+
+    def f(x):
+        callee(x)
+        callee(x, x)
+        callee(x, x, x, x)
+        callee(x, k=x)
+        callee(*[x, x], **{"k": x})
+        r = callee(x)
+        log.refs(x, r)
+        return r
+
+    value = ["value"]
+    log.refs(value)
+    log(f(value) is value)
+    log.refs(value)
+    log.refs(f, callee)
+
+
+@case
+def counts_after_errors(log):
+    def callee(a, b):
+        raise ValueError(a, b)
+
+    value = ["value"]
+    for function in (lambda: callee(value, value), lambda: callee(value), lambda: callee(value, b=value, c=value), lambda: callee(*[value] * 3),
+                     lambda: len(value, value), lambda: value(value), lambda: value.append(value, value)):
+        try:
+            function()
+        except (ValueError, TypeError) as error:
+            log(type(error).__name__)
+        log.refs(value)
+
+
+@case
+def arguments_die(log):
+    def callee(a, b=None):
+        log("in callee")
+        a = None
+        log("rebound")
+
+    def drop(*args, **kw):
+        log("drop", len(args), sorted(kw))
+
+    callee(log.probe("1"))
+    log("after 1")
+    callee(log.probe("2"), log.probe("3"))
+    log("after 3")
+    drop(log.probe("4"), log.probe("5"), k=log.probe("6"))
+    log("after 6")
+    len([log.probe("7")])
+    log("after 7")
+    log.call(lambda: drop(*[log.probe("8")], **{"z": log.probe("9")}))
+    log.call(lambda: callee(log.probe("10"), log.probe("11"), log.probe("12")))
+    log("end")
+
+
+@case
+def instances_die(log):
+    class C:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            log("del", self.name)
+
+        def chain(self):
+            return C(self.name + "'")
+
+    def f():
+        C("a")
+        log("1")
+        C("b").chain().chain()
+        log("2")
+        x = C("c")
+        x = C("d")
+        log("3")
+        return len([C("e"), C("f")])
+
+    log.call(f)
+
+
+@case
+def decorators(log):
+    def trace(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            log("call", function.__name__, args, kwargs)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                log("return", function.__name__)
+        return wrapper
+
+    @trace
+    def f(a, b=1):
+        return a + b
+
+    @functools.lru_cache
+    def cached(n):
+        log("compute", n)
+        return n if n < 2 else cached(n - 1) + cached(n - 2)
+
+    log.call(f, 1)
+    log.call(f, 1, b=2)
+    log.call(f, "x")
+    log.call(cached, 6)
+    log.call(cached, 7)
+
+
+@case
+def lambdas_and_sorting(log):
+    log.call(lambda items: sorted(items, key=lambda x: (-x[1], x[0])), [("a", 1), ("b", 2), ("c", 2)])
+    log.call(lambda: list(map(lambda x, y=2: x * y, [1, 2, 3])))
+    log.call(lambda: list(filter(lambda x: x % 2, range(6))))
+    log.call(lambda: functools.reduce(lambda a, b: a * 10 + b, [1, 2, 3], 0))
+    log.call(lambda: max("bca", key=lambda c: -ord(c)))
+    log.call(lambda: (lambda *a, **k: (a, k))(1, *[2], x=3))
+    log.call(lambda: functools.reduce(lambda a, b: a + b, [1, "x"]))
+
+
+@case
+def traceback_of_nested_calls(log):
+    def one(x):
+        return two(
+            x,
+            k=x + 1)
+
+    def two(a, *, k):
+        def three():
+            return [
+                a,
+                k // a,
+            ]
+        return three()
+
+    log.call(one, 0)
+    log.call(one, 2)
+    log.call(one, "x")
+
+
+@case
+def generic_callables(log):
+    log.call(functools.partial(plain, 1), 2)
+    log.call(functools.partial(plain, b=1), 2)
+    log.call(operator.methodcaller("upper"), "x")
+    log.call(operator.attrgetter("real"), 5)
+    log.call(operator.itemgetter(1, 0), "ab")
+    log.call(lambda: str.join("-", ["a"]))
+    log.call(lambda: type("T", (), {"x": 1})().x)
+    log.call(lambda: dict.fromkeys("ab", 0))
+    log.call(lambda: int.from_bytes(b"\x01\x02", "big"))
+    log.call(lambda: object.__new__(int))
+    log.call(lambda: plain.__call__(1, 2))
+    log.call(lambda: plain.__get__("self")(2))
+
+
+@case
+def many_arguments(log):
+    space = {}
+    names = [f"a{i}" for i in range(40)]
+    exec(f"def f({', '.join(names)}):\n return a0, a17, a39\n"
+         f"def g():\n return f({', '.join(str(i) for i in range(40))})\n"
+         f"def k():\n return f({', '.join(f'{n}={i}' for i, n in enumerate(reversed(names)))})\n", space)
+    log.call(space["g"])
+    log.call(space["k"])
+
+
+@case
+def return_values_ignored(log):
+    def f(n):
+        for i in range(n):
+            plain(i, i)
+            str(i)
+            [].append(i)
+            log(i)
+        return "done"
+
+    log.call(f, 3)
+
+
+@case
+def missing_message_variants(log):
+    def one(a): pass
+    def two(a, b): pass
+    def three(a, b, c): pass
+    def posonly(a, b, /): pass
+    def mixed(a, /, b, *, c, d): pass
+    def defaulted(a, b=1, *, c=2): pass
+
+    for f in (one, two, three, posonly, mixed, defaulted):
+        log.call(lambda: f())
+        log.call(lambda: f(1, 2, 3, 4))
+        log.call(lambda: f(1, 2, 3, 4, c=1))
+        log.call(lambda: f(a=1, b=2))
+        log.call(lambda: f(1, 2, z=3))
+        log.call(lambda: f(1, bb=3))
+        log.call(lambda: f(**{"not a name": 1}))

@@ -1,0 +1,629 @@
+"""Iteration: ranges, containers that change under the loop, user iterators, who owns what."""
+
+import itertools
+
+from harness import case
+
+
+def collect(items):
+    out = []
+    for item in items:
+        out.append(item)
+    return out
+
+
+def total(items):
+    result = 0
+    for item in items:
+        result += item
+    return result
+
+
+@case
+def ranges(log):
+    def one(a):
+        return [i for i in range(a)], collect(range(a))
+
+    def two(a, b):
+        out = []
+        for i in range(a, b):
+            out.append(i)
+        return out
+
+    def three(a, b, c):
+        out = []
+        for i in range(a, b, c):
+            out.append(i)
+            if len(out) > 5:
+                break
+        return out, len(range(a, b, c))
+
+    log.each(one, (0,), (3,), (-2,), (True,))
+    log.each(two, (0, 3), (3, 0), (-3, 2), (2 ** 30 - 2, 2 ** 30 + 1), (2 ** 62, 2 ** 62 + 2), (2 ** 63 - 2, 2 ** 63 + 2), (2 ** 70, 2 ** 70 + 3), (-2 ** 70, 1 - 2 ** 70))
+    log.each(three, (0, 10, 3), (10, 0, -3), (0, 10, -1), (5, 5, 1), (0, 2 ** 70, 2 ** 68), (2 ** 63 - 5, 2 ** 63 - 1, 2), (-2 ** 63, -2 ** 63 + 4, 2), (0, -10, -4),
+             (2 ** 62, 2 ** 63 - 1, 2 ** 61), (0, 10, 2 ** 70), (0, 1, 0))
+
+
+@case
+def range_errors(log):
+    def f(*args):
+        for i in range(*args):
+            return i
+
+    log.each(f, (), (1.5,), ("x",), (None,), (1, 2, 0), (1, 2, 3, 4), (1, "x"))
+
+
+@case
+def range_variables(log):
+    def f(n):
+        out = []
+        for i in range(n):
+            j = i
+            i *= 100
+            out.append((i, j))
+            n = 0
+        return out, i, n
+
+    def g(n):
+        for i in range(n):
+            for i in range(i):
+                pass
+        return i
+
+    def h(r):
+        a = [x for x in r]
+        b = []
+        for x in r:
+            b.append(x)
+        return a == b, r
+
+    log.call(f, 4)
+    log.each(g, (4,), (1,), (0,), (2,))
+    log.call(h, range(3))
+
+
+@case
+def range_iterator_shared(log):
+    def f():
+        it = iter(range(10))
+        out = []
+        for i in it:
+            out.append(i)
+            if i < 6:
+                out.append(("next", next(it)))
+        out.append(next(it, "end"))
+        return out
+
+    def g():
+        it = iter(range(5))
+        for i in it:
+            if i == 1:
+                break
+        return list(it), i
+
+    log.call(f)
+    log.call(g)
+
+
+@case
+def range_values_are_kept(log):
+    def f(n):
+        kept = []
+        for i in range(n):
+            kept.append(i)
+        return kept, [a is b for a, b in zip(kept, range(n))].count(True)
+
+    def g(n):
+        last = None
+        seen = []
+        for i in range(1000, 1000 + n):
+            if last is not None:
+                seen.append(last + i)
+            last = i
+        return seen, last
+
+    log.each(f, (5,), (300,))
+    log.each(g, (5,))
+
+
+@case
+def shadowed_range(log):
+    space = {}
+    exec("def f(n):\n out = []\n for i in range(n):\n  out.append(i)\n return out", space)
+    log(space["f"](3))
+    space["range"] = lambda n: ["shadowed", n]
+    log(space["f"](3))
+    space["range"] = lambda n: 5
+    log.call(space["f"], 3)
+    del space["range"]
+    log(space["f"](3))
+
+
+@case
+def lists(log):
+    def growing(a):
+        for x in a:
+            if len(a) < 8:
+                a.append(x + 10)
+        return a
+
+    def shrinking(a):
+        out = []
+        for x in a:
+            out.append(x)
+            a.pop()
+        return out, a
+
+    def clearing(a):
+        for x in a:
+            a.clear()
+        return a, x
+
+    def inserting(a):
+        out = []
+        for x in a:
+            out.append(x)
+            if len(out) < 4:
+                a.insert(0, "front")
+        return out
+
+    def replaced(a):
+        out = []
+        for x in a:
+            a[:] = a[::-1]
+            out.append(x)
+        return out
+
+    def rebound(a):
+        out = []
+        for x in a:
+            a = [x, x]
+            out.append(a)
+        return out, a
+
+    for function in (growing, shrinking, clearing, inserting, replaced, rebound):
+        log.call(function, [1, 2, 3])
+    log.call(clearing, [])
+
+
+@case
+def exhausted_stays_exhausted(log):
+    def f():
+        a = [1, 2]
+        it = iter(a)
+        first = collect(it)
+        a.append(3)
+        return first, collect(it), next(it, "end")
+
+    log.call(f)
+
+
+@case
+def containers(log):
+    for items in ((1, 2, 3), [1.5, "x"], "aé€", b"ab", {1: 2, "k": 3}, {1: 2}.keys(), {1: 2}.values(), {1: 2, 3: 4}.items(), {5}, frozenset([6]), bytearray(b"z"),
+                  memoryview(b"m"), (), [], "", {}, set(), range(0)):
+        log.call(collect, items)
+        log.call(lambda: [x for x in items])
+
+
+@case
+def dict_changes(log):
+    def add(d):
+        for k in d:
+            d[k + 100] = 1
+
+    def remove(d):
+        for k in d:
+            del d[k]
+
+    def replace(d):
+        for k in d:
+            d[k] = "new"
+        return d
+
+    def swap(d):
+        for k in d:
+            del d[k]
+            d[k] = 1
+            if len(d) > 5:
+                break
+
+    def over_items(d):
+        for k, v in d.items():
+            d[k] = v + 1
+            d.setdefault(k, 0)
+        return d
+
+    def over_values(d):
+        for v in d.values():
+            d.clear()
+
+    for function in (add, remove, replace, over_items, over_values):
+        log.call(function, {1: 1, 2: 2})
+
+
+@case
+def set_changes(log):
+    def add(s):
+        for x in s:
+            s.add(x + 100)
+
+    log.call(add, {1})
+    log.call(lambda s: [s.discard(x) for x in s], {1})
+
+
+@case
+def enumerate_zip(log):
+    def f(a, b):
+        out = []
+        for i, x in enumerate(a):
+            out.append((i, x))
+        for x, y in zip(a, b):
+            out.append((x, y))
+        for i, (x, y) in enumerate(zip(a, b), 5):
+            out.append((i, x, y))
+        for x in reversed(a):
+            out.append(x)
+        for x, y, z in zip(a, b, itertools.count()):
+            out.append((x, y, z))
+        return out
+
+    log.each(f, ([1, 2], "ab"), ((1, 2, 3), [5]), ([], []), ("xy", (1, 2)))
+
+    def keeps():
+        kept = []
+        for pair in zip([1, 2], [3, 4]):
+            kept.append(pair)
+        for pair in enumerate("ab"):
+            kept.append(pair)
+        for pair in {1: 2, 3: 4}.items():
+            kept.append(pair)
+        return kept
+
+    log.call(keeps)
+    log.call(lambda: [1 for _ in zip([1], [1, 2], strict=True)])
+
+
+class Countdown:
+    def __init__(self, log, n, error=None):
+        self.log, self.n, self.error = log, n, error
+
+    def __iter__(self):
+        self.log("iter")
+        return self
+
+    def __next__(self):
+        self.log("next", self.n)
+        self.n -= 1
+        if self.n < 0:
+            raise self.error or StopIteration
+        return self.n
+
+
+@case
+def user_iterators(log):
+    log.call(collect, Countdown(log, 2))
+    log.call(collect, Countdown(log, 0))
+    log.call(collect, Countdown(log, 2, ValueError("broke")))
+    log.call(collect, Countdown(log, 1, StopIteration("with value")))
+    log.call(collect, Countdown(log, 1, StopAsyncIteration()))
+    log.call(collect, Countdown(log, 1, KeyboardInterrupt("stop")))
+
+    class Sub(StopIteration):
+        pass
+
+    log.call(collect, Countdown(log, 1, Sub("subclass")))
+
+    def nested(a, b):
+        out = []
+        for x in a:
+            for y in b:
+                out.append((x, y))
+        return out
+
+    log.call(nested, Countdown(log, 2), Countdown(log, 1))
+
+
+@case
+def stop_iteration_from_body(log):
+    def body(items):
+        for x in items:
+            if x == 2:
+                raise StopIteration("from body")
+        return "finished"
+
+    def through(items):
+        try:
+            for x in items:
+                next(iter([]))
+        except StopIteration as error:
+            return "caught", x, error.args
+
+    log.call(body, [1, 2, 3])
+    log.call(through, [1, 2])
+
+
+@case
+def not_iterable(log):
+    class BadIter:
+        def __iter__(self):
+            return 5
+
+    class NoneIter:
+        __iter__ = None
+
+    class RaisingIter:
+        def __iter__(self):
+            raise LookupError("iter raised")
+
+    class OldStyle:
+        def __getitem__(self, i):
+            log("getitem", i)
+            if i == 3:
+                raise IndexError
+            return i
+
+    class OldStyleError:
+        def __getitem__(self, i):
+            raise KeyError(i)
+
+    class OnlyNext:
+        def __next__(self):
+            return 1
+
+    class IterOnly:
+        def __iter__(self):
+            return OnlyNext()
+
+    for thing in (5, None, object(), BadIter(), NoneIter(), RaisingIter(), OldStyle(), OldStyleError(), OnlyNext(), int, len, 1.5):
+        log.call(collect, thing)
+
+    def limited():
+        for i, x in enumerate(IterOnly()):
+            if i > 2:
+                return x
+
+    log.call(limited)
+
+
+@case
+def iterator_counts(log):
+    import sys
+
+    def f(items):
+        for x in items:
+            log.refs(items, x)
+        log.refs(items, x)
+
+    def g(items):
+        it = iter(items)
+        for x in it:
+            log.refs(it, items, x)
+            break
+        log.refs(it, items)
+
+    def nested(items):
+        for x in items:
+            for y in items:
+                log.refs(items)
+                break
+            else:
+                pass
+        log.refs(items)
+
+    value = ["value"]
+    for items in ([value, value], (value,), {1: value}, [(value, value)]):
+        log.refs(items, value)
+        f(items)
+        g(items)
+        nested(items)
+        log.refs(items, value)
+
+
+@case
+def iterables_die(log):
+    class Bag:
+        def __init__(self, name, n):
+            self.probe, self.n = log.probe(name), n
+
+        def __iter__(self):
+            return iter([log.probe(f"{self.probe.name}{i}") for i in range(self.n)])
+
+    def f():
+        for x in Bag("a", 2):
+            log("body", x)
+        log("after loop", x)
+        for x in Bag("b", 2):
+            break
+        log("after break")
+        for x in [log.probe("c0"), log.probe("c1")]:
+            log("list body", x)
+        log("end")
+
+    def g():
+        for x in [log.probe("d0"), log.probe("d1")]:
+            return "returned"
+
+    def h():
+        for x in (log.probe("e0"), log.probe("e1")):
+            raise ValueError(x.name)
+
+    log.call(f)
+    log.call(g)
+    log.call(h)
+
+
+@case
+def iterator_dies_while_running(log):
+    class Iter:
+        def __init__(self, holder):
+            self.holder = holder
+            self.probe = log.probe("iter")
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.holder.clear()
+            log("next")
+            raise StopIteration
+
+    def f(holder):
+        for x in holder[0]:
+            pass
+        return "end"
+
+    holder = []
+    holder.append(Iter(holder))
+    log.call(f, holder)
+
+
+@case
+def break_continue_return(log):
+    def f(items):
+        for x in items:
+            if x == 1:
+                continue
+            if x == 5:
+                break
+            if x == 9:
+                return "nine"
+            log(x)
+        else:
+            return "else"
+        return "broke", x
+
+    log.each(f, ([1, 2, 3],), ([1, 5, 6],), ([2, 9],), ([],))
+
+
+@case
+def deep_nesting(log):
+    def f(n):
+        count = 0
+        for a in range(n):
+            for b in range(a, n):
+                for c in range(b, n):
+                    for d in range(c, n):
+                        for e in (a, b, c, d):
+                            for g in [e]:
+                                count += g
+                                if count > 400:
+                                    return a, b, c, d, e, count
+        return count
+
+    log.each(f, (0,), (2,), (4,), (7,))
+
+
+@case
+def site_changes_type(log):
+    for _ in range(3):
+        for items in ([1, 2], (3, 4), range(3), {5: 0}, iter([6]), [7], range(2 ** 63, 2 ** 63 + 2), (x for x in (8,)), {9}):
+            log.call(total, items)
+    log.call(total, [1, "x"])
+
+
+@case
+def iter_with_sentinel(log):
+    def f():
+        values = [3, 2, 1, 0, 5]
+        return [x for x in iter(lambda: values.pop(0), 0)], values
+
+    log.call(f)
+    log.call(lambda: list(iter(int, 0)))
+
+
+@case
+def itertools_and_friends(log):
+    def f():
+        out = []
+        for x in itertools.chain([1], (2,), "3"):
+            out.append(x)
+        for k, group in itertools.groupby("aabbb"):
+            out.append((k, len(list(group))))
+        for pair in itertools.product("ab", [1, 2]):
+            out.append(pair)
+        for x in itertools.islice(itertools.count(5, 5), 3):
+            out.append(x)
+        for x in map(lambda a: a * 2, filter(None, [0, 1, 2])):
+            out.append(x)
+        return out
+
+    log.call(f)
+
+
+@case
+def file_lines(log):
+    import io
+    log.call(lambda: [line.strip() for line in io.StringIO("a\nb\n\nc")])
+
+    def closed():
+        f = io.StringIO("a\nb")
+        for line in f:
+            f.close()
+
+    log.call(closed)
+
+
+@case
+def length_hint_and_unpack(log):
+    class Hint:
+        def __iter__(self):
+            return iter([1, 2])
+
+        def __length_hint__(self):
+            log("hint")
+            return 5
+
+    log.call(lambda: [*Hint()])
+    log.call(lambda: list(Hint()))
+    log.call(lambda: tuple(Hint()))
+
+
+@case
+def reversed_and_sorted(log):
+    class R:
+        def __reversed__(self):
+            return iter("reversed")
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return i
+
+    log.call(lambda: [x for x in reversed(R())])
+    log.call(lambda: [x for x in reversed(range(3))])
+    log.call(lambda: [x for x in reversed({1: 2, 3: 4})])
+    log.call(lambda: [x for x in sorted("bca")])
+    log.call(lambda: [x for x in reversed({1})])
+
+
+@case
+def del_loop_variable(log):
+    def f(items):
+        for x in items:
+            del x
+        return x
+
+    log.each(f, ([1],), ([],))
+
+
+@case
+def targets(log):
+    class Box:
+        pass
+
+    def f(items):
+        box, table, row = Box(), {}, [0, 0]
+        for box.x in items:
+            pass
+        for table["k"] in items:
+            pass
+        for row[0], *row[1:] in [items]:
+            pass
+        for (a, (b, c)), d in [((1, (2, 3)), 4)]:
+            pass
+        return box.x, table, row, a, b, c, d
+
+    log.call(f, [1, 2, 3])
+    log.call(f, [])
