@@ -29,7 +29,8 @@ constexpr size_t kDefaultMaxCodeBytes = 64 * kMiB;
 
 // Bytes of each of the two zones, in order of preference: the smaller ones are for processes with RLIMIT_AS.
 constexpr size_t kZoneSizes[] = {256 * kMiB, 64 * kMiB, 16 * kMiB};
-// The whole reservation stays within this distance of libpython: rel32 reaches 2 GiB, and libpython itself has some size.
+// The whole reservation stays within this distance of libpython: rel32 reaches 2 GiB, and libpython itself has some
+// size.
 constexpr uintptr_t kMaxDistance = 1536 * kMiB;
 constexpr uintptr_t kSearchStep = 32 * kMiB;
 // Room that is left free directly beside libpython: the brk heap grows there in statically linked interpreters.
@@ -109,8 +110,8 @@ uint8_t* TryReserve(size_t size, bool near_self) {
   return nullptr;
 }
 
-// Whether a page that has been written to may become executable. Some systems refuse just that, and a WriteScope could only
-// find out when it is too late.
+// Whether a page that has been written to may become executable. Some systems refuse just that, and a WriteScope could
+// only find out when it is too late.
 bool MayToggle(uint8_t* page) {
   if (mprotect(page, PageSize(), PROT_READ | PROT_WRITE) != 0) return false;
   *page = 0xcc;
@@ -131,8 +132,8 @@ class Zone {
   uint8_t* base() const { return base_; }
   size_t used() const { return used_; }
 
-  // nullptr when the zone is full or the system refuses memory; errno is 0 in the first case. `fresh_from` is set to the
-  // offset within the block from which the bytes have never been used, and so are zero.
+  // nullptr when the zone is full or the system refuses memory; errno is 0 in the first case. `fresh_from` is set to
+  // the offset within the block from which the bytes have never been used, and so are zero.
   uint8_t* Allocate(size_t size, size_t* fresh_from) {
     errno = 0;
     auto hole = std::find_if(free_.begin(), free_.end(), [&](const auto& range) { return range.second >= size; });
@@ -212,8 +213,8 @@ void Protect(PageRange range) {
   for (uintptr_t begin = range.begin, end; begin < range.end; begin = end) {
     const bool writable = InOpenScope(begin);
     for (end = begin + PageSize(); end < range.end && InOpenScope(end) == writable;) end += PageSize();
-    // Cannot fail for lack of rights, as the pages have been executable before; if it fails for lack of memory the pages
-    // stay non-executable, and running them stops the process instead of running half-written code.
+    // Cannot fail for lack of rights, as the pages have been executable before; if it fails for lack of memory the
+    // pages stay non-executable, and running them stops the process instead of running half-written code.
     if (!writable) mprotect(reinterpret_cast<void*>(begin), end - begin, PROT_READ | PROT_EXEC);
   }
 }
@@ -375,8 +376,8 @@ Arena::WriteScope::~WriteScope() {
   if (size_ == 0) return;
   const PageRange range{reinterpret_cast<uintptr_t>(begin_), reinterpret_cast<uintptr_t>(begin_) + size_};
   auto& open = OpenScopes();
-  auto mine = std::find_if(open.rbegin(), open.rend(),
-                           [&](const PageRange& scope) { return scope.begin == range.begin && scope.end == range.end; });
+  auto is_mine = [&](const PageRange& scope) { return scope.begin == range.begin && scope.end == range.end; };
+  auto mine = std::find_if(open.rbegin(), open.rend(), is_mine);
   open.erase(std::next(mine).base());
   Protect(range);
 }

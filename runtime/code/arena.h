@@ -39,8 +39,8 @@ class Arena {
   absl::StatusOr<CodeBlock> Allocate(size_t code_size, size_t data_size);
   void Free(const CodeBlock& block);
 
-  // Makes the pages of `block` writable (not executable) until the scope ends, then executable (not writable). The caller
-  // holds the GIL for the whole scope, so no other thread runs code on those pages meanwhile.
+  // Makes the pages of `block` writable (not executable) until the scope ends, then executable (not writable). The
+  // caller holds the GIL for the whole scope, so no other thread runs code on those pages meanwhile.
   class WriteScope {
    public:
     explicit WriteScope(const CodeBlock& block);
@@ -56,8 +56,8 @@ class Arena {
   };
 
   // Address within reach of a rel32 jump from every code block that transfers to `target`: the target itself when it is
-  // near, otherwise a jump thunk made once per target. The thunk changes r11 only. nullptr when no thunk can be made (no
-  // executable memory or no address space).
+  // near, otherwise a jump thunk made once per target. The thunk changes r11 only. nullptr when no thunk can be made
+  // (no executable memory or no address space).
   const void* Reachable(const void* target);
 
   ArenaStats stats() const;

@@ -29,8 +29,8 @@ uint8_t BaseOpcode(uint8_t opcode);
 // Name as in `opcode.opname`; "<unknown>" for numbers that are no opcode. Static storage. [any]
 const char* OpcodeName(uint8_t opcode);
 
-// Stack entries that an instruction of base opcode `opcode` takes off and puts back, peeked ones included in both; for a
-// jump, on the path that falls through. -1 for opcodes that the tables do not describe. [any]
+// Stack entries that an instruction of base opcode `opcode` takes off and puts back, peeked ones included in both; for
+// a jump, on the path that falls through. -1 for opcodes that the tables do not describe. [any]
 int NumPopped(uint8_t opcode, int oparg);
 int NumPushed(uint8_t opcode, int oparg);
 

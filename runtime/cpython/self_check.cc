@@ -118,8 +118,8 @@ struct PublishedField {
   uint64_t compiled;
 };
 
-// Offsets that compiled code and helpers rely on. The sizes of the thread, interpreter and runtime states are left out on
-// purpose: they grow at their ends between patch releases, where nothing of ours reaches.
+// Offsets that compiled code and helpers rely on. The sizes of the thread, interpreter and runtime states are left out
+// on purpose: they grow at their ends between patch releases, where nothing of ours reaches.
 absl::Status CheckPublishedFields(const _Py_DebugOffsets& o) {
 #define TIERJIT_FIELD(group, field, value) {#group "." #field, o.group.field, value}
   const PublishedField fields[] = {
@@ -179,8 +179,8 @@ absl::Status CheckPublishedFields(const _Py_DebugOffsets& o) {
 }
 
 absl::Status CheckPublishedLayout() {
-  // By name, not by linkage: the size of this variable changes between patch releases, which an executable that copies it
-  // (non-PIC) would notice.
+  // By name, not by linkage: the size of this variable changes between patch releases, which an executable that copies
+  // it (non-PIC) would notice.
   const void* runtime = dlsym(RTLD_DEFAULT, "_PyRuntime");
   if (runtime == nullptr) return Unfit("this Python does not export _PyRuntime");
   _Py_DebugOffsets offsets;
@@ -236,8 +236,8 @@ absl::Status CheckDictKeys() {
   const bool header = keys->dk_kind == DICT_KEYS_UNICODE && keys->dk_nentries == 2 && keys->dk_refcnt == 1;
   if (!header) return LayoutDiffers("dict keys");
   const PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(const_cast<PyDictKeysObject*>(keys));
-  return Require(PyUnicode_CompareWithASCIIString(entries[1].me_key, "b") == 0 && PyLong_AsLong(entries[1].me_value) == 2,
-                 "dict entries");
+  const bool key_fits = PyUnicode_CompareWithASCIIString(entries[1].me_key, "b") == 0;
+  return Require(key_fits && PyLong_AsLong(entries[1].me_value) == 2, "dict entries");
 }
 
 // Position of the attribute `name` in the inline values of instances of `type`; -1 if it has none.
@@ -250,8 +250,8 @@ Py_ssize_t SharedKeyIndex(PyTypeObject* type, const char* name) {
   return -1;
 }
 
-// Instances of plain classes keep their attributes inside. A class of our own would be garbage in a cycle afterwards, so
-// the probe takes one that every interpreter has (importlib's ModuleSpec), and an instance on which no code has run.
+// Instances of plain classes keep their attributes inside. A class of our own would be garbage in a cycle afterwards,
+// so the probe takes one that every interpreter has (importlib's ModuleSpec), and an instance on which no code has run.
 absl::Status CheckInlineValues() {
   Owned module_name(PyUnicode_FromString("_frozen_importlib"));
   Owned importlib(module_name ? PyImport_GetModule(module_name.get()) : nullptr);
@@ -263,7 +263,9 @@ absl::Status CheckInlineValues() {
   Owned no_arguments(PyTuple_New(0)), value(PyFloat_FromDouble(1.5));
   if (!no_arguments || !value) return ProbeFailed("make objects");
   Owned instance(PyBaseObject_Type.tp_new(type, no_arguments.get(), nullptr));
-  if (!instance || PyObject_SetAttrString(instance.get(), "name", value.get()) < 0) return ProbeFailed("make an instance");
+  if (!instance || PyObject_SetAttrString(instance.get(), "name", value.get()) < 0) {
+    return ProbeFailed("make an instance");
+  }
   const Py_ssize_t index = SharedKeyIndex(type, "name");
   const PyDictValues* values = _PyObject_InlineValues(instance.get());
   absl::Status status = Require(index >= 0, "the shared keys of classes");
@@ -357,9 +359,9 @@ absl::Status CheckFrames(PyThreadState* ts, PyFunctionObject* function) {
 }
 
 absl::Status CheckFunction(PyFunctionObject* function) {
-  absl::Status status =
-      Require(function->vectorcall == PyVectorcall_Function(reinterpret_cast<PyObject*>(function)), "functions (vectorcall)");
-  if (!status.ok()) return status;
+  if (function->vectorcall != PyVectorcall_Function(reinterpret_cast<PyObject*>(function))) {
+    return LayoutDiffers("functions (vectorcall)");
+  }
   // Written directly: the exported setter would take a slot in the interpreter's table of versions.
   function->func_version = UINT32_MAX;
   if (PyFunction_SetDefaults(reinterpret_cast<PyObject*>(function), Py_None) < 0) return ProbeFailed("set defaults");
@@ -395,7 +397,8 @@ absl::Status CheckGenerator(PyFunctionObject* function) {
   return status;
 }
 
-// Whether an asynchronous exception for this operating system thread goes to `ts`: a host may give a thread several states.
+// Whether an asynchronous exception for this operating system thread goes to `ts`: a host may give a thread several
+// states.
 bool IsFirstOfItsThread(const PyThreadState* ts) {
   PyThreadState* at = PyInterpreterState_ThreadHead(ts->interp);
   while (at != nullptr && at->thread_id != ts->thread_id) at = PyThreadState_Next(at);
@@ -423,7 +426,8 @@ absl::Status CheckCurrentException(PyThreadState* ts) {
 absl::Status CheckFunctionsIn(PyThreadState* ts, PyObject* globals) {
   PyObject* f = PyDict_GetItemString(globals, "f");
   PyObject* g = PyDict_GetItemString(globals, "g");
-  if (f == nullptr || g == nullptr || !PyFunction_Check(f) || !PyFunction_Check(g)) return ProbeFailed("make functions");
+  const bool made = f != nullptr && g != nullptr && PyFunction_Check(f) && PyFunction_Check(g);
+  if (!made) return ProbeFailed("make functions");
   auto* function = reinterpret_cast<PyFunctionObject*>(f);
   auto* generator = reinterpret_cast<PyFunctionObject*>(g);
   for (PyFunctionObject* one : {function, generator}) {

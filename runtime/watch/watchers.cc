@@ -60,7 +60,8 @@ absl::Status Register(bool wanted, Add add, Callback callback, absl::string_view
   *id = add(callback);
   if (*id >= 0) return absl::OkStatus();
   *id = kNoId;
-  return absl::ResourceExhaustedError(absl::StrCat("other tools have taken all ", kind, " watcher ids of this interpreter"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("other tools have taken all ", kind, " watcher ids of this interpreter"));
 }
 
 // An id that the interpreter no longer knows (it forgets them when it finalises) is no error.

@@ -7,17 +7,17 @@
 
 namespace tierjit {
 
-// Called with the GIL held, *before* the change takes place, possibly with an exception pending and during finalisation.
-// A callback may neither raise nor run Python code, nor touch the pending exception; it keeps no reference to what it is
-// given unless it takes one. A null callback leaves its kind of watcher out.
+// Called with the GIL held, *before* the change takes place, possibly with an exception pending and during
+// finalisation. A callback may neither raise nor run Python code, nor touch the pending exception; it keeps no
+// reference to what it is given unless it takes one. A null callback leaves its kind of watcher out.
 struct WatchCallbacks {
   // PY_CODE_EVENT_CREATE and _DESTROY of every code object.
   void (*code_event)(PyCodeEvent event, PyCodeObject* code);
-  // Every function. At PyFunction_EVENT_CREATE defaults and closure are not set yet. `new_value` is null where the event
-  // has none.
-  void (*function_event)(PyFunction_WatchEvent event, PyFunctionObject* function, PyObject* new_value);
-  // Watched dicts; also dicts that were watched before an earlier StopWatching(). `key` and `new_value` are null where the
+  // Every function. At PyFunction_EVENT_CREATE defaults and closure are not set yet. `new_value` is null where the
   // event has none.
+  void (*function_event)(PyFunction_WatchEvent event, PyFunctionObject* function, PyObject* new_value);
+  // Watched dicts; also dicts that were watched before an earlier StopWatching(). `key` and `new_value` are null where
+  // the event has none.
   void (*dict_event)(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
   // Watched types, whenever the type or one of its bases loses its version tag. Nothing more is reported until the type
   // has a tag again: call WatchType() once more *after* the change to go on watching.
@@ -38,8 +38,8 @@ void StopWatching();
 absl::Status WatchDict(PyObject* dict);
 void UnwatchDict(PyObject* dict);
 
-// Reports the next change of `type` and gives it a version tag. kFailedPrecondition when there is no type watcher or when
-// the type gets no tag (it has used up its tags, or one of its bases has): then its changes are never reported.
+// Reports the next change of `type` and gives it a version tag. kFailedPrecondition when there is no type watcher or
+// when the type gets no tag (it has used up its tags, or one of its bases has): then its changes are never reported.
 absl::Status WatchType(PyTypeObject* type);
 
 }  // namespace tierjit

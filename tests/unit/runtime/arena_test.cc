@@ -188,7 +188,8 @@ TEST_CASE("arena: write scopes of one page nest") {
 }
 
 TEST_CASE("arena: a system without executable memory is reported, not run into") {
-  // Linux 6.3: from now on nothing in this process may become executable. More than what is accessible already is asked for.
+  // Linux 6.3: from now on nothing in this process may become executable. More than what is accessible already is asked
+  // for.
   constexpr int kSetMdwe = 65, kRefuseExecGain = 1;
   constexpr int kNotSupported = 2, kPassed = 0;
   int result = ExitCodeOf([&] {

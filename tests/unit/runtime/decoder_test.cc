@@ -35,8 +35,8 @@ std::string LongLoop() {
 Ref DisRows(const Ref& globals) {
   Ref ran(PyRun_String(
       "import dis\n"
-      "rows = [(i.start_offset // 2, i.baseopcode, i.arg or 0, i.jump_target // 2 if i.jump_target is not None else -1,\n"
-      "         i.end_offset // 2) for i in dis.get_instructions(f) if i.opname != 'EXTENDED_ARG']\n",
+      "rows = [(i.start_offset // 2, i.baseopcode, i.arg or 0,\n"
+      "         i.jump_target // 2 if i.jump_target is not None else -1, i.end_offset // 2) for i in dis.get_instructions(f) if i.opname != 'EXTENDED_ARG']\n",
       Py_file_input, globals.get(), globals.get()));
   if (ran.get() == nullptr) PyErr_Print();
   REQUIRE(ran.get() != nullptr);
@@ -65,7 +65,8 @@ void CheckAgainstDis(const char* source) {
 TEST_CASE("decoder: agrees with dis on offsets, arguments, targets and sizes") {
   CheckAgainstDis("def f(a, b): return a + b\n");
   CheckAgainstDis("def f(a):\n  for x in a:\n    if x: yield x.y(1, z=2)\n    else: break\n");
-  CheckAgainstDis("def f(a):\n  try:\n    with a as b: return b[0]\n  except* ValueError as e: print(e)\n  finally: a()\n");
+  CheckAgainstDis(
+      "def f(a):\n  try:\n    with a as b: print(b[0])\n  except* ValueError as e: print(e)\n  finally: a()\n");
   CheckAgainstDis("async def f(a):\n  async for x in a:\n    await x\n  return [y async for y in a]\n");
   CheckAgainstDis("def f(a):\n  match a:\n    case {'k': v}: return v\n    case [x, *y]: return y\n");
   CheckAgainstDis(LongLoop().c_str());
@@ -102,7 +103,8 @@ TEST_CASE("decoder: instrumented code reads as the code that was compiled") {
   const DecodedCode plain = MustDecode(code);
   Ref ran(PyRun_String(
       "import sys\nm = sys.monitoring\nm.use_tool_id(4, 'test')\n"
-      "m.set_local_events(4, f.__code__, m.events.LINE | m.events.INSTRUCTION | m.events.JUMP | m.events.PY_START)\nf(3)\n",
+      "e = m.events\n"
+      "m.set_local_events(4, f.__code__, e.LINE | e.INSTRUCTION | e.JUMP | e.PY_START)\nf(3)\n",
       Py_file_input, globals.get(), globals.get()));
   REQUIRE(ran.get() != nullptr);
   CHECK(_PyCode_CODE(code)[0].op.code >= MIN_INSTRUMENTED_OPCODE);
@@ -163,7 +165,8 @@ TEST_CASE("decoder: bytes that no compiler emits are refused") {
     std::string source = std::string("def g(a): return a\nf = g.__code__.replace(co_code=") + bytes + ")\n";
     Ref globals = RunSource(source.c_str());
     PyObject* code = PyDict_GetItemString(globals.get(), "f");
-    return DecodedCode::Decode(reinterpret_cast<PyCodeObject*>(code)).status().code() == absl::StatusCode::kUnimplemented;
+    absl::Status status = DecodedCode::Decode(reinterpret_cast<PyCodeObject*>(code)).status();
+    return status.code() == absl::StatusCode::kUnimplemented;
   };
   CHECK(refused("bytes([149, 0, 17, 0])"));                      // RESERVED
   CHECK(refused("bytes([149, 0, 71, 1])"));                      // EXTENDED_ARG at the end

@@ -144,9 +144,8 @@ TEST_CASE("watchers: kinds without a callback are left out") {
 
 TEST_CASE("watchers: when other tools hold all ids the error says so and nothing stays registered") {
   std::vector<int> taken;
-  for (int id; (id = PyFunction_AddWatcher([](PyFunction_WatchEvent, PyFunctionObject*, PyObject*) { return 0; })) >= 0;) {
-    taken.push_back(id);
-  }
+  auto ignore = [](PyFunction_WatchEvent, PyFunctionObject*, PyObject*) { return 0; };
+  for (int id; (id = PyFunction_AddWatcher(ignore)) >= 0;) taken.push_back(id);
   PyErr_Clear();
   PyErr_SetString(PyExc_IndexError, "pending");
   absl::Status status = StartWatching(kAll);
