@@ -36,7 +36,8 @@ Ref DisRows(const Ref& globals) {
   Ref ran(PyRun_String(
       "import dis\n"
       "rows = [(i.start_offset // 2, i.baseopcode, i.arg or 0,\n"
-      "         i.jump_target // 2 if i.jump_target is not None else -1, i.end_offset // 2) for i in dis.get_instructions(f) if i.opname != 'EXTENDED_ARG']\n",
+      "         i.jump_target // 2 if i.jump_target is not None else -1, i.end_offset // 2)\n"
+      "        for i in dis.get_instructions(f) if i.opname != 'EXTENDED_ARG']\n",
       Py_file_input, globals.get(), globals.get()));
   if (ran.get() == nullptr) PyErr_Print();
   REQUIRE(ran.get() != nullptr);
