@@ -11,8 +11,9 @@ int32_t UnitOf(const _PyInterpreterFrame* frame, const _Py_CODEUNIT* instruction
   return static_cast<int32_t>(instruction - _PyCode_CODE(CodeOf(frame)));
 }
 
-// The last unit, caches included, of the instruction at `unit`: tools are told this one, because the interpreter counts back
-// from the next instruction.
+// The last unit, caches included, of the instruction at `unit`: tools are told this one, because the interpreter counts
+// back from the next instruction. One difference remains: for an exception that comes out of a callee it had inlined,
+// the interpreter no longer knows how long the CALL is and tells the unit before it.
 int32_t LastUnit(PyCodeObject* code, int32_t unit) {
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(code);
   if (!decoded.ok() || decoded->IndexAt(unit) < 0) return unit;
@@ -24,8 +25,9 @@ uint8_t ToolsListening(PyThreadState* ts, PyCodeObject* code, int event) {
   return ts->interp->monitors.tools[event];
 }
 
-// Tells the listening tools about the exception that is set. The interpreter's own functions for this are hidden; those of
-// its C API for foreign code objects call the same callbacks with the same arguments. False if a callback replaced the exception.
+// Tells the listening tools about the exception that is set. The interpreter's own functions for this are hidden; those
+// of its C API for foreign code objects call the same callbacks with the same arguments. False if one failed: its
+// exception is set instead.
 using FireFunction = int (*)(PyMonitoringState*, PyObject*, int32_t);
 bool Fire(uint8_t tools, FireFunction fire, PyCodeObject* code, int32_t unit) {
   PyMonitoringState state = {tools, 0};
@@ -53,7 +55,8 @@ void FireUnwind(PyThreadState* ts, PyCodeObject* code, int32_t unit) {
   if (tools != 0) Fire(tools, _PyMonitoring_FirePyUnwindEvent, code, LastUnit(code, unit));
 }
 
-// The frame object of the current frame; null without memory. PyEval_GetFrame() clears the exception then, so it is kept aside.
+// The frame object of the current frame; null without memory. PyEval_GetFrame() clears the exception then, so that is
+// kept aside.
 PyFrameObject* FrameObjectOf(_PyInterpreterFrame* frame) {
   if (frame->frame_obj != nullptr) return frame->frame_obj;
   PyObject* raised = PyErr_GetRaisedException();
@@ -108,7 +111,7 @@ bool PushLasti(const _PyInterpreterFrame* frame, const ExceptionRange& range, Py
   return true;
 }
 
-// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts again, like in the interpreter.
+// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts it anew.
 bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* unit, int32_t* handler, PyObject*** sp) {
   PyCodeObject* code = CodeOf(frame);
   ExceptionRange range;

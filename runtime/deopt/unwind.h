@@ -9,13 +9,13 @@
 namespace tierjit {
 
 // An exception is set and `frame`, the thread's current frame, is to deal with it. [GIL]
-//   frame         `instr_ptr` at the faulting instruction, `stacktop` the depth of its stack (index into localsplus), as OpError()
-//                 and OpReraise() leave them; OpLeave::without_traceback is honoured and reset
+//   frame         `instr_ptr` at the faulting instruction, `stacktop` its stack depth (index into localsplus), as
+//                 OpError() and OpReraise() leave them; OpLeave::without_traceback is honoured and reset
 //   handler_unit  code unit of the handler's first instruction
-//   sp            first free slot of the handler's stack: the stack of the protected block, the faulting unit if the handler wants
-//                 it, and the exception, which is no longer set
-// Returns true when there is a handler; `stacktop` is -1 then. Otherwise the stack is released, `stacktop` is nlocalsplus, the
-// outputs are untouched and the exception is still set; the frame is ready to be unlinked and cleared.
+//   sp            first free slot of the handler's stack: the stack of the protected block, the faulting unit if the
+//                 handler wants it, and the exception, which is no longer set
+// Returns true when there is a handler; `stacktop` is -1 then. Otherwise the stack is released, `stacktop` is
+// nlocalsplus, the outputs are untouched and the exception is still set; the frame is ready to be unlinked and cleared.
 // Adds the traceback entry and tells monitoring tools what the interpreter would tell them; may run Python code.
 bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* handler_unit, PyObject*** sp);
 

@@ -5,8 +5,6 @@
 namespace tierjit {
 namespace {
 
-PyObject* NameAt(const _PyInterpreterFrame* frame, int index) { return PyTuple_GET_ITEM(CodeOf(frame)->co_names, index); }
-
 // The form that stands before a CALL: pushes `function, self` for a plain method and so spares the bound method
 // object, or `attribute, NULL`.
 PyObject** LoadMethod(_PyInterpreterFrame* frame, PyObject** sp, PyObject* name) {
@@ -20,7 +18,8 @@ PyObject** LoadMethod(_PyInterpreterFrame* frame, PyObject** sp, PyObject* name)
   return sp + 1;
 }
 
-// LOAD_SUPER_ATTR's inputs are `super` as found by name, the class and self; its oparg is index << 2 | two_args << 1 | method.
+// LOAD_SUPER_ATTR's inputs are `super` as found by name, the class and self; its oparg is
+// name_index << 2 | two_args << 1 | method.
 struct SuperOparg {
   explicit SuperOparg(int oparg) : name_index(oparg >> 2), two_args(oparg & 2), method(oparg & 1) {}
   int name_index;
@@ -71,7 +70,7 @@ PyObject** op_load_attr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
   PyObject* owner = sp[-1];
   PyObject* attribute = PyObject_GetAttr(owner, name);
   Py_DECREF(owner);
-  return PushOrFail(frame, sp - 1, attribute);
+  return PushResult(frame, sp - 1, attribute);
 }
 
 PyObject** op_store_attr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {

@@ -10,7 +10,7 @@ PyObject** op_binary_op(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
   PyObject* result = _PyEval_BinaryOps[oparg](left, right);
   Py_DECREF(left);
   Py_DECREF(right);
-  return PushOrFail(frame, sp - 2, result);
+  return PushResult(frame, sp - 2, result);
 }
 
 }  // namespace tierjit

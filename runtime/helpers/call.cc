@@ -70,7 +70,7 @@ _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, co
   return callee;
 }
 
-// Runs a frame that has just been pushed, as if the interpreter had called it; null frame: the error of binding stands.
+// Runs a frame that has just been pushed, as if the interpreter had called it; null if binding has failed.
 PyObject* Interpret(PyThreadState* ts, _PyInterpreterFrame* callee) {
   return callee == nullptr ? nullptr : _PyEval_EvalFrameDefault(ts, callee, 0);
 }
@@ -84,21 +84,21 @@ PyObject* CallObject(const CallOperands& call) {
   PyObject* result = PyObject_Vectorcall(callable, args, nargsf, call.kwnames);
   Py_XDECREF(call.kwnames);
   Py_DECREF(callable);
-  for (int i = 0; i < total; i++) Py_DECREF(args[i]);
+  ReleaseAll(args, total);
   return result;
 }
 
-// Python functions that the interpreter would run inline get their arguments by moved references here too, so that a callee
-// that drops an argument drops the last reference to it.
+// Python functions that the interpreter would run inline get their arguments by moved references here too, so that a
+// callee that drops an argument drops the last reference to it.
 PyObject** Call(PyThreadState* ts, _PyInterpreterFrame* frame, const CallOperands& call) {
   ExpandBoundMethod(call);
   PyFunctionObject* function = AsPythonFunction(ts, call.callable());
   bool interpreted = function != nullptr && HasInterpreterVectorcall(function);
   PyObject* result = interpreted ? Interpret(ts, PushFrame(ts, function, call)) : CallObject(call);
-  return PushOrFail(frame, call.slots, result);
+  return PushResult(frame, call.slots, result);
 }
 
-// The operands of CALL_FUNCTION_EX: slots[0] the function, slots[1] NULL, slots[2] the arguments, slots[3] keywords if any.
+// The operands of CALL_FUNCTION_EX: slots[0] the function, slots[1] NULL, slots[2] the arguments, slots[3] keywords.
 struct ExOperands {
   ExOperands(PyObject** sp, int oparg)
       : slots(sp - 3 - (oparg & 1)), entries(3 + (oparg & 1)), kwargs(oparg & 1 ? sp[-1] : nullptr) {}
@@ -206,8 +206,8 @@ PyObject* CallObjectEx(const ExOperands& call) {
 
 }  // namespace
 
-// The interpreter does not export its vectorcall, but no other one for functions lies in its image; func_dealloc, read from the
-// type's slot, does.
+// The interpreter does not export its vectorcall, but no other one for functions lies in its image; what the type's
+// dealloc slot points to does.
 bool HasInterpreterVectorcall(PyFunctionObject* function) {
   static vectorcallfunc known = nullptr;
   if (known != nullptr) return function->vectorcall == known;
@@ -254,7 +254,7 @@ PyObject** op_call_function_ex(PyThreadState* ts, _PyInterpreterFrame* frame, Py
   PyFunctionObject* function = AsPythonFunction(ts, call.callable());
   bool interpreted = function != nullptr && HasInterpreterVectorcall(function);
   PyObject* result = interpreted ? Interpret(ts, PushFrameEx(ts, function, call)) : CallObjectEx(call);
-  return PushOrFail(frame, call.slots, result);
+  return PushResult(frame, call.slots, result);
 }
 
 }  // namespace tierjit

@@ -24,7 +24,7 @@ PyObject** op_compare_op(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject
   Py_DECREF(left);
   Py_DECREF(right);
   if (result != nullptr && (oparg & kConvertToBool)) result = TruthOf(result);
-  return PushOrFail(frame, sp - 2, result);
+  return PushResult(frame, sp - 2, result);
 }
 
 PyObject** op_contains_op(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
@@ -33,7 +33,7 @@ PyObject** op_contains_op(PyThreadState* ts, _PyInterpreterFrame* frame, PyObjec
   int found = PySequence_Contains(container, item);
   Py_DECREF(item);
   Py_DECREF(container);
-  return PushOrFail(frame, sp - 2, found < 0 ? nullptr : AsBool(found ^ oparg));
+  return PushResult(frame, sp - 2, found < 0 ? nullptr : AsBool(found ^ oparg));
 }
 
 PyObject** op_is_op(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {

@@ -7,23 +7,25 @@
 namespace tierjit {
 namespace {
 
-// A new instance of the exception class `cls`; null with an exception set.
-PyObject* Instantiate(PyThreadState* ts, PyObject* cls) {
-  PyObject* value = PyObject_CallNoArgs(cls);
-  if (value == nullptr || PyExceptionInstance_Check(value)) return value;
+// Whether calling the exception class `cls` gave an exception. False with an exception set: `value` may be null or a
+// stranger, whose reference stays the caller's.
+bool IsException(PyThreadState* ts, PyObject* cls, PyObject* value) {
+  if (value == nullptr) return false;
+  if (PyExceptionInstance_Check(value)) return true;
   _PyErr_Format(ts, PyExc_TypeError, "calling %R should have returned an instance of BaseException, not %R", cls,
                 Py_TYPE(value));
-  Py_DECREF(value);
-  return nullptr;
+  return false;
 }
 
 // Turns the operand of `from` into an exception or, for None, null. Consumes `cause` if it succeeds.
 bool ResolveCause(PyThreadState* ts, PyObject* cause, PyObject** exception) {
   *exception = cause;
-  if (PyExceptionInstance_Check(cause)) return true;
   if (PyExceptionClass_Check(cause)) {
-    *exception = Instantiate(ts, cause);
-    if (*exception == nullptr) return false;
+    *exception = PyObject_CallNoArgs(cause);
+    // A stranger is never released: neither is it by the interpreter, and a finaliser would tell.
+    if (!IsException(ts, cause, *exception)) return false;
+  } else if (PyExceptionInstance_Check(cause)) {
+    return true;
   } else if (Py_IsNone(cause)) {
     *exception = nullptr;
   } else {
@@ -34,10 +36,10 @@ bool ResolveCause(PyThreadState* ts, PyObject* cause, PyObject** exception) {
   return true;
 }
 
-// Sets `value`, with its cause if `cause` is not null. Consumes all three.
+// Sets `value`, made by calling `type` or an instance of it, with its cause if `cause` is not null. Consumes all three.
 void RaiseInstance(PyThreadState* ts, PyObject* type, PyObject* value, PyObject* cause) {
   PyObject* resolved = nullptr;
-  bool ok = value != nullptr && (cause == nullptr || ResolveCause(ts, cause, &resolved));
+  bool ok = IsException(ts, type, value) && (cause == nullptr || ResolveCause(ts, cause, &resolved));
   if (ok) {
     if (cause != nullptr) PyException_SetCause(value, resolved);
     PyErr_SetObject(type, value);
@@ -50,7 +52,7 @@ void RaiseInstance(PyThreadState* ts, PyObject* type, PyObject* value, PyObject*
 // `raise exc from cause`; consumes both, `cause` may be null. An exception is set afterwards.
 void Raise(PyThreadState* ts, PyObject* exc, PyObject* cause) {
   if (PyExceptionClass_Check(exc)) {
-    RaiseInstance(ts, exc, Instantiate(ts, exc), cause);
+    RaiseInstance(ts, exc, PyObject_CallNoArgs(exc), cause);
   } else if (PyExceptionInstance_Check(exc)) {
     RaiseInstance(ts, Py_NewRef(PyExceptionInstance_Class(exc)), exc, cause);
   } else {
@@ -86,12 +88,6 @@ bool RestoreLasti(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* lasti
   }
   frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + PyLong_AsLong(lasti);
   return true;
-}
-
-// Releases the top `count` entries, lowest first.
-PyObject** Release(PyObject** sp, int count) {
-  for (int i = -count; i < 0; i++) Py_DECREF(sp[i]);
-  return sp - count;
 }
 
 }  // namespace
@@ -139,7 +135,7 @@ PyObject** op_check_exc_match(PyThreadState* ts, _PyInterpreterFrame* frame, PyO
   bool valid = _PyEval_CheckExceptTypeValid(ts, type) >= 0;
   bool matches = valid && PyErr_GivenExceptionMatches(sp[-2], type);
   Py_DECREF(type);
-  return PushOrFail(frame, sp - 1, valid ? AsBool(matches) : nullptr);
+  return PushResult(frame, sp - 1, valid ? AsBool(matches) : nullptr);
 }
 
 // exception, type -- rest, match
@@ -148,7 +144,7 @@ PyObject** op_check_eg_match(PyThreadState* ts, _PyInterpreterFrame* frame, PyOb
   PyObject* rest = nullptr;
   bool ok = _PyEval_CheckExceptStarTypeValid(ts, sp[-1]) >= 0 &&
             _PyEval_ExceptionGroupMatch(sp[-2], sp[-1], &match, &rest) >= 0;
-  Release(sp, 2);
+  ReleaseAll(sp - 2, 2);
   if (!ok || match == nullptr) return OpError(frame, sp - 2);
   if (!Py_IsNone(match)) PyErr_SetHandledException(match);
   sp[-2] = rest;

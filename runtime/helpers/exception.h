@@ -6,8 +6,8 @@
 
 namespace tierjit {
 
-// RERAISE moves `frame->instr_ptr` to where the exception first happened, for the line number, yet handlers are looked up at
-// the RERAISE itself. This is where it stood, valid from OpReraise() until UnwindToHandler() resets it. [GIL]
+// RERAISE moves `frame->instr_ptr` to where the exception first happened, for line numbers; handlers are looked up
+// at the RERAISE itself. This is where it stood, valid from OpReraise() until UnwindToHandler() resets it. [GIL]
 struct ReraiseSite {
   static inline _PyInterpreterFrame* frame = nullptr;
   static inline _Py_CODEUNIT* instruction = nullptr;

@@ -20,7 +20,7 @@ PyObject** op_get_iter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject**
   PyObject* iterable = sp[-1];
   PyObject* iterator = PyObject_GetIter(iterable);
   Py_DECREF(iterable);
-  return PushOrFail(frame, sp - 1, iterator);
+  return PushResult(frame, sp - 1, iterator);
 }
 
 PyObject** op_for_iter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
@@ -50,7 +50,7 @@ PyObject** op_end_send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject**
 // The object stays below its length.
 PyObject** op_get_len(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   Py_ssize_t length = PyObject_Length(sp[-1]);
-  return PushOrFail(frame, sp, length < 0 ? nullptr : PyLong_FromSsize_t(length));
+  return PushResult(frame, sp, length < 0 ? nullptr : PyLong_FromSsize_t(length));
 }
 
 }  // namespace tierjit

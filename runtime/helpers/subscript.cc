@@ -21,7 +21,7 @@ PyObject** op_binary_subscr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObj
   PyObject* result = PyObject_GetItem(container, key);
   Py_DECREF(container);
   Py_DECREF(key);
-  return PushOrFail(frame, sp - 2, result);
+  return PushResult(frame, sp - 2, result);
 }
 
 PyObject** op_binary_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
@@ -30,7 +30,7 @@ PyObject** op_binary_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObje
   PyObject* result = slice == nullptr ? nullptr : PyObject_GetItem(container, slice);
   Py_XDECREF(slice);
   Py_DECREF(container);
-  return PushOrFail(frame, sp - 3, result);
+  return PushResult(frame, sp - 3, result);
 }
 
 PyObject** op_store_subscr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {

@@ -9,7 +9,7 @@ PyObject** Unary(_PyInterpreterFrame* frame, PyObject** sp, unaryfunc function) 
   PyObject* value = sp[-1];
   PyObject* result = function(value);
   Py_DECREF(value);
-  return PushOrFail(frame, sp - 1, result);
+  return PushResult(frame, sp - 1, result);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ PyObject** op_to_bool(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** 
   PyObject* value = sp[-1];
   int truth = PyObject_IsTrue(value);
   Py_DECREF(value);
-  return PushOrFail(frame, sp - 1, truth < 0 ? nullptr : AsBool(truth));
+  return PushResult(frame, sp - 1, truth < 0 ? nullptr : AsBool(truth));
 }
 
 }  // namespace tierjit

@@ -5,8 +5,10 @@
 namespace tierjit {
 namespace {
 
-// The bound special method `name` of the context manager; null with TypeError or what the lookup raised.
+// The bound special method `name` (null without memory) of the context manager; null with TypeError or what the lookup
+// raised.
 PyObject* SpecialMethod(PyThreadState* ts, PyObject* manager, PyObject* name, const char* what_is_missing) {
+  if (name == nullptr) return nullptr;
   PyObject* method = _PyObject_LookupSpecial(manager, name);
   if (method == nullptr && ts->current_exception == nullptr) {
     _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the context manager protocol%s",
@@ -16,13 +18,13 @@ PyObject* SpecialMethod(PyThreadState* ts, PyObject* manager, PyObject* name, co
 }
 
 PyObject* EnterMethod(PyThreadState* ts, PyObject* manager) {
-  static PyObject* const name = PyUnicode_InternFromString("__enter__");
-  return SpecialMethod(ts, manager, name, "");
+  static InternedName name("__enter__");
+  return SpecialMethod(ts, manager, name.Get(), "");
 }
 
 PyObject* ExitMethod(PyThreadState* ts, PyObject* manager) {
-  static PyObject* const name = PyUnicode_InternFromString("__exit__");
-  return SpecialMethod(ts, manager, name, " (missed __exit__ method)");
+  static InternedName name("__exit__");
+  return SpecialMethod(ts, manager, name.Get(), " (missed __exit__ method)");
 }
 
 }  // namespace
@@ -53,11 +55,11 @@ PyObject** op_before_with(PyThreadState* ts, _PyInterpreterFrame* frame, PyObjec
 PyObject** op_with_except_start(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject* exception = sp[-1];
   PyObject* traceback = PyException_GetTraceback(exception);
-  // As the interpreter does: the exception alone keeps its traceback alive during the call.
-  if (traceback == nullptr) traceback = Py_None; else Py_DECREF(traceback);
+  Py_XDECREF(traceback);  // as in the interpreter, the exception alone keeps it alive during the call
+  if (traceback == nullptr) traceback = Py_None;
   PyObject* args[] = {nullptr, PyExceptionInstance_Class(exception), exception, traceback};
   PyObject* result = PyObject_Vectorcall(sp[-4], args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-  return PushOrFail(frame, sp, result);
+  return PushResult(frame, sp, result);
 }
 
 }  // namespace tierjit
