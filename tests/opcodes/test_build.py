@@ -263,7 +263,8 @@ def tuples_of_each_size(log):
 @case
 def empty_tuple_identity(log):
     def f(*args):
-        return args is (), tuple([]) is args, args[:0] is args
+        empty = ()
+        return args is empty, tuple([]) is args, args[:0] is args
 
     log.call(f)
 

@@ -233,7 +233,7 @@ def wide(log):
     names = [f"a{i}" for i in range(300)]
     space = {}
     exec(f"def f(x):\n {', '.join(names)} = x\n return a0, a150, a299\n"
-         f"def g(x):\n {', '.join(names)}, *rest = x\n return a0, a299, rest\n"
+         f"def g(x):\n {', '.join(names[:200])}, *rest = x\n return a0, a199, rest\n"
          f"def h(x):\n first, *rest, {', '.join(names)} = x\n return first, rest, a0, a299\n", space)
     log.each(space["f"], (range(300),), (range(299),), (tuple(range(300)),), (list(range(301)),))
     log.each(space["g"], (range(302),), (range(10),))

@@ -1,0 +1,999 @@
+"""Raising, catching, finally in all nestings, chains, groups, tracebacks."""
+
+import sys
+
+from harness import case
+
+
+class Custom(Exception):
+    def __init__(self, code, *more):
+        super().__init__(code, *more)
+        self.code = code
+
+
+def raiser(error):
+    raise error
+
+
+@case
+def basic(log):
+    def f(action):
+        try:
+            log("try")
+            result = action()
+        except ZeroDivisionError:
+            return "zero"
+        except (KeyError, IndexError) as error:
+            return "lookup", str(error)
+        except Custom as error:
+            return "custom", error.code
+        else:
+            log("else")
+            return "else", result
+        finally:
+            log("finally")
+
+    log.each(f, (lambda: 1,), (lambda: 1 // 0,), (lambda: {}["k"],), (lambda: [][1],), (lambda: raiser(Custom(5)),),
+             (lambda: raiser(ValueError("out")),), (lambda: raiser(Custom),))
+
+
+@case
+def except_types(log):
+    def f(types, error):
+        try:
+            raise error
+        except types:
+            return "caught"
+
+    class Meta(type):
+        def __instancecheck__(cls, instance):
+            log("instancecheck")
+            return True
+
+        def __subclasscheck__(cls, other):
+            log("subclasscheck")
+            return True
+
+    class Odd(Exception, metaclass=Meta):
+        pass
+
+    for types in (ValueError, Exception, BaseException, (), (KeyError, ValueError), ((KeyError,), ValueError), 5, "x", (ValueError, 5),
+                  (5, ValueError), None, int, (int,), Odd, ArithmeticError):
+        log.call(f, types, ValueError("v"))
+        log.call(f, types, KeyboardInterrupt())
+
+
+@case
+def except_expression_raises(log):
+    def f():
+        try:
+            raise ValueError("first")
+        except nothing_here:
+            return "never"
+
+    def g():
+        try:
+            1 // 0
+        except {}["missing"]:
+            return "never"
+        finally:
+            log("finally")
+
+    log.call(f)
+    log.call(g)
+
+
+@case
+def finally_paths(log):
+    def returns():
+        try:
+            return log("return value")
+        finally:
+            log("finally")
+
+    def overrides():
+        try:
+            return "try"
+        finally:
+            return "finally"
+
+    def swallows():
+        try:
+            1 // 0
+        finally:
+            return "swallowed"
+
+    def replaces():
+        try:
+            raise KeyError("first")
+        finally:
+            raise ValueError("second")
+
+    def loop_break():
+        for i in range(5):
+            try:
+                if i == 2:
+                    1 // 0
+                log(i)
+            finally:
+                if i == 2:
+                    break
+        return i
+
+    def loop_continue():
+        out = []
+        for i in range(4):
+            try:
+                if i % 2:
+                    raise KeyError(i)
+                out.append(i)
+            except KeyError:
+                continue
+            finally:
+                out.append(("f", i))
+        return out
+
+    def continue_in_finally():
+        for i in range(3):
+            try:
+                1 // 0
+            finally:
+                continue
+        return "no error"
+
+    def nested():
+        try:
+            try:
+                try:
+                    raise KeyError("inner")
+                finally:
+                    log("f1")
+            except KeyError:
+                log("caught")
+                raise ValueError("middle")
+            finally:
+                log("f2")
+        except ValueError:
+            return "outer"
+        finally:
+            log("f3")
+
+    def return_through_three(x):
+        for _ in range(2):
+            try:
+                try:
+                    try:
+                        return x
+                    finally:
+                        log("a", x)
+                        x = "changed"
+                finally:
+                    log("b", x)
+            finally:
+                log("c")
+
+    for function in (returns, overrides, swallows, replaces, loop_break, loop_continue, continue_in_finally, nested):
+        log.call(function)
+    log.call(return_through_three, 1)
+
+
+FINALLY_ENDS = ("pass", "return 'F'", "break", "continue", "raise KeyError('F')", "1 // 0")
+BODIES = ("pass", "return 'T'", "break", "continue", "raise ValueError('T')", "raise TypeError('T')")
+HANDLERS = ("pass", "return 'E'", "break", "continue", "raise", "raise OSError('E')", "raise OSError('E') from None",
+            "raise OSError('E') from error")
+
+
+@case(times=4)
+def all_exits(log):
+    """Every way to leave a try, combined with every way to leave its handler and its finally."""
+    for body in BODIES:
+        for handler in HANDLERS:
+            for end in FINALLY_ENDS:
+                source = f"""
+def f(log):
+    for i in range(2):
+        log('loop', i)
+        try:
+            {body}
+        except ValueError as error:
+            {handler}
+        else:
+            log('else')
+        finally:
+            log('finally')
+            {end}
+        log('after')
+    return 'end'
+"""
+                space = {}
+                import warnings
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    exec(source, space)
+                log.call(space["f"], log)
+
+
+@case
+def exception_variable(log):
+    def f():
+        error = "before"
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            log(error)
+        return error
+
+    def g():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            del error
+        return "fine"
+
+    def h():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            error = "rebound"
+            log(error)
+        return error
+
+    def loop():
+        kept = []
+        for i in range(3):
+            try:
+                [][i]
+            except IndexError as error:
+                kept.append(error)
+        return kept
+
+    for function in (f, g, h, loop):
+        log.call(function)
+
+
+@case
+def reraise(log):
+    def plain():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            log("again")
+            raise
+
+    def named():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            raise error
+
+    def later():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            kept = error
+        raise kept
+
+    def nested():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            try:
+                {}["k"]
+            except KeyError:
+                pass
+            raise
+
+    def no_active():
+        raise
+
+    def in_function():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            no_active()
+
+    def after_inner():
+        try:
+            raise ValueError("outer")
+        except ValueError:
+            try:
+                raise KeyError("inner")
+            except KeyError:
+                raise
+
+    def twice():
+        try:
+            plain()
+        except ZeroDivisionError as error:
+            try:
+                raise error
+            except ZeroDivisionError as again:
+                raise again
+
+    for function in (plain, named, later, nested, no_active, in_function, after_inner, twice):
+        log.call(function)
+
+
+@case
+def chaining(log):
+    def context():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            {}["k"]
+
+    def cause():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            raise ValueError("new") from error
+
+    def no_cause():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            raise ValueError("new") from None
+
+    def class_cause():
+        raise ValueError("x") from KeyError
+
+    def bad_cause():
+        raise ValueError("x") from 5
+
+    def three():
+        try:
+            try:
+                1 // 0
+            except ZeroDivisionError:
+                {}["k"]
+        except KeyError:
+            [][0]
+
+    def from_callee():
+        try:
+            raise KeyError("outer")
+        except KeyError:
+            raiser(ValueError("in callee"))
+
+    def finally_context():
+        try:
+            raise KeyError("try")
+        finally:
+            [][0]
+
+    def same_object():
+        error = ValueError("same")
+        try:
+            raise error
+        except ValueError:
+            raise error
+
+    def cycle():
+        a = ValueError("a")
+        try:
+            try:
+                raise a
+            except ValueError:
+                raise KeyError("b")
+        except KeyError:
+            raise a
+
+    def already_handled():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            pass
+        {}["no context"]
+
+    for function in (context, cause, no_cause, class_cause, bad_cause, three, from_callee, finally_context, same_object, cycle, already_handled):
+        log.call(function)
+
+
+@case
+def raise_forms(log):
+    class NeedsArgument(Exception):
+        def __init__(self, a):
+            super().__init__(a)
+
+    class NewReturnsOther(Exception):
+        def __new__(cls):
+            return 5
+
+    class InitFails(Exception):
+        def __init__(self):
+            raise OSError("from init")
+
+    for thing in (ValueError, ValueError("v"), ValueError("a", 1), 5, None, "text", int, NeedsArgument, NewReturnsOther, InitFails, StopIteration(3),
+                  GeneratorExit, KeyboardInterrupt("k"), SystemExit(2), BaseException("b"), BaseExceptionGroup("g", [ValueError(1)])):
+        log.call(raiser, thing)
+
+
+@case
+def sys_exc_info(log):
+    def show(where):
+        kind, value, tb = sys.exc_info()
+        log(where, kind, value, tb is not None, sys.exception() is value)
+
+    def f():
+        show("before")
+        try:
+            show("try")
+            1 // 0
+        except ZeroDivisionError:
+            show("handler")
+            try:
+                show("inner try")
+                {}["k"]
+            except KeyError:
+                show("inner handler")
+            show("after inner")
+        else:
+            show("else")
+        finally:
+            show("finally")
+        show("after")
+        try:
+            try:
+                raise ValueError("f")
+            finally:
+                show("finally with error")
+        except ValueError:
+            show("outer handler")
+        show("end")
+
+    def called():
+        try:
+            raise OSError("caller")
+        except OSError:
+            f()
+            show("back")
+
+    def returning():
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            return show("returning")
+
+    def looping():
+        for i in range(2):
+            try:
+                raise KeyError(i)
+            except KeyError:
+                show(i)
+                continue
+        show("after loop")
+
+    f()
+    called()
+    returning()
+    looping()
+    show("case")
+
+
+@case
+def generators_and_exception_state(log):
+    def gen():
+        log("g0", sys.exception())
+        try:
+            yield 1
+        except KeyError as error:
+            log("thrown", error, error.__context__)
+            yield 2
+        log("g1", sys.exception())
+        try:
+            raise OSError("inside")
+        except OSError:
+            yield 3
+            log("g2", sys.exception())
+        yield 4
+
+    def f():
+        g = gen()
+        try:
+            raise ValueError("outer")
+        except ValueError:
+            log(next(g), sys.exception())
+            log(g.throw(KeyError("t")), sys.exception())
+            log(next(g), sys.exception())
+        log(sys.exception())
+        log(next(g), sys.exception())
+        g.close()
+
+    log.call(f)
+
+
+@case
+def deep_tracebacks(log):
+    def a(n):
+        if n == 0:
+            return b(n)
+        return a(n - 1)
+
+    def b(n):
+        try:
+            return c(n)
+        except ZeroDivisionError as error:
+            raise ValueError("b") from error
+
+    def c(n):
+        return [1, 2,
+                3 // n]
+
+    log.call(a, 5)
+    log.call(a, 0)
+
+
+@case
+def traceback_positions(log):
+    def binary(a, b):
+        return (a +
+                b * (a
+                     - b))
+
+    def call(a):
+        return a(
+            1,
+            a.b,
+        )
+
+    def sub(a):
+        x = a["k"][
+            "l"]
+        return x
+
+    def compare(a, b):
+        if (a <
+                b):
+            return 1
+
+    def multi(a, b):
+        c = a; d = a / b; e = d
+
+    def store(a):
+        a.x, a[1], a.y = 1, 2, 3
+
+    def unpack(a):
+        (b,
+         c) = a
+
+    def iterate(a):
+        for x in \
+                a:
+            pass
+
+    def attribute(a):
+        return (a
+                .b
+                .c)
+
+    def raising(a):
+        raise (
+            a
+        )
+
+    def in_with(a):
+        with a as b:
+            pass
+
+    def deleted(a):
+        del a[0], a.x
+
+    def formatted(a):
+        return f"{a:{a}} {a!r}" f"{a.nothing}"
+
+    def asserted(a):
+        assert (a and
+                a.b), a.message
+
+    def imported():
+        import no_such_module_anywhere
+
+    def star(a):
+        return [*a, *(a,)]
+
+    def unary(a):
+        return (-
+                a)
+
+    for function, args in ((binary, (1, "x")), (binary, ("x", 1)), (binary, (2, None)), (call, (5,)), (call, (len,)), (call, (None,)), (sub, ({},)), (sub, ({"k": {}},)), (sub, (None,)),
+                           (compare, (1, "x")), (multi, (1, 0)), (store, ([],)), (store, (5,)), (unpack, (5,)), (unpack, ((1,),)), (iterate, (5,)), (attribute, (5,)),
+                           (raising, (KeyError("r"),)), (raising, (7,)), (in_with, (5,)), (deleted, ([],)), (deleted, ([1],)), (formatted, (5,)), (formatted, ([],)),
+                           (asserted, (0,)), (asserted, (5,)), (imported, ()), (star, (5,)), (unary, ("x",))):
+        log.call(function, *args)
+
+
+@case
+def traceback_of_loop_and_reraise(log):
+    def f():
+        for i in range(3):
+            try:
+                g(i)
+            except ValueError as error:
+                if i == 2:
+                    raise
+                saved = error
+        return saved
+
+    def g(i):
+        try:
+            raise ValueError(i)
+        finally:
+            log("g", i)
+
+    log.call(f)
+
+
+@case
+def groups(log):
+    def f(error):
+        try:
+            raise error
+        except* ValueError as group:
+            log("values", group.exceptions, type(group).__name__)
+        except* (KeyError, OSError) as group:
+            log("keys", group.exceptions)
+        else:
+            log("else")
+        finally:
+            log("finally")
+        return "end"
+
+    def none():
+        try:
+            log("fine")
+        except* ValueError:
+            log("never")
+        else:
+            return "else"
+
+    def raising(error):
+        try:
+            raise error
+        except* ValueError as group:
+            raise OSError("from handler")
+        except* KeyError:
+            raise
+
+    def nested(error):
+        try:
+            try:
+                raise error
+            except* ValueError:
+                raise KeyError("k")
+        except* KeyError as group:
+            log.error(group)
+            return_value = "done"
+        return return_value
+
+    def loop(error):
+        for i in range(2):
+            try:
+                raise error
+            except* ValueError as group:
+                log(i, group.exceptions)
+        try:
+            group
+        except NameError as problem:
+            return str(problem)
+
+    errors = (ValueError("plain"), KeyError("k"), TypeError("t"), ExceptionGroup("g", [ValueError(1), KeyError(2)]), ExceptionGroup("g", [ValueError(1), TypeError(2)]),
+              ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(1), OSError(2)]), ValueError(3)]), ExceptionGroup("g", [TypeError(1)]),
+              BaseExceptionGroup("b", [KeyboardInterrupt(), ValueError(1)]), KeyboardInterrupt("k"))
+    for error in errors:
+        for function in (f, raising, nested, loop):
+            error.__traceback__ = error.__context__ = None
+            log.call(function, error)
+    log.call(none)
+
+
+@case
+def group_errors(log):
+    def bad_type(error):
+        try:
+            raise error
+        except* ExceptionGroup:
+            pass
+
+    def not_a_class(error):
+        try:
+            raise error
+        except* 5:
+            pass
+
+    log.call(bad_type, ValueError(1))
+    log.call(not_a_class, ValueError(1))
+
+
+@case
+def notes(log):
+    def f():
+        try:
+            1 // 0
+        except ZeroDivisionError as error:
+            error.add_note("note one")
+            error.add_note("note two")
+            raise
+
+    log.call(f)
+
+
+@case
+def exceptions_keep_frames_alive(log):
+    def f():
+        probe = log.probe("local")
+        raise ValueError("keeps")
+
+    def g():
+        try:
+            f()
+        except ValueError as error:
+            log("caught", sorted(error.__traceback__.tb_next.tb_frame.f_locals))
+        log("after handler")
+
+    g()
+    kept = None
+    try:
+        f()
+    except ValueError as error:
+        kept = error
+    log("kept")
+    kept.__traceback__ = None
+    log("released")
+    kept = None
+
+
+@case
+def lifetimes_on_unwind(log):
+    def f():
+        a = log.probe("a")
+        b = log.probe("b")
+        try:
+            c = log.probe("c")
+            for x in [log.probe("x"), log.probe("y")]:
+                [log.probe("temp"), 1 // 0]
+        except ZeroDivisionError:
+            log("handler", a.name, b.name, c.name, x.name)
+        log("end")
+
+    def g():
+        a = log.probe("a2")
+        for x in [log.probe("x2")]:
+            with_stack(log.probe("arg"), 1 // 0)
+
+    def with_stack(*args):
+        pass
+
+    log.call(f)
+    log.call(g)
+
+
+@case
+def counts_around_exceptions(log):
+    value = ["value"]
+
+    def f(x):
+        try:
+            return [x, x, x[5]]
+        except IndexError as error:
+            log.refs(x)
+        log.refs(x)
+        try:
+            raiser(ValueError(x))
+        except ValueError as error:
+            log.refs(x, error)
+            y = error
+        log.refs(x, y)
+        del y
+        log.refs(x)
+        return x
+
+    log.refs(value)
+    f(value)
+    log.refs(value)
+    log.refs(None.__class__) if False else None
+
+
+@case
+def destructor_raises(log):
+    import sys
+
+    class Bad:
+        def __del__(self):
+            raise ValueError("in del")
+
+    def f():
+        x = Bad()
+        x = None
+        log("after")
+        try:
+            y = Bad()
+            1 // 0
+        except ZeroDivisionError:
+            log("handler")
+        return "end"
+
+    old = sys.unraisablehook
+    sys.unraisablehook = lambda info: log("unraisable", info.exc_type, str(info.exc_value))
+    try:
+        log.call(f)
+    finally:
+        sys.unraisablehook = old
+
+
+@case
+def exceptions_from_everywhere(log):
+    class Bad:
+        def fail(self, *args):
+            raise ValueError("bad")
+        __add__ = __radd__ = __getitem__ = __setitem__ = __delitem__ = __iter__ = __call__ = __bool__ = __eq__ = __lt__ = __contains__ = fail
+        __enter__ = __exit__ = __format__ = __str__ = __neg__ = __getattr__ = __hash__ = __index__ = fail
+
+    def adding(b): return b + 1
+    def getting(b): return b[1]
+    def setting(b): b[1] = 2
+    def deleting(b): del b[1]
+    def looping(b):
+        for x in b: pass
+    def calling(b): return b(1)
+    def testing(b):
+        if b: return 1
+    def comparing(b): return b == 1
+    def containing(b): return 1 in b
+    def formatting(b): return f"{b}"
+    def attribute(b): return b.nothing
+    def negating(b): return -b
+    def hashing(b): return {b: 1}
+    def indexing(b): return [1][b]
+    def unpacking(b): x, y = b
+    def starring(b): return [*b]
+    def withing(b):
+        with b: pass
+    def dicting(b): return {**b}
+
+    for function in (adding, getting, setting, deleting, looping, calling, testing, comparing, containing, formatting, attribute, negating, hashing,
+                     indexing, unpacking, starring, withing, dicting):
+        log.call(function, Bad())
+
+        def guarded(b):
+            try:
+                return function(b)
+            except ValueError:
+                return "guarded"
+            finally:
+                log("finally")
+        log.call(guarded, Bad())
+
+
+@case
+def many_handlers(log):
+    source = "def f(x):\n try:\n  raise x\n"
+    names = [name for name in ("KeyError", "IndexError", "OSError", "TypeError", "ValueError", "AttributeError", "NameError", "EOFError")]
+    source += "".join(f" except {name} as e:\n  return '{name}', str(e)\n" for name in names)
+    space = {}
+    exec(source, space)
+    for name in names:
+        log.call(space["f"], __builtins__[name]("m") if isinstance(__builtins__, dict) else getattr(__builtins__, name)("m"))
+    log.call(space["f"], MemoryError())
+
+
+@case
+def deeply_nested_try(log):
+    depth = 18
+    source = "def f(log, n):\n" + "".join(" " * i + " try:\n" for i in range(depth)) + " " * depth + " if n < 99: raise ValueError(n)\n"
+    source += " " * depth + " return 'no error'\n"
+    for i in reversed(range(depth)):
+        source += " " * i + " except ValueError as e:\n" + " " * i + f"  if e.args[0] > {i}: raise\n" + " " * i + f"  return 'level {i}'\n"
+        source += " " * i + " finally:\n" + " " * i + f"  log({i})\n"
+    space = {}
+    exec(source, space)
+    log.each(space["f"], (log, 0), (log, 5), (log, 50), (log, 99))
+
+
+@case
+def try_in_loops(log):
+    def parse(items):
+        good, bad = [], []
+        for item in items:
+            try:
+                value = int(item)
+                if value < 0:
+                    raise Custom(value)
+            except ValueError:
+                bad.append(item)
+                continue
+            except (TypeError, Custom) as error:
+                bad.append(type(error).__name__)
+            else:
+                good.append(value)
+            finally:
+                if len(bad) > 4:
+                    break
+        return good, bad
+
+    log.call(parse, ["1", "x", 2, None, "-5", 3.7, [], "9", "z", "q", "r", "s"])
+    log.call(parse, [])
+
+
+@case
+def stop_iteration_value(log):
+    def gen():
+        yield 1
+        return "value"
+
+    def f():
+        g = gen()
+        next(g)
+        try:
+            next(g)
+        except StopIteration as stop:
+            return stop.value
+
+    log.call(f)
+
+
+@case
+def os_errors(log):
+    def f(path):
+        try:
+            open(path)
+        except FileNotFoundError as error:
+            return error.errno, error.filename, str(error)
+
+    log.call(f, "/no/such/file")
+
+
+@case
+def custom_exception_classes(log):
+    class Base(Exception):
+        def __str__(self):
+            return "custom str"
+
+    class Derived(Base):
+        def __init__(self, **kw):
+            self.kw = kw
+
+    class BadStr(Exception):
+        def __repr__(self):
+            return "bad repr"
+
+    def f(error):
+        try:
+            raise error
+        except Derived as d:
+            return "derived", d.kw, str(d)
+        except Base as b:
+            return "base", str(b)
+
+    log.each(f, (Base(),), (Derived(a=1),), (BadStr("x"),))
+
+
+@case
+def exception_in_except_releases(log):
+    def f():
+        for i in range(3):
+            try:
+                try:
+                    raise ValueError(log.probe(f"v{i}"))
+                except ValueError as error:
+                    raise KeyError(log.probe(f"k{i}"))
+            except KeyError as error:
+                log("context", error.__context__.args[0].name)
+            log("released")
+
+    log.call(f)
+
+
+@case
+def return_values_and_handlers(log):
+    def f(x):
+        try:
+            return x[0] + x[1]
+        except IndexError:
+            return -1
+        except TypeError:
+            try:
+                return x + x
+            except TypeError as error:
+                return str(error)
+
+    log.each(f, ([1, 2],), ([1],), (5,), (None,), (["a", "b"],), ([1, "a"],))
