@@ -1,0 +1,78 @@
+/* A program that embeds CPython and speeds it up with tierjit:
+ *
+ *     tierjit_embed_host [-o option=value]... script.py [argument]...
+ *
+ * runs the script compiled and prints some counters on stderr at the end. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tierjit.h"
+
+static int complain(const char *what, tj_error *error) {
+  fprintf(stderr, "host: %s: %s\n", what, tj_error_message(error));
+  tj_error_free(error);
+  return 2;
+}
+
+/* "key=value" */
+static int set_option(char *text) {
+  tj_error *error = NULL;
+  char *equals = strchr(text, '=');
+  if (equals == NULL) {
+    fprintf(stderr, "host: -o needs option=value\n");
+    return 2;
+  }
+  *equals = '\0';
+  if (tj_configure(text, equals + 1, &error) != TJ_OK) return complain("option", error);
+  return 0;
+}
+
+static void print_counters(void) {
+  static const char *const names[] = {"compiles", "refused", "code_bytes", "native_bytecodes", "interpreted_bytecodes"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    fprintf(stderr, "host: %s = %lld\n", names[i], (long long)tj_counter(names[i]));
+  }
+}
+
+/* An isolated interpreter that sees sys.argv = arguments. */
+static int start_python(int count, char **arguments) {
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  PyStatus status = PyConfig_SetBytesArgv(&config, count, arguments);
+  if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
+  PyConfig_Clear(&config);
+  if (!PyStatus_Exception(status)) return 0;
+  fprintf(stderr, "host: Python does not start: %s\n", status.err_msg != NULL ? status.err_msg : "?");
+  return 2;
+}
+
+/* Without a usable JIT the script runs all the same. */
+static void start_tierjit(void) {
+  tj_error *error = NULL;
+  if (tj_attach(0, &error) != TJ_OK || tj_set_mode(NULL, TJ_ON, TJ_SELF, &error) != TJ_OK) complain("running interpreted", error);
+}
+
+int main(int argc, char **argv) {
+  int first = 1, result = 0;
+  while (first + 1 < argc && strcmp(argv[first], "-o") == 0) {
+    if ((result = set_option(argv[first + 1])) != 0) return result;
+    first += 2;
+  }
+  if (first >= argc) {
+    fprintf(stderr, "usage: %s [-o option=value]... script.py [argument]...\n", argv[0]);
+    return 2;
+  }
+  FILE *script = fopen(argv[first], "rb");
+  if (script == NULL) {
+    perror(argv[first]);
+    return 2;
+  }
+  if ((result = start_python(argc - first, argv + first)) != 0) return result;
+  start_tierjit();
+  result = PyRun_SimpleFileExFlags(script, argv[first], 1, NULL) != 0;
+  print_counters();
+  tj_detach();
+  return Py_FinalizeEx() != 0 ? 120 : result;
+}

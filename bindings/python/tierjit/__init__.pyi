@@ -1,0 +1,72 @@
+from collections.abc import Callable
+from types import CodeType, MethodType, TracebackType
+from typing import Any, Literal, Self, TypedDict, TypeVar, overload
+
+from ._info import FunctionInfo as FunctionInfo
+
+__version__: str
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Function = Callable[..., Any] | MethodType | CodeType
+
+class _Stats(TypedDict):
+    compiles: int
+    refused: int
+    compiled_alive: int
+    compiled_bytecodes: int
+    compile_ns_total: int
+    compile_ns_max: int
+    code_bytes: int
+    data_bytes: int
+    functions_hooked: int
+    calls_forwarded: int
+    native_bytecodes: int
+    interpreted_bytecodes: int
+    loop_entries: int
+    slow_calls: int
+    deopts: int
+    exceptions: int
+    native_share: float | None
+    refusals: dict[str, int]
+    refusal_texts: dict[str, str]
+    loop_door: str
+
+def is_available() -> bool: ...
+def why_unavailable() -> str | None: ...
+def enable() -> bool: ...
+def disable() -> None: ...
+def is_enabled() -> bool: ...
+
+class pause:
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+def configure(
+    *,
+    tier1_threshold: int = ...,
+    compile_loops_at_once: bool = ...,
+    tier2_threshold: int = ...,
+    osr_threshold: int = ...,
+    max_code_bytes: int = ...,
+    max_bytecodes: int = ...,
+    loop_door: bool = ...,
+    count_refused: bool = ...,
+    perf_map: bool = ...,
+    log: str = ...,
+) -> dict[str, Any]: ...
+@overload
+def get_config(described: Literal[False] = ...) -> dict[str, Any]: ...
+@overload
+def get_config(described: Literal[True]) -> dict[str, dict[str, Any]]: ...
+def compile(func: _Function, *, tier: Literal[1] | None = ...) -> bool: ...
+def is_compiled(func: _Function) -> int: ...
+@overload
+def jit(func: _F, /, *, tier: Literal[1] | None = ...) -> _F: ...
+@overload
+def jit(func: None = ..., /, *, tier: Literal[1] | None = ...) -> Callable[[_F], _F]: ...
+def never(func: _F) -> _F: ...
+def info(func: _Function) -> FunctionInfo: ...
+def stats(reset: bool = ...) -> _Stats: ...
+def disassemble(func: _Function, what: Literal["stencils", "asm"] = ...) -> str: ...

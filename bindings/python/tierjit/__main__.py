@@ -1,0 +1,3 @@
+from tierjit._cli import main
+
+main()
