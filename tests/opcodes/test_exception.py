@@ -878,7 +878,7 @@ def many_handlers(log):
 
 @case
 def deeply_nested_try(log):
-    depth = 18
+    depth = 9
     source = "def f(log, n):\n" + "".join(" " * i + " try:\n" for i in range(depth)) + " " * depth + " if n < 99: raise ValueError(n)\n"
     source += " " * depth + " return 'no error'\n"
     for i in reversed(range(depth)):
