@@ -1,11 +1,12 @@
 /* A program that embeds CPython and speeds it up with tierjit:
  *
- *     tierjit_embed_host [-o option=value]... script.py [argument]...
+ *     tierjit_embed_host [-n rounds] [-o option=value]... script.py [argument]...
  *
- * runs the script compiled and prints some counters on stderr at the end. */
+ * runs the script compiled, each round in a fresh interpreter, and prints some counters of each round on stderr. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tierjit.h"
@@ -40,6 +41,7 @@ static void print_counters(void) {
 static int start_python(int count, char **arguments) {
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
+  config.use_environment = 1; /* PYTHONHOME */
   PyStatus status = PyConfig_SetBytesArgv(&config, count, arguments);
   if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
@@ -54,25 +56,38 @@ static void start_tierjit(void) {
   if (tj_attach(0, &error) != TJ_OK || tj_set_mode(NULL, TJ_ON, TJ_SELF, &error) != TJ_OK) complain("running interpreted", error);
 }
 
+/* One life of an interpreter. */
+static int run_script(int count, char **arguments) {
+  FILE *script = fopen(arguments[0], "rb");
+  if (script == NULL) {
+    perror(arguments[0]);
+    return 2;
+  }
+  int result = start_python(count, arguments);
+  if (result != 0) return result;
+  start_tierjit();
+  result = PyRun_SimpleFileExFlags(script, arguments[0], 1, NULL) != 0;
+  print_counters();
+  tj_detach(); /* or leave it to tierjit's exit hook */
+  return Py_FinalizeEx() != 0 ? 120 : result;
+}
+
 int main(int argc, char **argv) {
   int first = 1, result = 0;
-  while (first + 1 < argc && strcmp(argv[first], "-o") == 0) {
-    if ((result = set_option(argv[first + 1])) != 0) return result;
-    first += 2;
+  long rounds = 1;
+  for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
+    if (strcmp(argv[first], "-n") == 0) {
+      rounds = strtol(argv[first + 1], NULL, 10);
+    } else if (strcmp(argv[first], "-o") != 0) {
+      break;
+    } else if ((result = set_option(argv[first + 1])) != 0) {
+      return result;
+    }
   }
-  if (first >= argc) {
-    fprintf(stderr, "usage: %s [-o option=value]... script.py [argument]...\n", argv[0]);
+  if (first >= argc || argv[first][0] == '-') {
+    fprintf(stderr, "usage: %s [-n rounds] [-o option=value]... script.py [argument]...\n", argv[0]);
     return 2;
   }
-  FILE *script = fopen(argv[first], "rb");
-  if (script == NULL) {
-    perror(argv[first]);
-    return 2;
-  }
-  if ((result = start_python(argc - first, argv + first)) != 0) return result;
-  start_tierjit();
-  result = PyRun_SimpleFileExFlags(script, argv[first], 1, NULL) != 0;
-  print_counters();
-  tj_detach();
-  return Py_FinalizeEx() != 0 ? 120 : result;
+  while (rounds-- > 0 && result == 0) result = run_script(argc - first, argv + first);
+  return result;
 }

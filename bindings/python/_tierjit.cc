@@ -20,7 +20,8 @@ PyObject* Raise(tj_error* error) {
   return nullptr;
 }
 
-PyObject* Finish(tj_status status, tj_error* error) {
+// `error` is what the call that gave `status` has stored.
+PyObject* Finish(tj_status status, tj_error* const& error) {
   if (status != TJ_OK) return Raise(error);
   Py_RETURN_NONE;
 }
