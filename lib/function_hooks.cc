@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include "runtime/watch/watchers.h"
+
 namespace tierjit {
 namespace {
 
@@ -12,28 +14,26 @@ PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf
   return entry(callable, args, nargsf, kwnames);
 }
 
-int OnFunctionEvent(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject* new_value) {
+void OnFunctionEvent(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject* new_value) {
   FunctionHooks& hooks = FunctionHooks::Get();
-  if (hooks.client() == nullptr) return 0;
+  if (hooks.client() == nullptr) return;
   if (event == PyFunction_EVENT_CREATE) {
     if (hooks.HasDefault(func)) hooks.client()->OnNewFunction(func);
-    return 0;
+    return;
   }
-  if (event == PyFunction_EVENT_DESTROY || hooks.HasDefault(func)) return 0;
+  if (event == PyFunction_EVENT_DESTROY || hooks.HasDefault(func)) return;
   CodeState* state = CodeStates::Get().Find(CodeOf(func));
-  if (!hooks.IsHooked(func, state)) return 0;
+  if (!hooks.IsHooked(func, state)) return;
   if (event == PyFunction_EVENT_MODIFY_CODE) {
     hooks.client()->OnNewCode(func, reinterpret_cast<PyCodeObject*>(new_value));
   } else if (state != nullptr) {
     state->version_lost = true;  // the interpreter gives functions with changed defaults version 0
   }
-  return 0;
 }
 
-int OnCodeEvent(PyCodeEvent event, PyCodeObject* code) {
-  if (event != PY_CODE_EVENT_DESTROY) return 0;
+void OnCodeEvent(PyCodeEvent event, PyCodeObject* code) {
+  if (event != PY_CODE_EVENT_DESTROY) return;
   if (CodeState* state = CodeStates::Get().Find(code)) CodeStates::GiveBackVersion(state);
-  return 0;
 }
 
 // Whether two addresses belong to the same loaded image.
@@ -80,25 +80,22 @@ absl::Status FunctionHooks::CaptureDefault() {
 }
 
 absl::Status FunctionHooks::StartWatching(HookClient* client) {
+  if (interpreter_gone_) tierjit::StopWatching();  // ids of an interpreter that is no more
+  interpreter_gone_ = false;
   client_ = client;
-  KeepException keep;
-  if (function_watcher_ < 0) function_watcher_ = PyFunction_AddWatcher(&OnFunctionEvent);
-  if (code_watcher_ < 0) code_watcher_ = PyCode_AddWatcher(&OnCodeEvent);
-  if (function_watcher_ >= 0 && code_watcher_ >= 0) return absl::OkStatus();
-  StopWatching();
-  return absl::UnavailableError("the interpreter has no free function or code watcher");
-}
-
-void FunctionHooks::StopWatching() {
-  KeepException keep;
-  if (function_watcher_ >= 0) PyFunction_ClearWatcher(function_watcher_);
-  if (code_watcher_ >= 0) PyCode_ClearWatcher(code_watcher_);
-  ForgetWatchers();
-}
-
-void FunctionHooks::ForgetWatchers() {
-  function_watcher_ = code_watcher_ = -1;
+  absl::Status started = tierjit::StartWatching({&OnCodeEvent, &OnFunctionEvent, &tier1::OnDictEvent, nullptr});
+  if (started.ok() || absl::IsFailedPrecondition(started)) return absl::OkStatus();
   client_ = nullptr;
+  return absl::UnavailableError(started.message());
+}
+
+// The watchers stay: activations that are still running rely on the dicts that they have read.
+void FunctionHooks::StopWatching() { client_ = nullptr; }
+
+// Modules are torn down with the dict watcher still at work; only a later interpreter replaces it.
+void FunctionHooks::ForgetWatchers() {
+  client_ = nullptr;
+  interpreter_gone_ = true;
 }
 
 bool FunctionHooks::IsCounting(const PyFunctionObject* func) const { return func->vectorcall == &CountingEntry; }

@@ -63,7 +63,7 @@ class FunctionHooks {
 
   vectorcallfunc default_entry_ = nullptr;
   HookClient* client_ = nullptr;
-  int function_watcher_ = -1, code_watcher_ = -1;
+  bool interpreter_gone_ = false;
 };
 
 inline PyCodeObject* CodeOf(const PyFunctionObject* func) { return reinterpret_cast<PyCodeObject*>(func->func_code); }

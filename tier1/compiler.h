@@ -51,6 +51,9 @@ absl::Status CanCompile(PyCodeObject* code);
 // set for the interpreter to raise at instr_ptr. [GIL]
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
 
+// To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
+void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
+
 struct Counters {
   uint64_t native_bytecodes;       // estimate: bytecodes run in compiled code
   uint64_t interpreted_bytecodes;  // in functions that tierjit handles, after a deoptimisation

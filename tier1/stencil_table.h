@@ -20,9 +20,11 @@ enum class HoleValue : uint8_t {
   kCell,                 // H_CELL: the emission's inline-cache cell
   kSite,                 // H_SITE: the emission's site
   kUnit,                 // H_UNIT: the unit's data header
+  kReturn,               // TJ_RETURN: the whole jmp becomes `mov rax,r14; pop rbp; ret`
   kNext,                 // TJ_NEXT: the following emission
   kTarget,               // TJ_TARGET: where a taken branch goes
   kCold,                 // TJ_COLD: the next link of the emission's cold chain
+  kDispose,              // TJ_DISPOSE: the emission's code that frees a dead object
   kThunk,                // TJ_THUNK_<name>: shared thunk, index in Hole::symbol (order of first use, kThunkNames)
   kExternal,             // any other symbol: an address in kExternals[Hole::symbol]
   kRodata,               // the stencil's own constants: offset in kRodata of Hole::symbol
@@ -40,7 +42,7 @@ struct Hole {
 enum class Ending : uint8_t {
   kNone,    // no trailing jump
   kNext,    // jmp TJ_NEXT: dropped when the next emission follows directly
-  kReturn,  // jmp TJ_RETURN: rewritten to `mov rax,r14; pop rbp; ret`
+  kReturn,  // jmp TJ_RETURN
   kCallee,  // jmp TJ_CALLEE: rewritten to `call r14` (entry address in the accumulator), falls through to the next emission
 };
 

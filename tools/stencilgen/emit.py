@@ -66,7 +66,7 @@ def _prologue(objects):
             '//\n'
             '// A hole\'s field receives S + addend (kAbs32S, kAbs64) or S + addend - P (kPcRel32): S is the address\n'
             '// of what the hole refers to, P that of the field. Branches and plain rip-relative operands have -4.\n'
-            '// The hole of a trailing jump to TJ_RETURN or TJ_CALLEE says kNext; Stencil::ending tells what it is.\n'
+            '// The hole of a trailing jump to TJ_CALLEE says kNext; Stencil::ending tells what it is.\n'
             '#include "tier1/stencil_table.h"\n')
 
 

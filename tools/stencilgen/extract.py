@@ -30,16 +30,15 @@ HOLES = {
     'H_CELL': ('kCell', _NEAR_DATA), 'H_SITE': ('kSite', _NEAR_DATA), 'H_UNIT': ('kUnit', _NEAR_DATA),
     'TJ_NEXT': ('kNext', _NEAR_CODE), 'TJ_TARGET': ('kTarget', _NEAR_CODE), 'TJ_COLD': ('kCold', _NEAR_CODE),
     'TJ_DISPOSE': ('kDispose', _NEAR_CODE),
-    # The compiler rewrites these jumps, so HoleValue has no member for them: the field is never patched as it stands.
-    'TJ_RETURN': ('kNext', _NEAR_CODE), 'TJ_CALLEE': ('kNext', _NEAR_CODE),
+    # The compiler rewrites these jumps as a whole, their fields are never patched.
+    'TJ_RETURN': ('kReturn', _NEAR_CODE), 'TJ_CALLEE': ('kNext', _NEAR_CODE),
 }
 ENDINGS = {'TJ_NEXT': 'kNext', 'TJ_RETURN': 'kReturn', 'TJ_CALLEE': 'kCallee'}
-_TRAILING_ONLY = ('TJ_RETURN', 'TJ_CALLEE')
 _THUNK_PREFIX = 'TJ_THUNK_'
 _RESERVED = re.compile(r'H_[A-Z]+$|TJ_')
 
 # Last instructions after which a stencil without a droppable jump cannot run on into the next emission.
-ACCEPTED_LAST = frozenset({'jump to a hole', 'indirect jump', 'ret'})
+ACCEPTED_LAST = frozenset({'jump to a hole', 'local jump', 'indirect jump', 'ret'})
 
 _STENCIL_PREFIX = 's_'
 _IDENTIFIER = re.compile(r'[A-Za-z_]\w*$', re.ASCII)
@@ -277,8 +276,10 @@ def _reject_defined(section, symbol, target):
 def _named_hole(code, relocation):
     value, allowed = HOLES[relocation.symbol.name]
     _require_type(relocation, allowed)
-    if relocation.symbol.name in _TRAILING_ONLY and not _is_trailing_jump(code, relocation.offset):
+    if relocation.symbol.name == 'TJ_CALLEE' and not _is_trailing_jump(code, relocation.offset):
         raise _Refused('only the trailing jmp of a stencil may go there')
+    if relocation.symbol.name == 'TJ_RETURN' and code[relocation.offset - 1:relocation.offset] != b'\xe9':
+        raise _Refused('only a jmp may go there')
     return value
 
 
@@ -312,7 +313,7 @@ def _is_trailing_jump(code, offset):
 
 
 def _ending(code, holes):
-    if _has_trailing_hole(code, holes) and holes[-1].value == 'kNext':
+    if _has_trailing_hole(code, holes) and holes[-1].symbol in ENDINGS:
         return ENDINGS[holes[-1].symbol]
     return 'kNone'
 
@@ -339,6 +340,8 @@ def _terminator(instruction):
     """'ret' or 'indirect jump' when the bytes are exactly one such instruction, otherwise None."""
     if instruction in (b'\xc3', b'\xf3\xc3'):
         return 'ret'
+    if len(instruction) == 2 and instruction[0] == 0xEB or len(instruction) == 5 and instruction[0] == 0xE9:
+        return 'local jump'
     if 0x40 <= instruction[0] <= 0x4F:  # REX
         instruction = instruction[1:]
     is_jump = len(instruction) >= 2 and instruction[0] == 0xFF and instruction[1] >> 3 & 7 == 4

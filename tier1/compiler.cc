@@ -1,0 +1,220 @@
+#include "tier1/compiler.h"
+
+#include <time.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/bytecode/decoder.h"
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+#include "tier1/global_cache.h"
+#include "tier1/slow_path.h"
+#include "tier1/translator.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+
+extern "C" {
+alignas(64) Rt tj_rt;
+
+void tj_dealloc(PyObject* o) {
+  if (PyLong_CheckExact(o) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)) && tj_rt.ints.count < kFreeListCapacity) {
+    tj_rt.ints.items[tj_rt.ints.count++] = o;
+  } else if (PyFloat_CheckExact(o) && tj_rt.floats.count < kFreeListCapacity) {
+    tj_rt.floats.items[tj_rt.floats.count++] = o;
+  } else {
+    _Py_Dealloc(o);
+  }
+}
+}
+
+namespace {
+
+vectorcallfunc g_default_vectorcall = nullptr;
+Py_ssize_t g_extra_index = -1;
+
+int64_t NowNs() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t{1000000000} * t.tv_sec + t.tv_nsec;
+}
+
+absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, int* bytecodes) {
+  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(code);
+  if (!decoded.ok()) return decoded.status();
+  Translation translation;
+  Translator translator(code, *decoded, mode);
+  absl::Status translated = translator.Run(&translation);
+  if (!translated.ok()) return translated;
+  *bytecodes = translation.bytecodes;
+  return Assemble(code, translation);
+}
+
+void FillLatin1() {
+  static PyObject* chars[256];
+  for (int i = 0; i < 256; i++) chars[i] = PyUnicode_FromOrdinal(i);
+  tj_rt.latin1_chars = chars;
+}
+
+}  // namespace
+
+bool tj_needs_frame(PyObject* o) {
+  return !(PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o) || PyBytes_CheckExact(o) ||
+           Py_TYPE(o) == &PyRangeIter_Type);
+}
+
+vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }
+Py_ssize_t CodeExtraIndex() { return g_extra_index; }
+
+void InitialiseTable() {
+  Rt& r = tj_rt;
+  r.long_type = &PyLong_Type;
+  r.float_type = &PyFloat_Type;
+  r.function_type = &PyFunction_Type;
+  r.list_type = &PyList_Type;
+  r.tuple_type = &PyTuple_Type;
+  r.dict_type = &PyDict_Type;
+  r.unicode_type = &PyUnicode_Type;
+  r.bool_type = &PyBool_Type;
+  r.range_iter_type = &PyRangeIter_Type;
+  r.list_iter_type = &PyListIter_Type;
+  r.tuple_iter_type = &PyTupleIter_Type;
+  r.method_type = &PyMethod_Type;
+  r.cell_type = &PyCell_Type;
+  r.cfunction_type = &PyCFunction_Type;
+  r.method_descr_type = &PyMethodDescr_Type;
+  r.type_type = &PyType_Type;
+  r.small_int_zero = PyLong_FromLong(0);
+  r.true_object = Py_True;
+  r.false_object = Py_False;
+  r.none_object = Py_None;
+  FillLatin1();
+  RefillInts();
+  RefillFloats();
+}
+
+absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra_index) {
+  static bool done = false;
+  g_default_vectorcall = default_vectorcall;
+  g_extra_index = code_extra_index;
+  if (done) return absl::OkStatus();
+  InitialiseTable();
+  (void)Stencils();
+  absl::Status placed = PlaceThunks();
+  done = placed.ok();
+  return placed;
+}
+
+UnitHeader* UnitOf(PyCodeObject* code) {
+  void* entry = nullptr;
+  if (PyUnstable_Code_GetExtra(reinterpret_cast<PyObject*>(code), g_extra_index, &entry) < 0 || entry == nullptr) return nullptr;
+  Unit* unit = *static_cast<Unit**>(entry);
+  return unit == nullptr ? nullptr : static_cast<UnitImpl*>(unit)->header();
+}
+
+const void* BlockAddress(UnitHeader* header, int32_t unit) { return OwnerOf(header)->whole().AddressOf(unit); }
+
+absl::Status CanCompile(PyCodeObject* code) {
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) {
+    return absl::UnimplementedError("TJ-101: generators and coroutines run in the interpreter");
+  }
+  if (!(code->co_flags & CO_OPTIMIZED)) {
+    return absl::UnimplementedError("TJ-103: module and class bodies are entered through their loops only");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code) {
+  absl::Status can = CanCompile(code);
+  int64_t start = NowNs();
+  int bytecodes = 0;
+  // A code object that cannot be entered by calls still gets a unit, for its loops.
+  TranslationMode mode;
+  mode.loop = !can.ok();
+  if (mode.loop && (code->co_flags & CO_OPTIMIZED)) return can;
+  absl::StatusOr<Assembled> assembled = CompileAs(code, mode, &bytecodes);
+  if (!assembled.ok()) return assembled.status();
+  return std::make_unique<UnitImpl>(code, *std::move(assembled), bytecodes, NowNs() - start);
+}
+
+UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns)
+    : whole_(std::move(assembled)), bytecodes_(bytecodes), compile_ns_(compile_ns) {
+  header()->owner = this;
+  const char* name = PyUnicode_AsUTF8(code->co_qualname);
+  if (name == nullptr) PyErr_Clear();
+  NoteCodeForPerf(whole_.block.code, whole_.block.code_size, absl::StrCat("tierjit.t1:", name ? name : "?").c_str());
+}
+
+UnitImpl::~UnitImpl() {
+  for (GlobalCell* cell : global_cells) ForgetGlobalCell(cell);
+  for (AttrCell* cell : module_cells) ForgetModuleCell(cell);
+  for (Loop* loop : loops_) {
+    Arena::Get().Free(loop->code.block);
+    delete loop;
+  }
+  Arena::Get().Free(whole_.block);
+}
+
+const Assembled* UnitImpl::LoopVersion(int32_t loop_header) {
+  for (Loop* loop : loops_) {
+    if (loop->header == loop_header) return &loop->code;
+  }
+  if (loop_count() >= kMaxLoopVersions) return nullptr;
+  TranslationMode mode;
+  mode.loop = true;
+  mode.loop_header = loop_header;
+  int bytecodes = 0;
+  absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
+  if (!assembled.ok()) return nullptr;
+  assembled->header()->owner = this;
+  loops_.push_back(new Loop{loop_header, *std::move(assembled)});
+  return &loops_.back()->code;
+}
+
+UnitInfo UnitImpl::info() const {
+  UnitInfo info{};
+  info.code_bytes = whole_.block.code_size;
+  info.data_bytes = whole_.block.data_size;
+  info.hot_bytes = whole_.hot_bytes;
+  for (const Loop* loop : loops_) {
+    info.code_bytes += loop->code.block.code_size;
+    info.data_bytes += loop->code.block.data_size;
+    info.entries += loop->code.header()->entries;
+    info.back_edges += loop->code.header()->back_edges;
+  }
+  info.bytecodes = bytecodes_;
+  info.compile_ns = compile_ns_;
+  info.entries += header()->entries;
+  info.back_edges += header()->back_edges;
+  return info;
+}
+
+std::string UnitImpl::Dump() const {
+  std::string out;
+  const std::vector<Listed>& list = whole_.listing;
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code())));
+  int32_t last = -1;
+  for (size_t i = 0; i < list.size(); i++) {
+    uint32_t end = i + 1 < list.size() ? list[i + 1].offset : static_cast<uint32_t>(whole_.hot_bytes);
+    if (list[i].instr != last) {
+      absl::StrAppendFormat(&out, "%5d %s\n", list[i].instr * 2, OpcodeName(bytes[list[i].instr * 2]));
+      last = list[i].instr;
+    }
+    absl::StrAppendFormat(&out, "        %-24s +%05x %4d bytes\n", list[i].stencil->name, list[i].offset, end - list[i].offset);
+  }
+  return out;
+}
+
+Counters GetCounters() {
+  Counters c{};
+  c.slow_calls = tj_rt.slow_calls;
+  c.deopts = tj_rt.deopts;
+  c.exceptions = tj_rt.exceptions;
+  return c;
+}
+
+void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value) {
+  NoteDictChange(event, dict, key, new_value);
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,53 @@
+// What the translator hands to the assembler: a sequence of stencil uses with their operands.
+#ifndef TIERJIT_TIER1_EMISSION_H_
+#define TIERJIT_TIER1_EMISSION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "tier1/rt.h"
+#include "tier1/stencil_index.h"
+
+namespace tierjit::tier1 {
+
+inline constexpr int kMaxColdLinks = 5;
+
+struct Emission {
+  const Stencil* stencil;
+  const Stencil* cold[kMaxColdLinks] = {};  // tried in order when the hot stencil gives up; the last one always succeeds
+  const Stencil* dispose = nullptr;         // where TJ_DISPOSE goes
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  uint64_t p = 0, q = 0;
+  int32_t cell = -1;          // byte offset in Translation::cell_bytes
+  int32_t site = -1;          // index of Translation::sites
+  int32_t dispose_site = -1;
+  int32_t target = -1;        // code unit of a branch target
+  int32_t instr = 0;          // code unit, for listings
+  uint32_t hot_offset = 0;
+};
+
+struct BlockStart {
+  int32_t unit;       // code unit of the bytecode block
+  int32_t emission;   // first emission of it
+};
+
+// Sites in the making: `pending` and `cell` are offsets until the data block has its address.
+struct SiteDraft {
+  Site site;
+  int32_t pending_begin;
+  int32_t cell = -1;
+  int32_t emission = -1;  // branching sites: whose next and target addresses are wanted
+};
+
+struct Translation {
+  std::vector<Emission> emissions;
+  std::vector<SiteDraft> sites;
+  std::vector<Pending> pending;
+  std::vector<BlockStart> blocks;
+  size_t cell_bytes = 0;
+  int bytecodes = 0;
+};
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_EMISSION_H_

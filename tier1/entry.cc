@@ -1,0 +1,203 @@
+// Ways from C into compiled code: vectorcall, and loops that the interpreter runs.
+#include "runtime/bytecode/decoder.h"
+#include "runtime/deopt/unwind.h"
+#include "tier1/slow_path.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+
+extern "C" {
+// Saves the C registers, sets the pinned ones and calls `entry` with an aligned stack (it begins with push rbp).
+PyObject* tj_enter(PyObject** lp, Rt* rt, PyThreadState* ts, const void* entry);
+// As tj_enter for the middle of a unit: sets up the frame that its end takes down.
+PyObject* tj_enter_block(PyObject** lp, Rt* rt, PyThreadState* ts, const void* entry);
+}
+
+asm(R"(
+  .text
+  .p2align 4
+  .globl tj_enter
+  .hidden tj_enter
+  .type tj_enter, @function
+tj_enter:
+  push %rbp
+  mov %rsp, %rbp
+  push %rbx
+  push %r12
+  push %r13
+  push %r14
+  push %r15
+  sub $8, %rsp
+  mov %rdi, %r12
+  mov %rsi, %r13
+  mov %rdx, %r15
+  call *%rcx
+  add $8, %rsp
+  pop %r15
+  pop %r14
+  pop %r13
+  pop %r12
+  pop %rbx
+  pop %rbp
+  ret
+  .size tj_enter, .-tj_enter
+
+  .p2align 4
+  .globl tj_enter_block
+  .hidden tj_enter_block
+  .type tj_enter_block, @function
+tj_enter_block:
+  push %rbp
+  mov %rsp, %rbp
+  push %rbx
+  push %r12
+  push %r13
+  push %r14
+  push %r15
+  sub $8, %rsp
+  mov %rdi, %r12
+  mov %rsi, %r13
+  mov %rdx, %r15
+  call 1f
+  add $8, %rsp
+  pop %r15
+  pop %r14
+  pop %r13
+  pop %r12
+  pop %rbx
+  pop %rbp
+  ret
+1:
+  push %rbp
+  mov %rsp, %rbp
+  jmp *%rcx
+  .size tj_enter_block, .-tj_enter_block
+)");
+
+namespace {
+
+// Loop versions that are running, in any thread or greenlet, innermost of each last. [GIL]
+struct LoopRun {
+  _PyInterpreterFrame* frame;
+  const Assembled* code;
+};
+std::vector<LoopRun>& LoopRuns() {
+  static auto* runs = new std::vector<LoopRun>;
+  return *runs;
+}
+
+const LoopRun* FindLoopRun(_PyInterpreterFrame* frame) {
+  std::vector<LoopRun>& runs = LoopRuns();
+  for (auto it = runs.rbegin(); it != runs.rend(); ++it) {
+    if (it->frame == frame) return &*it;
+  }
+  return nullptr;
+}
+
+void RemoveLoopRun(_PyInterpreterFrame* frame) {
+  std::vector<LoopRun>& runs = LoopRuns();
+  for (size_t i = runs.size(); i-- > 0;) {
+    if (runs[i].frame == frame) {
+      runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
+    }
+  }
+}
+
+// Pushes a frame whose arguments are exactly the positional parameters; NULL: no room on the data stack chunk.
+_PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
+  PyObject** base = ts->datastack_top;
+  PyObject** top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(base) + unit->frame_bytes);
+  if (base == nullptr || top >= ts->datastack_limit) return nullptr;
+  ts->datastack_top = top;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(base);
+  frame->f_executable = Py_NewRef(unit->code);
+  frame->f_funcobj = Py_NewRef(function);
+  frame->f_globals = function->func_globals;
+  frame->f_builtins = function->func_builtins;
+  frame->f_locals = nullptr;
+  frame->frame_obj = nullptr;
+  frame->instr_ptr = unit->first_traceable;
+  frame->stacktop = -1;
+  frame->return_offset = 0;
+  frame->owner = FRAME_OWNED_BY_THREAD;
+  for (int i = 0; i < unit->argcount; i++) frame->localsplus[i] = Py_NewRef(args[i]);
+  return frame;
+}
+
+// Binds arguments of any shape; NULL with an exception set when they do not fit.
+_PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
+                               PyObject* kwnames) {
+  size_t total = nargs + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
+  for (size_t i = 0; i < total; i++) Py_INCREF(args[i]);
+  Py_INCREF(function);
+  _PyInterpreterFrame* frame = _PyEvalFramePushAndInit(ts, function, nullptr, args, nargs, kwnames);
+  if (frame != nullptr) frame->stacktop = -1;
+  return frame;
+}
+
+// The interpreter charges every C-level evaluation with this many units of C recursion.
+constexpr int kCStackUnits = 2;
+
+PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
+  frame->instr_ptr = unit->first_traceable;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  ts->py_recursion_remaining--;
+  ts->c_recursion_remaining -= kCStackUnits;
+  PyObject* result = tj_enter(frame->localsplus, &tj_rt, ts, unit->native_entry);
+  ts->c_recursion_remaining += kCStackUnits;
+  return result;
+}
+
+}  // namespace
+
+bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
+
+extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                                   UnitHeader* unit) {
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(callable);
+  size_t nargs = PyVectorcall_NARGS(nargsf);
+  // The limits raise their errors in the interpreter's own words.
+  if (ts->py_recursion_remaining <= 1 || ts->c_recursion_remaining <= kCStackUnits ||
+      function->func_code != reinterpret_cast<PyObject*>(unit->code)) {
+    return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  }
+  _PyInterpreterFrame* frame = nullptr;
+  if (kwnames == nullptr && static_cast<int32_t>(nargs) == unit->argcount) frame = PushExact(ts, function, args, unit);
+  if (frame == nullptr) frame = PushBound(ts, function, args, nargs, kwnames);
+  if (frame == nullptr) return nullptr;
+  return EnterFrame(ts, frame, unit);
+}
+
+// Exceptions that no handler of the loop version takes are raised by the interpreter at the faulting instruction.
+Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  ExceptionRange range;
+  int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
+  if (!FindHandler(CodeOf(frame), fault, &range)) return {nullptr, nullptr};
+  int32_t handler;
+  PyObject** sp;
+  if (!UnwindToHandler(ts, frame, &handler, &sp)) return {nullptr, nullptr};
+  const void* address = FindLoopRun(frame)->code->AddressOf(handler);
+  if (address != nullptr) return {address, nullptr};
+  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + handler;
+  frame->stacktop = static_cast<int>(sp - frame->localsplus);
+  return {nullptr, Py_None};
+}
+
+int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header) {
+  UnitImpl* impl = static_cast<UnitImpl*>(unit);
+  const Assembled* code = impl->LoopVersion(header);
+  const void* address = code == nullptr ? nullptr : code->AddressOf(header);
+  if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits) return 0;
+  LoopRuns().push_back({frame, code});
+  frame->stacktop = -1;
+  ts->c_recursion_remaining -= kCStackUnits;
+  PyObject* result = tj_enter_block(frame->localsplus, &tj_rt, ts, address);
+  ts->c_recursion_remaining += kCStackUnits;
+  RemoveLoopRun(frame);
+  return result == nullptr ? -1 : 0;
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,114 @@
+#include "tier1/global_cache.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "runtime/watch/watchers.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+// A cell of either kind; clearing it sends its site to the slow path.
+struct Watched {
+  GlobalCell* global;
+  AttrCell* attr;
+  void Clear() const {
+    if (global != nullptr) global->value = nullptr;
+    if (attr != nullptr) attr->owner = nullptr;
+  }
+  bool operator==(const Watched& o) const { return global == o.global && attr == o.attr; }
+};
+
+struct Binding {
+  std::vector<Watched> cells;
+  uint32_t changes = 0;
+};
+using Bindings = absl::flat_hash_map<PyObject*, Binding>;  // by interned name
+// A name that changes more often than this is looked up each time.
+constexpr uint32_t kMaxChanges = 64;
+
+absl::flat_hash_map<PyObject*, Bindings>& Dicts() {
+  static auto* dicts = new absl::flat_hash_map<PyObject*, Bindings>;
+  return *dicts;
+}
+
+// NULL when the dict cannot be watched or the name changes too often.
+Binding* BindingOf(PyObject* dict, PyObject* name) {
+  auto it = Dicts().find(dict);
+  if (it == Dicts().end()) {
+    if (!WatchDict(dict).ok()) return nullptr;
+    it = Dicts().emplace(dict, Bindings()).first;
+  }
+  Binding& binding = it->second[name];
+  return binding.changes < kMaxChanges ? &binding : nullptr;
+}
+
+void ClearAll(Bindings& bindings) {
+  for (auto& entry : bindings) {
+    for (const Watched& w : entry.second.cells) w.Clear();
+    entry.second.cells.clear();
+  }
+}
+
+void Forget(const Watched& gone) {
+  for (auto& dict : Dicts()) {
+    for (auto& entry : dict.second) {
+      std::vector<Watched>& cells = entry.second.cells;
+      cells.erase(std::remove(cells.begin(), cells.end(), gone), cells.end());
+    }
+  }
+}
+
+// Name cells are interned strings; other keys of equal value are rare enough to clear everything.
+bool CanBeAnyName(PyObject* key) { return !PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key); }
+
+}  // namespace
+
+PyObject* WatchGlobalCell(PyObject* globals, PyObject* builtins, PyObject* name, GlobalCell* cell) {
+  if (!PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins)) return nullptr;
+  PyObject* value = PyDict_GetItemWithError(globals, name);
+  bool in_globals = value != nullptr;
+  if (!in_globals) value = PyDict_GetItemWithError(builtins, name);
+  if (value == nullptr) return nullptr;
+  Binding* first = BindingOf(globals, name);
+  if (first == nullptr) return nullptr;
+  first->cells.push_back({cell, nullptr});
+  if (!in_globals) {
+    Binding* second = BindingOf(builtins, name);  // may move `first`
+    if (second == nullptr) {
+      BindingOf(globals, name)->cells.pop_back();
+      return nullptr;
+    }
+    second->cells.push_back({cell, nullptr});
+  }
+  cell->value = value;
+  return value;
+}
+
+bool WatchModuleCell(PyObject* dict, PyObject* name, AttrCell* cell) {
+  Binding* binding = BindingOf(dict, name);
+  if (binding == nullptr) return false;
+  binding->cells.push_back({nullptr, cell});
+  return true;
+}
+
+void ForgetGlobalCell(GlobalCell* cell) { Forget({cell, nullptr}); }
+void ForgetModuleCell(AttrCell* cell) { Forget({nullptr, cell}); }
+
+void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
+  auto it = Dicts().find(dict);
+  if (it == Dicts().end()) return;
+  if (key == nullptr || CanBeAnyName(key)) {
+    ClearAll(it->second);
+    if (event == PyDict_EVENT_DEALLOCATED) Dicts().erase(it);
+    return;
+  }
+  auto binding = it->second.find(key);
+  if (binding == it->second.end()) return;
+  binding->second.changes++;
+  for (const Watched& w : binding->second.cells) w.Clear();
+  binding->second.cells.clear();
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,24 @@
+// Values of globals, builtins and module attributes held in cells of units, kept true by the dict watcher.
+#ifndef TIERJIT_TIER1_GLOBAL_CACHE_H_
+#define TIERJIT_TIER1_GLOBAL_CACHE_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+// Looks `name` up as LOAD_GLOBAL does and, if both dicts can be watched, stores the borrowed value in `cell` until the
+// binding changes. Returns the value or NULL when it was not cached. Raises nothing. [GIL]
+PyObject* WatchGlobalCell(PyObject* globals, PyObject* builtins, PyObject* name, GlobalCell* cell);
+// Has `cell->owner` cleared when `dict[name]` changes; false when the dict cannot be watched. [GIL]
+bool WatchModuleCell(PyObject* dict, PyObject* name, AttrCell* cell);
+
+// The cells die. [GIL]
+void ForgetGlobalCell(GlobalCell* cell);
+void ForgetModuleCell(AttrCell* cell);
+
+// From the dict watcher, before the change. [GIL]
+void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_GLOBAL_CACHE_H_

@@ -1,0 +1,196 @@
+#include "tier1/inline_cache.h"
+
+#include "tier1/global_cache.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+PyObject* NameOf(Site* site) {
+  int index = site->oparg >> 1;
+  return PyTuple_GET_ITEM(site->unit->code->co_names, index);
+}
+
+// The type's version tag, assigned now if need be; 0 when it cannot have one.
+uint32_t VersionOf(PyTypeObject* type) {
+  if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
+  return type->tp_version_tag;
+}
+
+// Position of `name` in the shared keys of instances of `type`, -1 if it is not there.
+Py_ssize_t SharedKeyIndex(PyTypeObject* type, PyObject* name) {
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (keys == nullptr || keys->dk_kind != DICT_KEYS_SPLIT) return -1;
+  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
+  for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+    if (entries[i].me_key == name) return i;
+  }
+  return -1;
+}
+
+bool HasInlineValues(PyTypeObject* type) { return type->tp_flags & Py_TPFLAGS_INLINE_VALUES; }
+
+int32_t ValueOffset(PyTypeObject* type, Py_ssize_t index) {
+  return static_cast<int32_t>(type->tp_basicsize + offsetof(PyDictValues, values) + index * 8);
+}
+
+bool IsDataDescriptor(PyObject* descr) { return Py_TYPE(descr)->tp_descr_set != nullptr; }
+
+// A `__slots__` member of object type: its offset, or -1.
+int32_t SlotOffsetOf(PyTypeObject* type, PyObject* descr) {
+  if (Py_TYPE(descr) != &PyMemberDescr_Type) return -1;
+  PyMemberDescrObject* member = reinterpret_cast<PyMemberDescrObject*>(descr);
+  if (member->d_member->type != Py_T_OBJECT_EX || (member->d_member->flags & (Py_READONLY | Py_AUDIT_READ)) != 0) return -1;
+  if (!PyType_IsSubtype(type, member->d_common.d_type)) return -1;
+  return static_cast<int32_t>(member->d_member->offset);
+}
+
+// The module's attribute as plain dict entry, watched. The value is borrowed.
+PyObject* WatchedModuleValue(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
+  if (!PyModule_CheckExact(module) || _PyType_Lookup(&PyModule_Type, name) != nullptr) return nullptr;
+  PyObject* dict = reinterpret_cast<PyModuleObject*>(module)->md_dict;
+  if (dict == nullptr) return nullptr;
+  PyObject* value = PyDict_GetItemWithError(dict, name);
+  if (value == nullptr || !WatchModuleCell(dict, name, cell)) return nullptr;
+  OwnerOf(site->unit)->module_cells.push_back(cell);
+  return value;
+}
+
+void FillModule(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
+  PyObject* value = WatchedModuleValue(module, name, cell, site);
+  if (value == nullptr) return;
+  cell->owner = module;
+  cell->value = value;
+  // Any word that stays: the low half of the type pointer of a module never changes.
+  cell->values_offset = offsetof(PyObject, ob_type);
+  cell->class_version = *reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(module) + cell->values_offset);
+}
+
+// `Class.name` found on the class or a base, without descriptor behaviour.
+void FillClassAttr(PyObject* owner, PyObject* name, AttrCell* cell) {
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(owner);
+  PyTypeObject* meta = Py_TYPE(owner);
+  if (meta->tp_getattro != PyType_Type.tp_getattro || _PyType_Lookup(meta, name) != nullptr) return;
+  PyObject* value = _PyType_Lookup(type, name);
+  uint32_t version = VersionOf(type);
+  if (value == nullptr || version == 0) return;
+  bool plain_function = Py_TYPE(value) == &PyFunction_Type;  // `__get__(None, type)` of a function is itself
+  if (Py_TYPE(value)->tp_descr_get != nullptr && !plain_function) return;
+  cell->owner = owner;
+  cell->value = value;
+  cell->values_offset = offsetof(PyTypeObject, tp_version_tag);
+  cell->class_version = version;
+}
+
+bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
+  if (PyModule_Check(owner)) {
+    FillModule(owner, name, cell, site);
+    return true;
+  }
+  if (PyType_Check(owner)) {
+    FillClassAttr(owner, name, cell);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
+  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PyObject* name = NameOf(site);
+  if (FillOwner(owner, name, cell, site)) return;
+  PyTypeObject* type = Py_TYPE(owner);
+  uint32_t version = VersionOf(type);
+  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr != nullptr && IsDataDescriptor(descr)) {
+    int32_t offset = SlotOffsetOf(type, descr);
+    if (offset <= 0) return;
+    cell->offset = offset;
+    cell->plain_version = version;
+    cell->values_version = 0;
+    return;
+  }
+  if (!HasInlineValues(type)) return;
+  Py_ssize_t index = SharedKeyIndex(type, name);
+  if (index < 0) return;
+  cell->offset = ValueOffset(type, index);
+  cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
+  cell->values_version = version;
+  cell->plain_version = 0;
+}
+
+void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
+  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PyObject* name = NameOf(site);
+  if (FillOwner(owner, name, cell, site)) return;
+  PyTypeObject* type = Py_TYPE(owner);
+  uint32_t version = VersionOf(type);
+  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr == nullptr || !PyType_HasFeature(Py_TYPE(descr), Py_TPFLAGS_METHOD_DESCRIPTOR)) return;
+  if (HasInlineValues(type)) {
+    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+    if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return;
+    cell->keys_entries = static_cast<uint32_t>(keys->dk_nentries);
+    cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
+    cell->values_version = version;
+    cell->plain_version = 0;
+  } else if (type->tp_dictoffset == 0 && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
+    cell->plain_version = version;
+    cell->values_version = 0;
+  } else {
+    return;
+  }
+  cell->value = descr;
+  cell->owner = nullptr;
+}
+
+void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
+  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
+  PyTypeObject* type = Py_TYPE(owner);
+  uint32_t version = VersionOf(type);
+  if (version == 0 || type->tp_setattro != PyObject_GenericSetAttr) return;
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr != nullptr && IsDataDescriptor(descr)) {
+    int32_t offset = SlotOffsetOf(type, descr);
+    if (offset <= 0) return;
+    cell->offset = offset;
+    cell->plain_version = version;
+    cell->values_version = 0;
+    return;
+  }
+  if (!HasInlineValues(type)) return;
+  Py_ssize_t index = SharedKeyIndex(type, name);
+  if (index < 0) return;
+  cell->offset = ValueOffset(type, index);
+  cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
+  cell->values_version = version;
+  cell->plain_version = 0;
+}
+
+void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
+  _PyInterpreterFrame* frame = ts->current_frame;
+  GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
+  PyObject* value = WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell);
+  if (value != nullptr) OwnerOf(site->unit)->global_cells.push_back(cell);
+}
+
+void FillCall(PyThreadState* ts, PyObject* callable, PyObject* self, Site* site) {
+  if (!PyFunction_Check(callable)) return;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(callable);
+  UnitHeader* callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  if (callee == nullptr || function->vectorcall != callee->vectorcall) {
+    site->misses--;  // it may be compiled later
+    return;
+  }
+  int count = site->oparg + (self != nullptr);
+  if (callee->argcount != count) return;
+  CallCell* cell = static_cast<CallCell*>(site->cell);
+  cell->vectorcall = callee->vectorcall;
+  cell->unit = callee;
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,26 @@
+// Filling of inline caches, and operations on builtin types that need no canonical frame (quick paths).
+#ifndef TIERJIT_TIER1_INLINE_CACHE_H_
+#define TIERJIT_TIER1_INLINE_CACHE_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+// CacheFill functions (rt.h). They run no Python code and raise nothing.
+void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
+void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
+void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
+void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
+void FillCall(PyThreadState* ts, PyObject* callable, PyObject* self, Site* site);
+
+// QuickPath functions (rt.h).
+PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
+PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
+PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
+PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
+PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
+PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_INLINE_CACHE_H_

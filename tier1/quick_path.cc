@@ -1,0 +1,156 @@
+// Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
+#include <cmath>
+
+#include "tier1/inline_cache.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+void Refill(FreeList* list, size_t size, PyTypeObject* type) {
+  constexpr uint32_t kBatch = 64;
+  while (list->count < kBatch) {
+    PyObject* o = static_cast<PyObject*>(PyObject_Malloc(size));
+    if (o == nullptr) return;
+    o->ob_type = type;
+    list->items[list->count++] = o;
+  }
+}
+
+// A full list gives half of its blocks back.
+void Trim(FreeList* list) {
+  if (list->count < kFreeListCapacity - 2) return;
+  while (list->count > kFreeListCapacity / 2) PyObject_Free(list->items[--list->count]);
+}
+
+bool IsNumber(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o); }
+
+PyObject* FloatResult(double v) { return PyFloat_FromDouble(v); }
+
+bool ToDouble(PyObject* o, double* v) {
+  if (PyFloat_CheckExact(o)) {
+    *v = PyFloat_AS_DOUBLE(o);
+    return true;
+  }
+  if (!_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o))) return false;
+  *v = static_cast<double>(_PyLong_CompactValue(reinterpret_cast<PyLongObject*>(o)));
+  return true;
+}
+
+PyObject* FloatBinary(int op, PyObject* a, PyObject* b) {
+  double x, y;
+  if (!ToDouble(a, &x) || !ToDouble(b, &y)) return nullptr;
+  switch (op) {
+    case NB_ADD: return FloatResult(x + y);
+    case NB_SUBTRACT: return FloatResult(x - y);
+    case NB_MULTIPLY: return FloatResult(x * y);
+    case NB_TRUE_DIVIDE: return y == 0.0 ? nullptr : FloatResult(x / y);
+    default: return nullptr;
+  }
+}
+
+PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
+  PyNumberMethods* methods = PyLong_Type.tp_as_number;
+  bool zero = _PyLong_IsZero(reinterpret_cast<PyLongObject*>(b));
+  switch (op) {
+    case NB_ADD: return _PyLong_Add(reinterpret_cast<PyLongObject*>(a), reinterpret_cast<PyLongObject*>(b));
+    case NB_SUBTRACT: return _PyLong_Subtract(reinterpret_cast<PyLongObject*>(a), reinterpret_cast<PyLongObject*>(b));
+    case NB_MULTIPLY: return _PyLong_Multiply(reinterpret_cast<PyLongObject*>(a), reinterpret_cast<PyLongObject*>(b));
+    case NB_AND: return methods->nb_and(a, b);
+    case NB_OR: return methods->nb_or(a, b);
+    case NB_XOR: return methods->nb_xor(a, b);
+    case NB_FLOOR_DIVIDE: return zero ? nullptr : methods->nb_floor_divide(a, b);
+    case NB_REMAINDER: return zero ? nullptr : methods->nb_remainder(a, b);
+    default: return nullptr;  // what can fail, or take long, keeps its frame
+  }
+}
+
+}  // namespace
+
+void RefillInts() {
+  Refill(&tj_rt.ints, sizeof(PyLongObject), &PyLong_Type);
+  Trim(&tj_rt.ints);
+}
+void RefillFloats() {
+  Refill(&tj_rt.floats, sizeof(PyFloatObject), &PyFloat_Type);
+  Trim(&tj_rt.floats);
+}
+
+PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
+  if (!IsNumber(a) || !IsNumber(b)) return nullptr;
+  int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
+  bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b);
+  RefillInts();
+  if (!ints || op == NB_TRUE_DIVIDE) RefillFloats();
+  PyObject* r = ints && op != NB_TRUE_DIVIDE ? IntBinary(op, a, b) : FloatBinary(op, a, b);
+  if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
+  return r;
+}
+
+PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
+  int op = site->oparg >> 5;
+  if (IsNumber(a) && IsNumber(b)) {
+    PyObject* r = Py_TYPE(a)->tp_richcompare(a, b, op);
+    if (r != Py_NotImplemented) return r;
+    return PyFloat_CheckExact(b) ? PyFloat_Type.tp_richcompare(b, a, _Py_SwappedOp[op]) : nullptr;
+  }
+  if (PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return PyUnicode_RichCompare(a, b, op);
+  return nullptr;
+}
+
+PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
+  if (PyBool_Check(a)) return a;
+  if (a == Py_None) return Py_False;
+  if (PyLong_CheckExact(a)) return PyBool_FromLong(!_PyLong_IsZero(reinterpret_cast<PyLongObject*>(a)));
+  if (PyUnicode_CheckExact(a)) return PyBool_FromLong(PyUnicode_GET_LENGTH(a) != 0);
+  if (PyList_CheckExact(a) || PyTuple_CheckExact(a)) return PyBool_FromLong(Py_SIZE(a) != 0);
+  if (PyDict_CheckExact(a)) return PyBool_FromLong(PyDict_GET_SIZE(a) != 0);
+  PyTypeObject* type = Py_TYPE(a);
+  bool always_true = (type->tp_as_number == nullptr || type->tp_as_number->nb_bool == nullptr) &&
+                     (type->tp_as_mapping == nullptr || type->tp_as_mapping->mp_length == nullptr) &&
+                     (type->tp_as_sequence == nullptr || type->tp_as_sequence->sq_length == nullptr);
+  return always_true ? Py_True : nullptr;
+}
+
+PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
+  if (!PyUnicode_CheckExact(a) && !PyLong_CheckExact(a)) return nullptr;
+  int found = -1;
+  // Keys of exact builtin types may still meet keys with a foreign __eq__; dicts of plain keys cannot.
+  if (PyDict_CheckExact(b) && PyUnicode_CheckExact(a) &&
+      reinterpret_cast<PyDictObject*>(b)->ma_keys->dk_kind != DICT_KEYS_GENERAL) {
+    found = PyDict_Contains(b, a);
+  } else if (PyUnicode_CheckExact(b) && PyUnicode_CheckExact(a)) {
+    found = PyUnicode_Contains(b, a);
+  }
+  if (found < 0) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  return PyBool_FromLong(found ^ site->oparg);
+}
+
+PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
+  RefillInts();
+  if (!PyDict_CheckExact(container) || !PyUnicode_CheckExact(key)) return nullptr;
+  if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
+  return Py_XNewRef(PyDict_GetItemWithError(container, key));
+}
+
+// A plain instance attribute at a site that sees several classes.
+PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (type->tp_getattro != PyObject_GenericGetAttr || site->misses < kMaxFills) return nullptr;
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr != nullptr || !(type->tp_flags & Py_TPFLAGS_INLINE_VALUES)) return nullptr;
+  PyDictValues* values = _PyObject_InlineValues(owner);
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (!values->valid || keys == nullptr) return nullptr;
+  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
+  for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+    if (entries[i].me_key == name) return Py_XNewRef(values->values[i]);
+  }
+  return nullptr;
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,151 @@
+// What generated code sees of the world: the runtime table (pinned in r13), unit headers, sites and cells.
+// Included by the stencils too, so plain structs only.
+#ifndef TIERJIT_TIER1_RT_H_
+#define TIERJIT_TIER1_RT_H_
+
+#include <cstdint>
+
+#include "runtime/helpers/op.h"
+
+namespace tierjit::tier1 {
+
+// Bounded free list of dead objects of one exact type: an array, because popping does not touch the object.
+// The blocks keep their type pointer; their memory is PyObject_Malloc's, so anybody may free them.
+inline constexpr uint32_t kFreeListCapacity = 512;
+struct FreeList {
+  uint32_t count;
+  uint32_t unused;
+  PyObject* items[kFreeListCapacity];
+};
+
+// Process-wide table. All fields [GIL].
+struct Rt {
+  PyTypeObject* long_type;
+  PyTypeObject* float_type;
+  PyTypeObject* function_type;
+  PyTypeObject* list_type;
+  PyTypeObject* tuple_type;
+  PyTypeObject* dict_type;
+  PyTypeObject* unicode_type;
+  PyTypeObject* bool_type;
+  PyTypeObject* range_iter_type;
+  PyTypeObject* list_iter_type;
+  PyTypeObject* tuple_iter_type;
+  PyTypeObject* method_type;
+  PyTypeObject* cell_type;
+  PyTypeObject* cfunction_type;
+  PyTypeObject* method_descr_type;
+  PyTypeObject* type_type;
+  PyObject* small_int_zero;  // address of the int 0; the int v, -5 <= v <= 256, lies 32*v bytes behind it
+  PyObject* true_object;
+  PyObject* false_object;
+  PyObject* none_object;
+  // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
+  uintptr_t stack_low, stack_span;
+  PyObject** latin1_chars;  // the 256 one-character strings, in order
+  uint64_t slow_calls, deopts, exceptions;
+  FreeList ints, floats;
+};
+extern "C" Rt tj_rt;
+
+inline constexpr int64_t kSmallIntMin = -5, kSmallIntMax = 256;
+inline constexpr int64_t kSmallIntSize = 32;
+
+// First bytes of a unit's data block; addressed through H_UNIT.
+struct UnitHeader {
+  PyCodeObject* code;            // borrowed
+  const void* native_entry;      // preserve_none entry: r12 = localsplus of a linked frame, r13 = &tj_rt, r15 = tstate
+  vectorcallfunc vectorcall;
+  uintptr_t expected_breaker;    // eval_breaker word (version, no event) under which the code may run natively
+  _Py_CODEUNIT* first_traceable; // where instr_ptr stands in a fresh frame
+  int32_t frame_bytes;           // co_framesize in bytes
+  int32_t argcount;              // positional arguments bound one to one; -1: every call goes through the binder
+  int32_t nlocalsplus;
+  int32_t flags;
+  uint64_t entries, back_edges;  // counters for tier-up and statistics
+  void* owner;                   // the tier1::Unit
+};
+
+// What an operand is and where it lies, at a point of the static stack.
+enum class Kind : uint8_t {
+  kMem,    // owned reference in its canonical slot (the canonical state)
+  kLocal,  // load not made yet: borrowed from local `value` (index into localsplus)
+  kConst,  // load not made yet: object `value`
+  kNull,   // NULL, nothing stored yet
+  kAcc,    // owned reference in the accumulator (r14)
+};
+
+struct Pending {  // one stack entry that is not canonical
+  uint16_t slot;  // index above nlocalsplus
+  Kind kind;
+  uint64_t value;
+};
+
+struct Site;
+// Tries to do the operation without foreign code. Operands are borrowed. New reference, or NULL (no exception) to decline.
+using QuickPath = PyObject* (*)(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
+// Fills the site's cell after (or before) the operation has been seen; operands are borrowed.
+using CacheFill = void (*)(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
+
+enum SiteFlags : uint8_t {
+  kResultInAcc = 1,    // the instruction's top result is handed over in the accumulator
+  kPollAfter = 2,      // the interpreter checks the eval breaker after this instruction
+  kTestResult = 4,     // fused with a conditional jump: pop the result and branch on it
+  kJumpIfTrue = 8,     // sense of that jump
+  kNegated = 16,       // a UNARY_NOT stands between
+};
+
+// One per place that can leave the fast path.
+struct Site {
+  OpHandler handler;
+  QuickPath quick;
+  CacheFill fill;
+  void* cell;
+  UnitHeader* unit;
+  int32_t oparg;
+  int32_t instr;        // code unit of the instruction
+  int32_t next;         // code unit of the following instruction (of the fused jump when fused)
+  int32_t resume_taken; // fused or branching: code unit where the interpreter goes on when the branch is taken / ...
+  int32_t resume_next;  // ... and when it is not
+  uint16_t depth;       // stack depth before the instruction
+  uint16_t popped;      // operands
+  uint8_t flags;
+  uint8_t pending_count;  // entries of `pending`: operands included, lowest first
+  uint16_t misses;
+  Pending* pending;
+  const void* next_address;   // branching sites: native code of the two ways
+  const void* taken_address;
+};
+
+// How a unit is left: go on at native address `resume`, or (NULL) the frame is gone and `value` is the call's result
+// (NULL: exception set).
+struct Departure {
+  const void* resume;
+  PyObject* value;
+};
+
+// Inline caches, one struct a family. A version of 0 never matches: each form of the chain has a field of its own, so at most
+// one of them can hit.
+struct AttrCell {
+  uint32_t values_version;  // type version: the value lies in the inline values
+  uint32_t plain_version;   // type version: the value lies in the object itself (slots); methods: instances have no dict
+  uint32_t class_version;   // version of the class `owner` itself
+  uint32_t keys_entries;    // methods: dk_nentries of the shared keys when the name was not among them
+  int32_t offset;           // of the value from the object, bytes
+  int32_t values_offset;    // of the inline values header from the object, bytes
+  PyObject* owner;          // module (its dict is watched) or class
+  PyObject* value;          // method or attribute of `owner`; borrowed, guarded by the version or the watcher
+};
+
+struct GlobalCell {
+  PyObject* value;  // borrowed from the watched dict; NULL when not known
+};
+
+struct CallCell {
+  vectorcallfunc vectorcall;  // of the compiled callee seen here
+  UnitHeader* unit;
+};
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_RT_H_

@@ -1,0 +1,358 @@
+#include "tier1/slow_path.h"
+
+#include <pthread.h>
+
+#include "runtime/deopt/unwind.h"
+#include "runtime/helpers/call.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+
+extern "C" Rt tj_rt;
+
+namespace {
+
+// kNoRoom: as kInterpreter, because the C stack ends soon.
+enum class LeaveKind : uint8_t { kException, kInterpreter, kNoRoom };
+LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
+
+PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
+_PyInterpreterFrame* FrameOf(PyObject** lp) {
+  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
+}
+_Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
+
+// Operand `index` (0: the lowest one popped) wherever it is.
+PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int index) {
+  int slot = site->depth - site->popped + index;
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    if (p.slot != slot) continue;
+    if (p.kind == Kind::kLocal) return lp[p.value];
+    if (p.kind == Kind::kConst) return reinterpret_cast<PyObject*>(p.value);
+    return p.kind == Kind::kAcc ? acc : nullptr;
+  }
+  return StackBase(lp, site)[slot];
+}
+
+// Every pending entry becomes an owned reference in its slot.
+void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
+  PyObject** base = StackBase(lp, site);
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    PyObject* o = nullptr;
+    if (p.kind == Kind::kLocal) o = Py_XNewRef(lp[p.value]);
+    if (p.kind == Kind::kConst) o = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
+    if (p.kind == Kind::kAcc) o = acc;
+    base[p.slot] = o;
+  }
+}
+
+// Loads below the operands become pending again; false when foreign code has changed one of the locals meanwhile (then
+// the slots keep what was loaded).
+bool MakePending(PyObject** lp, const Site* site) {
+  PyObject** base = StackBase(lp, site);
+  int below = site->depth - site->popped;
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    if (p.slot < below && p.kind == Kind::kLocal && base[p.slot] != lp[p.value]) return false;
+  }
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    if (p.slot < below && (p.kind == Kind::kLocal || p.kind == Kind::kConst)) Py_XDECREF(base[p.slot]);
+  }
+  return true;
+}
+
+bool IsBorrowed(const Site* site, int index) {
+  int slot = site->depth - site->popped + index;
+  for (int i = 0; i < site->pending_count; i++) {
+    if (site->pending[i].slot == slot) return site->pending[i].kind != Kind::kAcc;
+  }
+  return false;
+}
+
+bool SimpleDeath(PyObject* o) {
+  return Py_REFCNT(o) > 1 || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o) || PyBool_Check(o) ||
+         o == Py_None;
+}
+
+// Quick paths leave the operands alone; here owned ones are released, unless that could run foreign code.
+bool ReleaseOperands(PyObject** lp, PyObject* acc, const Site* site) {
+  PyObject* owned[2];
+  int count = 0;
+  for (int index = 0; index < site->popped; index++) {
+    if (IsBorrowed(site, index)) continue;
+    PyObject* o = Operand(lp, acc, site, index);
+    if (!SimpleDeath(o)) return false;
+    owned[count++] = o;
+  }
+  for (int i = 0; i < count; i++) tj_decref(owned[i]);
+  return true;
+}
+
+// The local that holds the left operand of `x = x + y`.
+PyObject** AppendedLocal(PyObject** lp, const Site* site) {
+  for (int i = 0; i < site->pending_count; i++) {
+    if (site->pending[i].slot == site->depth - 2) return &lp[site->pending[i].value];
+  }
+  return nullptr;
+}
+
+PyObject* Fail() {
+  g_leave = LeaveKind::kException;
+  return nullptr;
+}
+
+// The interpreter looks at pending events after calls; the result is on the stack then.
+bool PollEvents(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp) {
+  if ((ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return true;
+  OpError(frame, sp);
+  return false;
+}
+
+bool ToolsListen(PyCodeObject* code) {
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  if (data == nullptr) return false;
+  for (uint8_t tools : data->active_monitors.tools) {
+    if (tools != 0) return true;
+  }
+  return false;
+}
+
+// What RESUME and backward jumps look at.
+PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  if (!PollEvents(ts, frame, sp)) return Fail();
+  site->unit->entries++;
+  bool room = RefreshStackLimit();
+  if (room && MayRunNatively(ts, site->unit)) return Py_None;
+  RequestInterpreter(ts, frame, sp, site->instr);
+  if (!room) g_leave = LeaveKind::kNoRoom;
+  return nullptr;
+}
+
+// A str that grows in place, or an operation on builtin types; NULL without an exception: not that simple.
+PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  PyObject* a = Operand(lp, acc, site, 0);
+  PyObject* b = site->popped > 1 ? Operand(lp, acc, site, 1) : nullptr;
+  if ((site->flags & kAppendLocal) != 0 && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
+    // The store that follows puts the result back, so the string may grow in place. Without memory the local is unbound, as in
+    // the interpreter.
+    PyObject** local = AppendedLocal(lp, site);
+    PyObject* s = *local;
+    *local = nullptr;
+    PyUnicode_Append(&s, b);
+    if (s != nullptr && !IsBorrowed(site, 1)) Py_DECREF(b);
+    return s;
+  }
+  PyObject* r = site->quick(ts, a, b, site);
+  if (r == nullptr) return nullptr;
+  if (ReleaseOperands(lp, acc, site)) return r;
+  Py_DECREF(r);
+  return nullptr;
+}
+
+// Runs the handler on the canonical frame. On success *sp is the new stack pointer (low bit: branch taken).
+bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyObject*** sp) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  if (site->fill != nullptr && site->misses < kMaxFills) {
+    site->misses++;
+    site->fill(ts, site->popped > 0 ? Operand(lp, acc, site, 0) : nullptr,
+               site->popped > 1 ? Operand(lp, acc, site, 1) : nullptr, site);
+  }
+  MakeCanonical(lp, acc, site);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  *sp = site->handler(ts, frame, StackBase(lp, site) + site->depth, site->oparg);
+  return *sp != nullptr;
+}
+
+}  // namespace
+
+void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
+  frame->stacktop = static_cast<int>(sp - frame->localsplus);
+  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + instr;
+  g_leave = LeaveKind::kInterpreter;
+  tj_rt.deopts++;
+}
+
+bool MayRunNatively(PyThreadState* ts, UnitHeader* unit) {
+  uintptr_t version = ts->eval_breaker & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
+  if (ToolsListen(unit->code)) return false;
+  if (version == unit->expected_breaker) return true;
+  // Only the interpreter brings a code object's instrumentation up to date, when it runs it.
+  if (unit->code->_co_instrumentation_version != version) return false;
+  unit->expected_breaker = version;
+  return true;
+}
+
+bool RefreshStackLimit() {
+  constexpr uintptr_t kReserve = 256 * 1024;
+  static thread_local uintptr_t low = 0, high = 0;
+  uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (high == 0) {
+    pthread_attr_t attr;
+    void* base;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attr) != 0) return true;
+    pthread_attr_getstack(&attr, &base, &size);
+    pthread_attr_destroy(&attr);
+    low = reinterpret_cast<uintptr_t>(base);
+    high = low + size;
+  }
+  if (here < low || here >= high) {
+    // Not on the thread's own stack (greenlets with stacks of their own): nothing is known about the room.
+    tj_rt.stack_low = here - kReserve / 2;
+    tj_rt.stack_span = kReserve;
+    return true;
+  }
+  uintptr_t reserve = (high - low) / 4 < kReserve ? (high - low) / 4 : kReserve;
+  tj_rt.stack_low = low + reserve;
+  tj_rt.stack_span = high - tj_rt.stack_low;
+  return here >= tj_rt.stack_low;
+}
+
+extern "C" {
+
+PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (site->flags & kEntryCheck) return CheckEntry(lp, ts, site);
+  tj_rt.slow_calls++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  if (site->flags & kLeave) {
+    RequestInterpreter(ts, frame, StackBase(lp, site) + site->depth, site->instr);
+    return nullptr;
+  }
+  if (site->quick != nullptr) {
+    if (PyObject* r = TryQuick(lp, acc, ts, site)) return r;
+    if (ts->current_exception != nullptr) {
+      frame->instr_ptr = InstructionAt(site, site->instr);
+      MakeCanonical(lp, acc, site);
+      OpError(frame, StackBase(lp, site) + site->depth);
+      return Fail();
+    }
+  }
+  PyObject** sp;
+  if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
+  if ((site->flags & kPollAfter) && !PollEvents(ts, frame, sp)) return Fail();
+  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
+    RequestInterpreter(ts, frame, sp, site->next);
+    return nullptr;
+  }
+  return site->flags & kResultInAcc ? sp[-1] : Py_None;
+}
+
+Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  bool test = site->flags & kTestResult;
+  bool if_true = site->flags & kJumpIfTrue;
+  if (site->quick != nullptr) {
+    if (PyObject* r = TryQuick(lp, acc, ts, site)) {
+      return {(r == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
+    }
+  }
+  PyObject** sp;
+  if (!RunHandler(lp, acc, ts, site, &sp)) return {Fail(), nullptr};
+  bool taken = reinterpret_cast<uintptr_t>(sp) & 1;
+  sp = reinterpret_cast<PyObject**>(reinterpret_cast<uintptr_t>(sp) & ~uintptr_t{1});
+  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
+    RequestInterpreter(ts, frame, sp, test ? site->next : taken ? site->resume_taken : site->resume_next);
+    return {nullptr, nullptr};
+  }
+  if (test) {
+    PyObject* result = *--sp;  // a bool
+    return {(result == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
+  }
+  if (taken) return {site->taken_address, nullptr};
+  return {site->next_address, site->flags & kResultInAcc ? sp[-1] : nullptr};
+}
+
+uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site) {
+  if (!tj_needs_frame(dead)) {
+    tj_dealloc(dead);
+    return 1;
+  }
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  MakeCanonical(lp, acc, site);
+  tj_dealloc(dead);
+  if (MakePending(lp, site)) return 1;
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  if (site->flags & kResultInAcc) *sp++ = acc;
+  RequestInterpreter(ts, frame, sp, site->next);
+  return 0;
+}
+
+PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  if (result == nullptr) {
+    OpError(frame, sp);
+    return Fail();
+  }
+  if (MayRunNatively(ts, site->unit)) return result;
+  *sp = result;
+  RequestInterpreter(ts, frame, sp + 1, site->next);
+  return nullptr;
+}
+
+void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame) { _PyThreadState_PopFrame(ts, frame); }
+
+void tj_return_slow(PyObject** lp, PyThreadState* ts) { PopFrame(ts, FrameOf(lp)); }
+
+Departure tj_leave(PyObject** lp, PyThreadState* ts) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  LeaveKind kind = g_leave;
+  g_leave = LeaveKind::kException;
+  bool on_loop = OnLoopVersion(frame);
+  if (kind != LeaveKind::kException) {
+    if (on_loop) return {nullptr, Py_None};
+    return {nullptr, kind == LeaveKind::kNoRoom ? RunUnhooked(ts, frame) : RunInInterpreter(ts, frame)};
+  }
+  tj_rt.exceptions++;
+  if (on_loop) return LeaveLoopByException(ts, frame);
+  int32_t handler;
+  PyObject** sp;
+  if (UnwindToHandler(ts, frame, &handler, &sp)) {
+    UnitHeader* unit = UnitOf(CodeOf(frame));
+    const void* address = unit == nullptr ? nullptr : BlockAddress(unit, handler);
+    if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
+    RequestInterpreter(ts, frame, sp, handler);
+    g_leave = LeaveKind::kException;
+    return {nullptr, RunInInterpreter(ts, frame)};
+  }
+  PopFrame(ts, frame);
+  return {nullptr, nullptr};
+}
+
+}  // extern "C"
+
+void PopFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  frame->stacktop = CodeOf(frame)->co_nlocalsplus;
+  ts->py_recursion_remaining++;
+  ts->current_frame = frame->previous;
+  _PyEval_FrameClearAndPop(ts, frame);
+}
+
+PyObject* RunInInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  ts->py_recursion_remaining++;
+  ts->current_frame = frame->previous;
+  frame->previous = nullptr;
+  return _PyEval_EvalFrameDefault(ts, frame, 0);
+}
+
+// One interpreter loop runs the rest of a deep recursion on the heap: it inlines calls of functions that have its own
+// vectorcall.
+PyObject* RunUnhooked(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(Py_NewRef(frame->f_funcobj));
+  vectorcallfunc hooked = function->vectorcall;
+  function->vectorcall = DefaultVectorcall();
+  PyObject* result = RunInInterpreter(ts, frame);
+  if (function->vectorcall == DefaultVectorcall()) function->vectorcall = hooked;
+  Py_DECREF(function);
+  return result;
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,29 @@
+// What happens when compiled code leaves its fast path: bring the frame into canonical state, run the opcode's handler, go on.
+#ifndef TIERJIT_TIER1_SLOW_PATH_H_
+#define TIERJIT_TIER1_SLOW_PATH_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+// More SiteFlags (see rt.h), for sites that are not plain instructions.
+enum ExtraFlags : uint8_t {
+  kEntryCheck = 32,  // RESUME and backward jumps: events, tracing, stack room
+  kLeave = 64,       // the interpreter goes on at `instr`
+  kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
+};
+
+// True while the code of `unit` may run natively: no tool wants events from it. Refreshes expected_breaker when the
+// interpreter has brought the code's instrumentation up to date. [GIL]
+bool MayRunNatively(PyThreadState* ts, UnitHeader* unit);
+
+// Marks the frame for continuation in the interpreter at code unit `instr` with `sp`; the caller returns NULL so that the
+// exit thunk takes over. [GIL]
+void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr);
+
+// Sets rt's soft stack limit for the running thread; false when the stack pointer is below it. [GIL]
+bool RefreshStackLimit();
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_SLOW_PATH_H_

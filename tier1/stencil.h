@@ -1,0 +1,168 @@
+// The vocabulary of stencils: holes, continuations, operand kinds. Compiled by clang >= 19 only.
+//
+// A stencil is a function `s_<name>` with preserve_none convention. Its first four arguments are pinned in
+// r12..r15 through all compiled code:
+//   lp   r12  localsplus of the running frame
+//   rt   r13  the runtime table
+//   acc  r14  accumulator: the top of stack when the compiler keeps it in a register (owned)
+//   ts   r15  thread state
+// the next three (rdi, rsi, rdx) hand operands to cold code. rsp is 16-byte aligned in every stencil.
+// A stencil leaves by a tail call to one of the continuations; nothing lives on the C stack between stencils.
+#ifndef TIERJIT_TIER1_STENCIL_H_
+#define TIERJIT_TIER1_STENCIL_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+#define PRESERVE_NONE __attribute__((preserve_none))
+#define MUSTTAIL [[clang::musttail]]
+#define INLINE static inline __attribute__((always_inline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define SIGNATURE PyObject **lp, Rt *rt, PyObject *acc, PyThreadState *ts, PyObject *x, void *y, void *z
+
+using Continuation = PRESERVE_NONE PyObject* (*)(SIGNATURE);
+
+extern "C" {
+// Holes. Addresses are the values: never compare two of them or one with 0.
+extern char H_A[], H_B[], H_C[], H_D[];
+extern char H_CELL[];  // read-write data of the emission, rip-relative loads only
+extern char H_UNIT[];
+PRESERVE_NONE PyObject* TJ_NEXT(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_TARGET(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_COLD(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_DISPOSE(SIGNATURE);  // x = dead object: free it, then go on at TJ_NEXT
+PRESERVE_NONE PyObject* TJ_RETURN(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_CALLEE(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_slow(SIGNATURE);         // y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
+PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
+extern char H_SITE[];
+}
+
+#define STENCIL(name) extern "C" PRESERVE_NONE PyObject* s_##name(SIGNATURE)
+#define REST x, y, z
+// Prefix of a template that a stencil is made of.
+#define BODY static inline __attribute__((always_inline, preserve_none)) PyObject*
+// Dead arguments are passed on uninitialised, which costs no code.
+#define GO(where, acc_value) \
+  do { PyObject* x_; void *y_, *z_; MUSTTAIL return where(lp, rt, acc_value, ts, x_, y_, z_); } while (0)
+#define GO_WITH(where, acc_value, x_value) \
+  do { void *y_, *z_; MUSTTAIL return where(lp, rt, acc_value, ts, x_value, y_, z_); } while (0)
+#define NEXT(acc_value) GO(TJ_NEXT, acc_value)
+#define TARGET(acc_value) GO(TJ_TARGET, acc_value)
+#define COLD() GO(TJ_COLD, acc)
+#define COLD_EMPTY() GO(TJ_COLD, DEAD)  // nothing is in the accumulator
+#define DEAD ({ PyObject* dead_; dead_; })
+
+#pragma clang diagnostic ignored "-Wuninitialized"
+
+
+#define HOLE(h) (reinterpret_cast<intptr_t>(h))
+INLINE PyObject* pointer_p() { PyObject* r; asm("movabsq $H_P, %0" : "=r"(r)); return r; }
+INLINE PyObject* pointer_q() { PyObject* r; asm("movabsq $H_Q, %0" : "=r"(r)); return r; }
+#define ADDRESS_OF(symbol) ({ void* r_; asm("leaq " #symbol "(%%rip), %0" : "=r"(r_)); r_; })
+
+template <class T> INLINE T* cell() { return reinterpret_cast<T*>(&H_CELL[0]); }
+INLINE UnitHeader* unit() { return reinterpret_cast<UnitHeader*>(&H_UNIT[0]); }
+
+INLINE PyObject** slot_at(PyObject** lp, const char* h) {
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(lp) + HOLE(h));
+}
+INLINE _PyInterpreterFrame* frame_of(PyObject** lp) {
+  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
+}
+
+// Operand kinds as template arguments: L local (borrowed), M slot (owned), C constant (borrowed), R accumulator (owned).
+enum class K { L, M, C, R };
+inline constexpr bool owned(K k) { return k == K::M || k == K::R; }
+template <K k> INLINE PyObject* first(PyObject** lp, PyObject* acc) {
+  if constexpr (k == K::R) return acc;
+  else if constexpr (k == K::C) return pointer_p();
+  else return *slot_at(lp, H_A);
+}
+template <K k> INLINE PyObject* second(PyObject** lp, PyObject* acc) {
+  if constexpr (k == K::R) return acc;
+  else if constexpr (k == K::C) return pointer_q();
+  else return *slot_at(lp, H_B);
+}
+
+// Reference counts. 32-bit stores and loads both ways: the interpreter's 64-bit decrement load defeats store forwarding.
+INLINE uint32_t* refcount32(PyObject* o) { return reinterpret_cast<uint32_t*>(&o->ob_refcnt); }
+INLINE bool immortal(PyObject* o) { return static_cast<int32_t>(*refcount32(o)) < 0; }
+INLINE PyObject* incref(PyObject* o) {
+  uint32_t n = *refcount32(o) + 1;
+  if (LIKELY(n != 0)) *refcount32(o) = n;
+  return o;
+}
+// True when the object died and must be disposed of.
+INLINE bool decref(PyObject* o) {
+  if (static_cast<int32_t>(*refcount32(o)) < 0) return false;
+  return UNLIKELY(--*refcount32(o) == 0);
+}
+// For objects that are known to be mortal.
+INLINE bool decref_mortal(PyObject* o) { return --*refcount32(o) == 0; }
+
+INLINE void push_free(FreeList* list, PyObject* o) {
+  uint32_t n = list->count;
+  list->items[n] = o;
+  list->count = n + 1;
+}
+INLINE PyObject* pop_free(FreeList* list) {
+  uint32_t n = list->count - 1;
+  PyObject* o = list->items[n];
+  list->count = n;
+  return o;
+}
+// At least one block to take and room for two to give back.
+INLINE bool usable(const FreeList* list) { return LIKELY(list->count - 1 < kFreeListCapacity - 3); }
+
+// Ints of one digit.
+INLINE PyLongObject* as_long(PyObject* o) { return reinterpret_cast<PyLongObject*>(o); }
+INLINE bool compact(PyObject* o) { return as_long(o)->long_value.lv_tag < (2 << 3); }
+INLINE bool is_compact_int(Rt* rt, PyObject* o) { return Py_TYPE(o) == rt->long_type && compact(o); }
+INLINE int64_t int_value(PyObject* o) {
+  int64_t tag = static_cast<int64_t>(as_long(o)->long_value.lv_tag);
+  return (1 - (tag & 3)) * static_cast<int64_t>(as_long(o)->long_value.ob_digit[0]);
+}
+INLINE bool fits_digit(int64_t v) { return static_cast<uint64_t>(v + ((1 << 30) - 1)) < (uint64_t{1} << 31) - 1; }
+INLINE bool is_small(int64_t v) { return static_cast<uint64_t>(v - kSmallIntMin) <= kSmallIntMax - kSmallIntMin; }
+INLINE PyObject* small_int(Rt* rt, int64_t v) {
+  return reinterpret_cast<PyObject*>(reinterpret_cast<char*>(rt->small_int_zero) + v * kSmallIntSize);
+}
+INLINE void set_int(PyObject* o, int64_t v) {
+  int64_t negative = v >> 63;
+  as_long(o)->long_value.lv_tag = 8 + (negative & 2);
+  as_long(o)->long_value.ob_digit[0] = static_cast<digit>((v ^ negative) - negative);
+}
+// The caller has checked usable(&rt->ints) and fits_digit(v).
+INLINE PyObject* new_int(Rt* rt, int64_t v) {
+  if (is_small(v)) return small_int(rt, v);
+  PyObject* o = pop_free(&rt->ints);
+  o->ob_refcnt = 1;
+  set_int(o, v);
+  return o;
+}
+INLINE void drop_int(Rt* rt, PyObject* o) {
+  if (decref(o)) push_free(&rt->ints, o);
+}
+
+INLINE bool is_float(Rt* rt, PyObject* o) { return Py_TYPE(o) == rt->float_type; }
+INLINE double& float_value(PyObject* o) { return reinterpret_cast<PyFloatObject*>(o)->ob_fval; }
+INLINE PyObject* new_float(Rt* rt, double v) {
+  PyObject* o = pop_free(&rt->floats);
+  o->ob_refcnt = 1;
+  float_value(o) = v;
+  return o;
+}
+INLINE void drop_float(Rt* rt, PyObject* o) {
+  if (decref(o)) push_free(&rt->floats, o);
+}
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_STENCIL_H_

@@ -1,0 +1,101 @@
+#include "tier1/stencil_index.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+using NameMap = absl::flat_hash_map<absl::string_view, const Stencil*>;
+
+const NameMap& Names() {
+  static const NameMap* map = [] {
+    auto* m = new NameMap;
+    for (size_t i = 0; i < kStencilCount; i++) m->emplace(kStencils[i].name, &kStencils[i]);
+    return m;
+  }();
+  return *map;
+}
+
+const Stencil* Require(absl::string_view name) {
+  const Stencil* s = FindStencil(name);
+  if (s == nullptr) {
+    std::fprintf(stderr, "tierjit: no stencil %.*s\n", static_cast<int>(name.size()), name.data());
+    std::abort();
+  }
+  return s;
+}
+
+constexpr const char* kIntPairs[] = {"LL", "LN", "LR", "RL", "RN", "MR", "NL", "NR"};
+constexpr const char* kFloatPairs[] = {"LL", "LF", "LR", "RL", "RF", "MR", "FL", "FR"};
+constexpr const char* kSubscriptNames[] = {"LL", "LN", "LR", "RL", "RN", "MR"};
+constexpr const char* kArithmeticNames[] = {"add",      "sub", "mul",    "truediv", "and", "or", "xor",
+                                            "floordiv", "mod", "lshift", "rshift"};
+constexpr const char* kRelationNames[] = {"lt", "le", "eq", "ne", "gt", "ge"};
+
+void FillArithmetic(StencilIndex* s) {
+  for (int op = 0; op < kArithmeticCount; op++) {
+    for (int pair = 0; pair < kPairCount; pair++) {
+      s->int_op[op][pair] = Require(absl::StrCat("int_", kArithmeticNames[op], "_", kIntPairs[pair]));
+      s->float_op[op][pair] = FindStencil(absl::StrCat("float_", kArithmeticNames[op], "_", kFloatPairs[pair]));
+    }
+  }
+}
+
+void FillComparisons(StencilIndex* s) {
+  for (int rel = 0; rel < 6; rel++) {
+    for (int pair = 0; pair < kComparePairs; pair++) {
+      std::string int_tail = absl::StrCat(kRelationNames[rel], "_", kIntPairs[pair]);
+      std::string float_tail = absl::StrCat(kRelationNames[rel], "_", kFloatPairs[pair]);
+      s->int_jump[rel][pair] = Require(absl::StrCat("int_jump_", int_tail));
+      s->int_bool[rel][pair] = Require(absl::StrCat("int_bool_", int_tail));
+      s->float_jump[rel][pair] = Require(absl::StrCat("float_jump_", float_tail));
+      s->float_jumpnot[rel][pair] = Require(absl::StrCat("float_jumpnot_", float_tail));
+      s->float_bool[rel][pair] = Require(absl::StrCat("float_bool_", float_tail));
+    }
+  }
+}
+
+void FillOthers(StencilIndex* s) {
+  constexpr const char* kTypes[] = {"list", "tuple", "str"};
+  for (int type = 0; type < 3; type++) {
+    for (int pair = 0; pair < kSubscriptPairs; pair++) {
+      s->get[type][pair] = Require(absl::StrCat(kTypes[type], "_get_", kSubscriptNames[pair]));
+    }
+  }
+  for (int n = 0; n < 6; n++) {
+    std::string count = n < 5 ? absl::StrCat(n) : "n";
+    s->call[0][n] = Require(absl::StrCat("call_plain_", count));
+    s->call[1][n] = FindStencil(absl::StrCat("call_method_", count));
+  }
+  for (int n = 0; n < 9; n++) s->clear_locals[n] = FindStencil(absl::StrCat("clear_locals_", n));
+  s->clear_locals[0] = Require("clear_locals");
+#define X(name) s->name = Require(#name);
+  TIERJIT_NAMED_STENCILS(X)
+#undef X
+}
+
+}  // namespace
+
+const Stencil* FindStencil(absl::string_view name) {
+  auto it = Names().find(name);
+  return it == Names().end() ? nullptr : it->second;
+}
+
+const StencilIndex& Stencils() {
+  static const StencilIndex* index = [] {
+    auto* s = new StencilIndex{};
+    FillArithmetic(s);
+    FillComparisons(s);
+    FillOthers(s);
+    return s;
+  }();
+  return *index;
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,60 @@
+// Stencils by name, and the families that the translator picks from by operand kinds.
+#ifndef TIERJIT_TIER1_STENCIL_INDEX_H_
+#define TIERJIT_TIER1_STENCIL_INDEX_H_
+
+#include "absl/strings/string_view.h"
+#include "tier1/stencil_table.h"
+
+namespace tierjit::tier1 {
+
+// Operand pairs of arithmetic and comparison stencils. The immediate (I) is an int constant N for int stencils, the bits of a
+// double F for float stencils.
+enum Pair { kLL, kLI, kLR, kRL, kRI, kMR, kIL, kIR, kPairCount, kNoPair = kPairCount };
+inline constexpr int kComparePairs = kIL;  // the mirrored forms do not exist: swap operands and relation
+
+// Order of tier1/stencils/binary_op.cc.
+enum class Arithmetic { kAdd, kSub, kMul, kTrueDiv, kAnd, kOr, kXor, kFloorDiv, kMod, kLshift, kRshift, kCount };
+inline constexpr int kArithmeticCount = static_cast<int>(Arithmetic::kCount);
+enum class Relation { kLt, kLe, kEq, kNe, kGt, kGe, kCount };
+
+// Containers and indices of subscript stencils: LL LN LR RL RN MR.
+enum SubscriptPair { kSubLL, kSubLN, kSubLR, kSubRL, kSubRN, kSubMR, kSubscriptPairs };
+
+struct StencilIndex {
+  // [operation][pair], null where the form does not exist.
+  const Stencil* int_op[kArithmeticCount][kPairCount];
+  const Stencil* float_op[kArithmeticCount][kPairCount];
+  const Stencil* int_jump[6][kComparePairs];
+  const Stencil* int_bool[6][kComparePairs];
+  const Stencil* float_jump[6][kComparePairs];
+  const Stencil* float_jumpnot[6][kComparePairs];
+  const Stencil* float_bool[6][kComparePairs];
+  const Stencil* get[3][kSubscriptPairs];  // list, tuple, str
+  const Stencil* call[2][6];               // [method][0..4 arguments, then any]
+  const Stencil* clear_locals[9];          // by count; [0]: loop
+#define TIERJIT_NAMED_STENCILS(X)                                                                                          \
+  X(cold_slow) X(cold_slow_taken) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
+  X(load_M) X(spill_R) X(spill_L) X(spill_C) X(spill_C_immortal) X(spill_N) X(move_M) X(swap_M) X(copy_R) X(copy_M)        \
+  X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
+  X(pop_M) X(load_global) X(load_deref) X(store_deref_R) X(int_negate_L) X(int_negate_R) X(float_negate_L)                 \
+  X(float_negate_R) X(attr_value_L) X(attr_value_R) X(attr_slot_L) X(attr_slot_R) X(attr_fixed_L) X(attr_fixed_R)          \
+  X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
+  X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
+  X(unpack_tuple_2) X(unpack_list) X(after_call) X(enter_pushed) X(resume) X(jump_backward) X(jump) X(return_R)            \
+  X(jump_if_true_L) X(jump_if_true_R) X(jump_if_false_L) X(jump_if_false_R) X(jump_if_true_sized_L)                        \
+  X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
+  X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \
+  X(jump_if_is_not_LL) X(jump_if_is_not_LC) X(jump_if_is_not_RL) X(jump_if_is_not_RC) X(not_R) X(to_bool_R) X(for_range)   \
+  X(for_list) X(for_tuple)
+#define X(name) const Stencil* name;
+  TIERJIT_NAMED_STENCILS(X)
+#undef X
+};
+
+// Built once; every named stencil exists (else the first use aborts: the table and this list are built together). [any]
+const StencilIndex& Stencils();
+const Stencil* FindStencil(absl::string_view name);  // null if there is none
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_STENCIL_INDEX_H_

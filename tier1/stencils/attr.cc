@@ -1,0 +1,170 @@
+// Attribute access through inline caches in data cells (AttrCell). The type version proves the class; what lies in the
+// instance is read each time.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+INLINE bool has_values(PyObject* o, AttrCell* c) { return LIKELY(Py_TYPE(o)->tp_version_tag == c->values_version); }
+INLINE bool is_plain(PyObject* o, AttrCell* c) { return LIKELY(Py_TYPE(o)->tp_version_tag == c->plain_version); }
+INLINE PyDictValues* values_of(PyObject* o, AttrCell* c) {
+  return reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + c->values_offset);
+}
+INLINE PyObject** field_of(PyObject* o, AttrCell* c) {
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + c->offset);
+}
+
+// The owner is borrowed from a local or owned by the accumulator; then it may die after the load.
+template <K k> BODY load_value(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!has_values(o, c))) COLD();
+  if (UNLIKELY(!values_of(o, c)->valid)) COLD();
+  PyObject* v = *field_of(o, c);
+  if (UNLIKELY(v == nullptr)) COLD();
+  incref(v);
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
+  }
+  NEXT(v);
+}
+STENCIL(attr_value_L) { MUSTTAIL return load_value<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(attr_value_R) { MUSTTAIL return load_value<K::R>(lp, rt, acc, ts, REST); }
+
+template <K k> BODY load_slot(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!is_plain(o, c))) COLD();
+  PyObject* v = *field_of(o, c);
+  if (UNLIKELY(v == nullptr)) COLD();
+  incref(v);
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
+  }
+  NEXT(v);
+}
+STENCIL(attr_slot_L) { MUSTTAIL return load_slot<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(attr_slot_R) { MUSTTAIL return load_slot<K::R>(lp, rt, acc, ts, REST); }
+
+// Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, the word
+// at `values_offset` is one that never changes.
+INLINE uint32_t* version_of(PyObject* o, AttrCell* c) {
+  return reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(o) + c->values_offset);
+}
+template <K k> BODY load_fixed(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(o != c->owner)) COLD();
+  if (UNLIKELY(*version_of(o, c) != c->class_version)) COLD();
+  PyObject* v = incref(c->value);
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
+  }
+  NEXT(v);
+}
+STENCIL(attr_fixed_L) { MUSTTAIL return load_fixed<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(attr_fixed_R) { MUSTTAIL return load_fixed<K::R>(lp, rt, acc, ts, REST); }
+
+// The same in method form: no self.
+template <K k> BODY load_method_fixed(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  if constexpr (k == K::L) o = *slot_at(lp, H_B);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(o != c->owner)) COLD();
+  if (UNLIKELY(*version_of(o, c) != c->class_version)) COLD();
+  PyObject** to = slot_at(lp, H_A);
+  to[0] = incref(c->value);
+  to[1] = nullptr;
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, DEAD, o);
+  }
+  NEXT(DEAD);
+}
+STENCIL(method_fixed_L) { MUSTTAIL return load_method_fixed<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(method_fixed_R) { MUSTTAIL return load_method_fixed<K::R>(lp, rt, acc, ts, REST); }
+
+// Method form: callable to slot A, self to the next slot. The name must not be among the instance's own attributes: shared
+// keys only grow, so their number tells.
+INLINE PyObject** next_slot(PyObject** p) { return p + 1; }
+template <K k> BODY load_method(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  if constexpr (k == K::L) o = *slot_at(lp, H_B);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!has_values(o, c))) COLD();
+  if (UNLIKELY(!values_of(o, c)->valid)) COLD();
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
+  if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != c->keys_entries)) COLD();
+  PyObject** to = slot_at(lp, H_A);
+  to[0] = incref(c->value);
+  if constexpr (k == K::L) incref(o);
+  to[1] = o;
+  NEXT(DEAD);
+}
+STENCIL(method_values_L) { MUSTTAIL return load_method<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(method_values_R) { MUSTTAIL return load_method<K::R>(lp, rt, acc, ts, REST); }
+
+// Instances without a dict.
+template <K k> BODY load_method_plain(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  if constexpr (k == K::L) o = *slot_at(lp, H_B);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!is_plain(o, c))) COLD();
+  PyObject** to = slot_at(lp, H_A);
+  to[0] = incref(c->value);
+  if constexpr (k == K::L) incref(o);
+  to[1] = o;
+  NEXT(DEAD);
+}
+STENCIL(method_plain_L) { MUSTTAIL return load_method_plain<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(method_plain_R) { MUSTTAIL return load_method_plain<K::R>(lp, rt, acc, ts, REST); }
+
+// Stores: value of kind kv (operand B or P or accumulator) into an owner borrowed from local A.
+template <K kv> INLINE PyObject* stored(PyObject** lp, PyObject* acc) {
+  if constexpr (kv == K::R) return acc;
+  else if constexpr (kv == K::C) return pointer_p();
+  else return *slot_at(lp, H_B);
+}
+template <K kv> BODY store_value(SIGNATURE) {
+  PyObject* o = *slot_at(lp, H_A);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!has_values(o, c))) COLD();
+  PyDictValues* values = values_of(o, c);
+  if (UNLIKELY(!values->valid)) COLD();
+  if (UNLIKELY(reinterpret_cast<PyObject**>(o)[-3] != nullptr)) COLD();  // managed dict
+  PyObject** field = field_of(o, c);
+  PyObject* old = *field;
+  PyObject* v = stored<kv>(lp, acc);
+  if constexpr (!owned(kv)) incref(v);
+  *field = v;
+  if (LIKELY(old != nullptr)) {
+    if (decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+    NEXT(DEAD);
+  }
+  // First store: note the insertion order as dicts do.
+  uint8_t* order = reinterpret_cast<uint8_t*>(&values->values[values->capacity]);
+  order[values->size] = static_cast<uint8_t>(field - values->values);
+  values->size++;
+  NEXT(DEAD);
+}
+STENCIL(set_value_RL) { MUSTTAIL return store_value<K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_LL) { MUSTTAIL return store_value<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_CL) { MUSTTAIL return store_value<K::C>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_ML) { MUSTTAIL return store_value<K::M>(lp, rt, acc, ts, REST); }
+
+template <K kv> BODY store_slot(SIGNATURE) {
+  PyObject* o = *slot_at(lp, H_A);
+  AttrCell* c = cell<AttrCell>();
+  if (UNLIKELY(!is_plain(o, c))) COLD();
+  PyObject** field = field_of(o, c);
+  PyObject* old = *field;
+  PyObject* v = stored<kv>(lp, acc);
+  if constexpr (!owned(kv)) incref(v);
+  *field = v;
+  if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+  NEXT(DEAD);
+}
+STENCIL(set_slot_RL) { MUSTTAIL return store_slot<K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_slot_LL) { MUSTTAIL return store_slot<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(set_slot_CL) { MUSTTAIL return store_slot<K::C>(lp, rt, acc, ts, REST); }
+STENCIL(set_slot_ML) { MUSTTAIL return store_slot<K::M>(lp, rt, acc, ts, REST); }
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,113 @@
+// Calls between compiled functions, function entry and return.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+// Pushes the callee's frame and enters it. A: slot of the callable; B: slot of the first argument (self included);
+// C: their number; P: address of the CALL instruction. References of callable and arguments move into the new frame.
+template <int n, bool method> BODY call_python(SIGNATURE) {
+  PyObject* f = *slot_at(lp, H_A);
+  PyObject** args = slot_at(lp, H_B);
+  CallCell* c = cell<CallCell>();
+  if (UNLIKELY(Py_TYPE(f) != rt->function_type)) COLD_EMPTY();
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
+  if (UNLIKELY(function->vectorcall != c->vectorcall)) COLD_EMPTY();
+  if constexpr (method) {
+    if (UNLIKELY(args[0] == nullptr)) COLD_EMPTY();
+  }
+  UnitHeader* u = c->unit;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD_EMPTY();
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD_EMPTY();
+  ts->py_recursion_remaining--;
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  _PyInterpreterFrame* caller = frame_of(lp);
+  caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  frame->f_executable = incref(reinterpret_cast<PyObject*>(u->code));
+  frame->previous = caller;
+  frame->f_funcobj = f;
+  frame->f_globals = function->func_globals;
+  frame->f_builtins = function->func_builtins;
+  frame->f_locals = nullptr;
+  frame->frame_obj = nullptr;
+  frame->instr_ptr = u->first_traceable;
+  // stacktop -1, return_offset 0, owner FRAME_OWNED_BY_THREAD
+  *reinterpret_cast<uint64_t*>(&frame->stacktop) = 0xffffffffu;
+  PyObject** to = frame->localsplus;
+  if constexpr (n >= 0) {
+    for (int j = 0; j < n; j++) to[j] = args[j];
+  } else {
+    int64_t count = HOLE(H_C);
+    for (int64_t j = 0; j < count; j++) to[j] = args[j];
+  }
+  ts->current_frame = frame;
+  lp = to;
+  GO(TJ_CALLEE, reinterpret_cast<PyObject*>(const_cast<void*>(u->native_entry)));
+}
+#define CALL_ONE(n)                                                                                \
+  STENCIL(call_plain_##n) { MUSTTAIL return call_python<n, false>(lp, rt, acc, ts, REST); }        \
+  STENCIL(call_method_##n) { MUSTTAIL return call_python<n, true>(lp, rt, acc, ts, REST); }
+STENCIL(call_plain_0) { MUSTTAIL return call_python<0, false>(lp, rt, acc, ts, REST); }
+CALL_ONE(1) CALL_ONE(2) CALL_ONE(3) CALL_ONE(4)
+STENCIL(call_plain_n) { MUSTTAIL return call_python<-1, false>(lp, rt, acc, ts, REST); }
+STENCIL(call_method_n) { MUSTTAIL return call_python<-1, true>(lp, rt, acc, ts, REST); }
+
+// Enters the frame that a helper has pushed and linked: acc = native entry address, x = its localsplus.
+STENCIL(enter_pushed) {
+  lp = reinterpret_cast<PyObject**>(x);
+  GO(TJ_CALLEE, acc);
+}
+
+// The callee has returned: acc is its result. Tracing may have been switched on meanwhile.
+STENCIL(after_call) {
+  if (UNLIKELY(acc == nullptr)) COLD();
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD();
+  NEXT(acc);
+}
+
+// Locals that are not arguments start unbound: A = byte offset of the first, B = byte offset behind the last.
+STENCIL(clear_locals) {
+  char* p = reinterpret_cast<char*>(lp) + HOLE(H_A);
+  char* end = reinterpret_cast<char*>(lp) + HOLE(H_B);
+  do {
+    *reinterpret_cast<PyObject**>(p) = nullptr;
+    p += sizeof(PyObject*);
+  } while (p != end);
+  NEXT(DEAD);
+}
+template <int n> BODY clear(SIGNATURE) {
+  PyObject** p = slot_at(lp, H_A);
+  for (int j = 0; j < n; j++) p[j] = nullptr;
+  NEXT(DEAD);
+}
+STENCIL(clear_locals_1) { MUSTTAIL return clear<1>(lp, rt, acc, ts, REST); }
+STENCIL(clear_locals_2) { MUSTTAIL return clear<2>(lp, rt, acc, ts, REST); }
+STENCIL(clear_locals_3) { MUSTTAIL return clear<3>(lp, rt, acc, ts, REST); }
+STENCIL(clear_locals_4) { MUSTTAIL return clear<4>(lp, rt, acc, ts, REST); }
+STENCIL(clear_locals_6) { MUSTTAIL return clear<6>(lp, rt, acc, ts, REST); }
+STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
+
+register uintptr_t stack_pointer asm("rsp");
+
+// RESUME: events, tracing, local events of other tools (P = code object), room on the C stack.
+STENCIL(resume) {
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
+  if (UNLIKELY(reinterpret_cast<PyCodeObject*>(pointer_p())->_co_monitoring != nullptr)) COLD_EMPTY();
+  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
+  unit()->entries++;
+  NEXT(DEAD);
+}
+
+STENCIL(jump_backward) {
+  unit()->back_edges++;
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
+  TARGET(DEAD);
+}
+STENCIL(jump) { TARGET(DEAD); }
+
+STENCIL(return_R) { GO(TJ_THUNK_return, acc); }
+// Units entered through a running loop do not own their frame: they stop in front of the return.
+STENCIL(stop) { GO(TJ_RETURN, acc); }
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,122 @@
+// Moving values between locals, slots, constants and the accumulator.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+// Cold ends: every emission that can fail has one of these in the cold part.
+#define ADDRESS_SITE ADDRESS_OF(H_SITE)
+
+STENCIL(cold_slow) { MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
+// Going on at the branch target: the slow path of a backward jump.
+STENCIL(cold_slow_taken) { MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
+STENCIL(cold_branch) {
+  MUSTTAIL return TJ_THUNK_slow_branch(lp, rt, acc, ts, x, ADDRESS_SITE, z);
+}
+STENCIL(cold_dispose) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
+// As cold_dispose, going on at the branch target (x carries the object).
+STENCIL(cold_dispose_taken) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
+STENCIL(cold_after_call) {
+  MUSTTAIL return TJ_THUNK_after_call(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT));
+}
+
+STENCIL(load_L) { NEXT(incref(*slot_at(lp, H_A))); }
+STENCIL(load_C) { NEXT(incref(pointer_p())); }
+STENCIL(load_C_immortal) { NEXT(pointer_p()); }
+STENCIL(load_M) { NEXT(*slot_at(lp, H_A)); }
+
+STENCIL(spill_R) { *slot_at(lp, H_A) = acc; NEXT(DEAD); }
+STENCIL(spill_L) { *slot_at(lp, H_A) = incref(*slot_at(lp, H_B)); NEXT(acc); }
+STENCIL(spill_C) { *slot_at(lp, H_A) = incref(pointer_p()); NEXT(acc); }
+STENCIL(spill_C_immortal) { *slot_at(lp, H_A) = pointer_p(); NEXT(acc); }
+STENCIL(spill_N) { *slot_at(lp, H_A) = nullptr; NEXT(acc); }
+STENCIL(move_M) { *slot_at(lp, H_A) = *slot_at(lp, H_B); NEXT(acc); }
+STENCIL(swap_M) {
+  PyObject* t = *slot_at(lp, H_A);
+  *slot_at(lp, H_A) = *slot_at(lp, H_B);
+  *slot_at(lp, H_B) = t;
+  NEXT(acc);
+}
+STENCIL(copy_R) { *slot_at(lp, H_A) = acc; NEXT(incref(acc)); }
+STENCIL(copy_M) {
+  PyObject* o = *slot_at(lp, H_A);
+  if (o != nullptr) incref(o);
+  NEXT(o);
+}
+
+template <K k> BODY store(SIGNATURE) {
+  PyObject* v;
+  if constexpr (k == K::R) v = acc;
+  else if constexpr (k == K::L) v = incref(*slot_at(lp, H_B));
+  else if constexpr (k == K::C) v = incref(pointer_p());
+  else v = *slot_at(lp, H_B);
+  PyObject* old = *slot_at(lp, H_A);
+  *slot_at(lp, H_A) = v;
+  if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+  NEXT(DEAD);
+}
+STENCIL(store_R) { MUSTTAIL return store<K::R>(lp, rt, acc, ts, REST); }
+STENCIL(store_L) { MUSTTAIL return store<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(store_C) { MUSTTAIL return store<K::C>(lp, rt, acc, ts, REST); }
+STENCIL(store_M) { MUSTTAIL return store<K::M>(lp, rt, acc, ts, REST); }
+// Result of int or float arithmetic into a local that usually holds the same type: the old value goes straight back
+// to its free list.
+STENCIL(store_R_int) {
+  PyObject* old = *slot_at(lp, H_A);
+  *slot_at(lp, H_A) = acc;
+  if (old != nullptr && decref(old)) {
+    if (Py_TYPE(old) != rt->long_type || !compact(old) || rt->ints.count >= kFreeListCapacity) GO_WITH(TJ_DISPOSE, DEAD, old);
+    push_free(&rt->ints, old);
+  }
+  NEXT(DEAD);
+}
+STENCIL(store_R_float) {
+  PyObject* old = *slot_at(lp, H_A);
+  *slot_at(lp, H_A) = acc;
+  if (old != nullptr && decref(old)) {
+    if (Py_TYPE(old) != rt->float_type || rt->floats.count >= kFreeListCapacity) GO_WITH(TJ_DISPOSE, DEAD, old);
+    push_free(&rt->floats, old);
+  }
+  NEXT(DEAD);
+}
+
+// The local must be bound, or the slow path raises UnboundLocalError.
+STENCIL(check_local) {
+  if (UNLIKELY(*slot_at(lp, H_A) == nullptr)) COLD();
+  NEXT(acc);
+}
+// LOAD_FAST_AND_CLEAR: NULL is a legal value.
+STENCIL(take_local) {
+  PyObject* o = *slot_at(lp, H_A);
+  *slot_at(lp, H_A) = nullptr;
+  NEXT(o);
+}
+
+STENCIL(pop_R) {
+  if (decref(acc)) GO_WITH(TJ_DISPOSE, DEAD, acc);
+  NEXT(DEAD);
+}
+STENCIL(pop_M) {
+  PyObject* o = *slot_at(lp, H_A);
+  if (o != nullptr && decref(o)) GO_WITH(TJ_DISPOSE, acc, o);
+  NEXT(acc);
+}
+
+STENCIL(load_global) {
+  PyObject* v = cell<GlobalCell>()->value;
+  if (UNLIKELY(v == nullptr)) COLD_EMPTY();
+  NEXT(incref(v));
+}
+STENCIL(load_deref) {
+  PyObject* v = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A))->ob_ref;
+  if (UNLIKELY(v == nullptr)) COLD_EMPTY();
+  NEXT(incref(v));
+}
+STENCIL(store_deref_R) {
+  PyCellObject* c = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A));
+  PyObject* old = c->ob_ref;
+  c->ob_ref = acc;
+  if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+  NEXT(DEAD);
+}
+
+}  // namespace tierjit::tier1

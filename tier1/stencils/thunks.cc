@@ -1,0 +1,100 @@
+// Code shared by all units: placed once, reached by TJ_THUNK_<name>.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+extern "C" {
+// C side, tier1/slow_path.cc. NULL: leave the unit through the exit thunk.
+PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+// Address to go on at (the site's taken or next address) and the accumulator there; NULL: leave.
+Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+// 0: leave.
+uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
+PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+void tj_dealloc(PyObject* o);
+void tj_return_slow(PyObject** lp, PyThreadState* ts);
+Departure tj_leave(PyObject** lp, PyThreadState* ts);
+void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame);
+}
+
+INLINE PyObject** current_lp(PyThreadState* ts) { return ts->current_frame->localsplus; }
+
+STENCIL(thunk_slow) {
+  acc = tj_slow(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+STENCIL(thunk_slow_branch) {
+  Departure d = tj_slow_branch(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+}
+
+STENCIL(thunk_dispose) {
+  if (Py_TYPE(x) == rt->float_type && rt->floats.count < kFreeListCapacity) {
+    push_free(&rt->floats, x);
+    GO(reinterpret_cast<Continuation>(z), acc);
+  }
+  if (Py_TYPE(x) == rt->long_type && compact(x) && rt->ints.count < kFreeListCapacity) {
+    push_free(&rt->ints, x);
+    GO(reinterpret_cast<Continuation>(z), acc);
+  }
+  if (UNLIKELY(tj_dispose(lp, acc, ts, x, static_cast<Site*>(y)) == 0)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+STENCIL(thunk_after_call) {
+  acc = tj_after_call(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+STENCIL(thunk_exit) {
+  Departure d = tj_leave(lp, ts);
+  if (d.resume != nullptr) GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+  lp = current_lp(ts);
+  GO(TJ_RETURN, d.value);
+}
+
+INLINE void free_dead(Rt* rt, PyObject* o) {
+  if (Py_TYPE(o) == rt->long_type && compact(o) && rt->ints.count < kFreeListCapacity) {
+    push_free(&rt->ints, o);
+  } else if (Py_TYPE(o) == rt->float_type && rt->floats.count < kFreeListCapacity) {
+    push_free(&rt->floats, o);
+  } else {
+    tj_dealloc(o);
+  }
+}
+
+// Pops the running frame; the accumulator is the result. Popping may free the code object and with it the unit, so
+// this lies outside of it.
+STENCIL(thunk_return) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  if (UNLIKELY(frame->frame_obj != nullptr)) {
+    tj_return_slow(lp, ts);
+    lp = current_lp(ts);
+    GO(TJ_RETURN, acc);
+  }
+  ts->current_frame = frame->previous;
+  ts->py_recursion_remaining++;
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
+  // The end lives in a field that a dying frame does not need: a second register would have to be pushed around the call.
+  PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
+  *end = lp + code->co_nlocalsplus;
+  for (PyObject** p = lp; p != *end; p++) {
+    PyObject* o = *p;
+    if (o != nullptr && decref(o)) free_dead(rt, o);
+  }
+  if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
+  if (decref(frame->f_executable)) tj_dealloc(frame->f_executable);
+  if (UNLIKELY(reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0])) {
+    tj_pop_chunk(ts, frame);
+  } else {
+    ts->datastack_top = reinterpret_cast<PyObject**>(frame);
+  }
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+
+}  // namespace tierjit::tier1

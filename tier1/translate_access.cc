@@ -1,0 +1,175 @@
+// Attributes, subscripts and calls.
+#include "runtime/bytecode/families.h"
+#include "tier1/inline_cache.h"
+#include "tier1/slow_path.h"
+#include "tier1/translator.h"
+
+namespace tierjit::tier1 {
+
+void Translator::LoadAttr(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  OpHandler handler = DecisionFor(LOAD_ATTR).handler;
+  bool method = in.oparg & 1;
+  FreeAccumulator(1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  uint32_t owner = local ? LocalOffset(Top().value) : 0;
+  if (!method) {
+    const Stencil* order[3] = {local ? s.attr_value_L : s.attr_value_R, local ? s.attr_slot_L : s.attr_slot_R,
+                               local ? s.attr_fixed_L : s.attr_fixed_R};
+    if (in.adaptive == LOAD_ATTR_SLOT) std::swap(order[0], order[1]);
+    if (in.adaptive == LOAD_ATTR_MODULE || in.adaptive == LOAD_ATTR_CLASS) std::swap(order[0], order[2]);
+    Emission& e = Emit(order[0]);
+    AddCold(e, order[1]);
+    AddCold(e, order[2]);
+    e.cell = NewCell(sizeof(AttrCell));
+    e.a = owner;
+    Site& site = SlowPath(e, handler, 1, kResultInAcc);
+    site.fill = FillAttr;
+    site.quick = QuickAttr;
+    Drop(1);
+    AddDispose(e, kResultInAcc);
+    PushAccumulator();
+    return;
+  }
+  const Stencil* order[3] = {local ? s.method_values_L : s.method_values_R, local ? s.method_plain_L : s.method_plain_R,
+                             local ? s.method_fixed_L : s.method_fixed_R};
+  if (in.adaptive == LOAD_ATTR_METHOD_NO_DICT) std::swap(order[0], order[1]);
+  if (in.adaptive == LOAD_ATTR_MODULE || in.adaptive == LOAD_ATTR_CLASS) std::swap(order[0], order[2]);
+  Emission& e = Emit(order[0]);
+  AddCold(e, order[1]);
+  AddCold(e, order[2]);
+  e.cell = NewCell(sizeof(AttrCell));
+  e.a = SlotOffset(depth() - 1);
+  e.b = owner;
+  Site& site = SlowPath(e, handler, 1, 0);
+  site.fill = FillMethod;
+  Drop(1);
+  AddDispose(e, 0);
+  Push(Kind::kMem);
+  Push(Kind::kMem);
+}
+
+void Translator::StoreAttr(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  OpHandler handler = DecisionFor(STORE_ATTR).handler;
+  // Fast forms borrow the owner from a local.
+  FreeAccumulator(2);
+  if (Top().kind != Kind::kLocal || Top(2).kind == Kind::kNull) {
+    Emission& e = Emit(s.cold_slow);
+    e.cell = NewCell(sizeof(AttrCell));
+    SlowPath(e, handler, 2, 0);
+    Drop(2);
+    return;
+  }
+  Entry value = Top(2), owner = Top(1);
+  const Stencil *values = s.set_value_ML, *slots = s.set_slot_ML;
+  if (value.kind == Kind::kAcc) values = s.set_value_RL, slots = s.set_slot_RL;
+  if (value.kind == Kind::kLocal) values = s.set_value_LL, slots = s.set_slot_LL;
+  if (value.kind == Kind::kConst) values = s.set_value_CL, slots = s.set_slot_CL;
+  bool slot_first = in.adaptive == STORE_ATTR_SLOT;
+  Emission& e = Emit(slot_first ? slots : values);
+  AddCold(e, slot_first ? values : slots);
+  e.cell = NewCell(sizeof(AttrCell));
+  e.a = LocalOffset(owner.value);
+  e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(depth() - 2);
+  e.p = value.value;
+  SlowPath(e, handler, 2, 0).fill = FillStoreAttr;
+  Drop(2);
+  AddDispose(e, 0);
+}
+
+void Translator::Subscript(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  OpHandler handler = DecisionFor(BINARY_SUBSCR).handler;
+  Pair pair = ArrangePair();
+  Entry a = Top(2), b = Top(1);
+  int form = pair == kLL ? kSubLL : pair == kLI ? kSubLN : pair == kLR ? kSubLR : pair == kRL ? kSubRL : pair == kRI ? kSubRN
+             : pair == kMR ? kSubMR : -1;
+  bool constant = b.kind == Kind::kConst;
+  if (constant) {
+    PyObject* key = reinterpret_cast<PyObject*>(b.value);
+    bool small = PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key)) &&
+                 _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)) >= 0;
+    if (!small) form = -1;
+  }
+  if (form < 0) {
+    Emission& e = Emit(s.cold_slow);
+    SlowPath(e, handler, 2, kResultInAcc).quick = QuickSubscript;
+    Drop(2);
+    PushAccumulator();
+    return;
+  }
+  int order[3] = {0, 1, 2};
+  if (in.adaptive == BINARY_SUBSCR_TUPLE_INT) std::swap(order[0], order[1]);
+  if (in.adaptive == BINARY_SUBSCR_STR_INT) std::swap(order[0], order[2]);
+  Emission& e = Emit(s.get[order[0]][form]);
+  AddCold(e, s.get[order[1]][form]);
+  AddCold(e, s.get[order[2]][form]);
+  SetOperands(e, a, b, depth() - 2);
+  SlowPath(e, handler, 2, kResultInAcc).quick = QuickSubscript;
+  Drop(2);
+  AddDispose(e, kResultInAcc);
+  PushAccumulator();
+}
+
+void Translator::StoreSubscript(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  OpHandler handler = DecisionFor(STORE_SUBSCR).handler;
+  FreeAccumulator(3);
+  if (Top(2).kind == Kind::kAcc) Spill(depth() - 2);
+  if (Top(2).kind == Kind::kConst) Spill(depth() - 2);
+  if (Top(3).kind == Kind::kConst) Spill(depth() - 3);
+  Entry v = Top(3), o = Top(2), key = Top(1);
+  char name[] = "list_set_???";
+  auto letter = [](Kind k) { return k == Kind::kAcc ? 'R' : k == Kind::kLocal ? 'L' : k == Kind::kMem ? 'M' : 'N'; };
+  name[9] = letter(v.kind);
+  name[10] = letter(o.kind);
+  name[11] = letter(key.kind);
+  const Stencil* stencil = FindStencil(name);
+  if (key.kind == Kind::kConst) {
+    PyObject* k = reinterpret_cast<PyObject*>(key.value);
+    bool small = PyLong_CheckExact(k) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(k)) &&
+                 _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(k)) >= 0;
+    if (!small) stencil = nullptr;
+  }
+  Emission& e = Emit(stencil != nullptr ? stencil : s.cold_slow);
+  if (stencil != nullptr) {
+    SetOperands(e, o, key, depth() - 2);
+    e.d = v.kind == Kind::kLocal ? LocalOffset(v.value) : SlotOffset(depth() - 3);
+  }
+  SlowPath(e, handler, 3, 0);
+  Drop(3);
+  AddDispose(e, 0);
+}
+
+void Translator::AfterCall(const Instruction& in, int popped) {
+  Drop(popped);
+  Emission& after = Emit(Stencils().after_call);
+  after.site = MakeSite(nullptr, 0, kResultInAcc);
+  AddCold(after, Stencils().cold_after_call);
+  PushAccumulator();
+}
+
+// callable, self or NULL, arguments. Everything goes to its slot, as the callee may look at or change any of it.
+void Translator::Call(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  int popped = in.oparg + 2;
+  int callable = depth() - popped;
+  bool no_self = stack_[callable + 1].kind == Kind::kNull;
+  for (int i = 0; i < depth(); i++) {
+    if (i != callable + 1 || !no_self) Spill(i);
+  }
+  int count = in.oparg + !no_self;
+  Emission& e = Emit(s.call[!no_self][count < 5 ? count : 5]);
+  e.cell = NewCell(sizeof(CallCell));
+  e.a = SlotOffset(callable);
+  e.b = SlotOffset(callable + 1 + no_self);
+  e.c = count;
+  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  Site& site = SlowPath(e, DecisionFor(CALL).handler, popped, kResultInAcc | kPollAfter);
+  site.fill = FillCall;
+  AfterCall(in, popped);
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,171 @@
+// Loads, stores, names that are cached, cells, and the shape of the stack.
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+#include "tier1/inline_cache.h"
+#include "tier1/slow_path.h"
+#include "tier1/translator.h"
+
+namespace tierjit::tier1 {
+
+bool Translator::LoadStore(const Instruction& in) {
+  switch (in.opcode) {
+    case LOAD_FAST: LoadFast(in.oparg); return true;
+    case LOAD_FAST_LOAD_FAST:
+      LoadFast(in.oparg >> 4);
+      LoadFast(in.oparg & 15);
+      return true;
+    case LOAD_FAST_CHECK: {
+      FreeAccumulator(0);
+      Emission& e = Emit(Stencils().check_local);
+      e.a = LocalOffset(in.oparg);
+      SlowPath(e, DecisionFor(LOAD_FAST_CHECK).handler, 0, 0);
+      LoadFast(in.oparg);
+      return true;
+    }
+    case LOAD_FAST_AND_CLEAR: {
+      SpillLocal(in.oparg);
+      FreeAccumulator(0);
+      Emit(Stencils().take_local).a = LocalOffset(in.oparg);
+      PushAccumulator();
+      return true;
+    }
+    case LOAD_CONST:
+      Push(Kind::kConst, reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_consts, in.oparg)));
+      return true;
+    case STORE_FAST: StoreFast(in.oparg); return true;
+    case STORE_FAST_LOAD_FAST:
+      StoreFast(in.oparg >> 4);
+      LoadFast(in.oparg & 15);
+      return true;
+    case STORE_FAST_STORE_FAST:
+      StoreFast(in.oparg >> 4);
+      StoreFast(in.oparg & 15);
+      return true;
+    case POP_TOP: PopTop(); return true;
+    case PUSH_NULL: Push(Kind::kNull); return true;
+    case COPY: CopyEntry(in.oparg); return true;
+    case SWAP: SwapEntries(in.oparg); return true;
+    default: return false;
+  }
+}
+
+void Translator::StoreFast(int local) {
+  const StencilIndex& s = Stencils();
+  Entry value = Top();
+  int from = depth() - 1;
+  if (value.kind == Kind::kNull) {
+    Spill(from);
+    value = Top();
+  }
+  Drop(1);
+  if (value.kind == Kind::kLocal && value.value == static_cast<uint64_t>(local)) {
+    SpillLocal(local);
+    return;  // x = x
+  }
+  SpillLocal(local);
+  FreeAccumulator(0);
+  const Stencil* stencil = s.store_M;
+  if (value.kind == Kind::kAcc) {
+    stencil = value.hint == Hint::kInt ? s.store_R_int : value.hint == Hint::kFloat ? s.store_R_float : s.store_R;
+  }
+  if (value.kind == Kind::kLocal) stencil = s.store_L;
+  if (value.kind == Kind::kConst) stencil = s.store_C;
+  Emission& e = Emit(stencil);
+  e.a = LocalOffset(local);
+  e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(from);
+  e.p = value.value;
+  AddDispose(e, 0);
+}
+
+void Translator::PopTop() {
+  Entry top = Top();
+  int from = depth() - 1;
+  Drop(1);
+  if (top.kind != Kind::kAcc && top.kind != Kind::kMem) return;
+  Emission& e = Emit(top.kind == Kind::kAcc ? Stencils().pop_R : Stencils().pop_M);
+  e.a = SlotOffset(from);
+  AddDispose(e, 0);
+}
+
+void Translator::CopyEntry(int n) {
+  const StencilIndex& s = Stencils();
+  int i = depth() - n;
+  Entry entry = stack_[i];
+  if (entry.kind == Kind::kLocal || entry.kind == Kind::kConst || entry.kind == Kind::kNull) {
+    stack_.push_back(entry);
+    return;
+  }
+  if (entry.kind == Kind::kAcc) {
+    Emit(s.copy_R).a = SlotOffset(i);
+    stack_[i] = {Kind::kMem, Hint::kNone, 0};
+    PushAccumulator(entry.hint);
+    return;
+  }
+  FreeAccumulator(0);
+  Emit(s.copy_M).a = SlotOffset(i);
+  PushAccumulator();
+}
+
+void Translator::SwapEntries(int n) {
+  const StencilIndex& s = Stencils();
+  int i = depth() - n, top = depth() - 1;
+  if (stack_[i].kind != Kind::kMem && stack_[top].kind != Kind::kMem) {
+    std::swap(stack_[i], stack_[top]);
+    return;
+  }
+  if (stack_[i].kind == Kind::kAcc) Spill(i);
+  if (stack_[top].kind == Kind::kAcc) Spill(top);
+  bool both = stack_[i].kind == Kind::kMem && stack_[top].kind == Kind::kMem;
+  int from = stack_[i].kind == Kind::kMem ? i : top;
+  int to = from == i ? top : i;
+  Emission& e = Emit(both ? s.swap_M : s.move_M);
+  e.a = SlotOffset(to);
+  e.b = SlotOffset(from);
+  std::swap(stack_[i], stack_[top]);
+}
+
+void Translator::LoadGlobal(const Instruction& in) {
+  FreeAccumulator(0);
+  Emission& e = Emit(Stencils().load_global);
+  e.cell = NewCell(sizeof(GlobalCell));
+  // The NULL that bit 0 asks for is pushed statically.
+  Site& site = SlowPath(e, DecisionFor(LOAD_GLOBAL).handler, 0, kResultInAcc);
+  site.oparg = in.oparg & ~1;
+  site.fill = FillGlobal;
+  PushAccumulator();
+  if (in.oparg & 1) Push(Kind::kNull);
+}
+
+void Translator::LoadDeref(const Instruction& in) {
+  FreeAccumulator(0);
+  Emission& e = Emit(Stencils().load_deref);
+  e.a = LocalOffset(in.oparg);
+  SlowPath(e, DecisionFor(LOAD_DEREF).handler, 0, kResultInAcc);
+  PushAccumulator();
+}
+
+void Translator::StoreDeref(const Instruction& in) {
+  ToAccumulator();
+  Drop(1);
+  Emission& e = Emit(Stencils().store_deref_R);
+  e.a = LocalOffset(in.oparg);
+  AddDispose(e, 0);
+}
+
+void Translator::UnpackSequence(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  ToAccumulator();
+  SpillBelow(1);
+  bool list = in.adaptive == UNPACK_SEQUENCE_LIST;
+  const Stencil* tuple = in.oparg == 2 ? s.unpack_tuple_2 : s.unpack_tuple;
+  Emission& e = Emit(list ? s.unpack_list : tuple);
+  AddCold(e, list ? tuple : s.unpack_list);
+  e.a = SlotOffset(depth() - 1);
+  e.c = in.oparg;
+  SlowPath(e, DecisionFor(UNPACK_SEQUENCE).handler, 1, 0);
+  Drop(1);
+  for (int i = 0; i < in.oparg; i++) Push(Kind::kMem);
+  AddDispose(e, 0);
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,327 @@
+// Arithmetic, comparisons, truth tests and the jumps on them.
+#include "runtime/bytecode/families.h"
+#include "tier1/inline_cache.h"
+#include "tier1/slow_path.h"
+#include "tier1/translator.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+// A non-negative int constant of one digit, usable as an immediate; -1 otherwise.
+int64_t ImmediateInt(const Entry& e) {
+  if (e.kind != Kind::kConst) return -1;
+  PyObject* o = reinterpret_cast<PyObject*>(e.value);
+  if (!PyLong_CheckExact(o) || !_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o))) return -1;
+  return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(o));
+}
+
+// The constant as a double for float stencils: floats, and ints that a double holds exactly.
+bool ImmediateDouble(const Entry& e, uint64_t* bits) {
+  if (e.kind != Kind::kConst) return false;
+  PyObject* o = reinterpret_cast<PyObject*>(e.value);
+  double v;
+  if (PyFloat_CheckExact(o)) {
+    v = PyFloat_AS_DOUBLE(o);
+  } else if (PyLong_CheckExact(o) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o))) {
+    v = static_cast<double>(_PyLong_CompactValue(reinterpret_cast<PyLongObject*>(o)));
+  } else {
+    return false;
+  }
+  static_assert(sizeof v == sizeof *bits);
+  __builtin_memcpy(bits, &v, sizeof v);
+  return true;
+}
+
+Arithmetic ArithmeticOf(int oparg) {
+  switch (oparg) {
+    case NB_ADD: case NB_INPLACE_ADD: return Arithmetic::kAdd;
+    case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: return Arithmetic::kSub;
+    case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return Arithmetic::kMul;
+    case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: return Arithmetic::kTrueDiv;
+    case NB_AND: case NB_INPLACE_AND: return Arithmetic::kAnd;
+    case NB_OR: case NB_INPLACE_OR: return Arithmetic::kOr;
+    case NB_XOR: case NB_INPLACE_XOR: return Arithmetic::kXor;
+    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return Arithmetic::kFloorDiv;
+    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return Arithmetic::kMod;
+    case NB_LSHIFT: case NB_INPLACE_LSHIFT: return Arithmetic::kLshift;
+    case NB_RSHIFT: case NB_INPLACE_RSHIFT: return Arithmetic::kRshift;
+    default: return Arithmetic::kCount;
+  }
+}
+
+bool PrefersFloat(uint8_t adaptive) {
+  return adaptive == BINARY_OP_ADD_FLOAT || adaptive == BINARY_OP_SUBTRACT_FLOAT || adaptive == BINARY_OP_MULTIPLY_FLOAT ||
+         adaptive == COMPARE_OP_FLOAT;
+}
+
+constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
+constexpr Relation kMirrored[] = {Relation::kGt, Relation::kGe, Relation::kEq, Relation::kNe, Relation::kLt, Relation::kLe};
+constexpr Relation kNegatedInt[] = {Relation::kGe, Relation::kGt, Relation::kNe, Relation::kEq, Relation::kLe, Relation::kLt};
+
+}  // namespace
+
+// Moves the two top entries into a form that pair stencils take, with the accumulator holding at most one of them.
+Pair Translator::ArrangePair() {
+  FreeAccumulator(2);
+  if (Top(2).kind == Kind::kNull || Top(1).kind == Kind::kNull) return kNoPair;
+  if (Top(2).kind == Kind::kAcc && Top(1).kind == Kind::kMem) Spill(depth() - 2);
+  if (Top(1).kind == Kind::kMem) ToAccumulator();
+  if (Top(2).kind == Kind::kMem && Top(1).kind != Kind::kAcc) {
+    // Load the left operand; the right one is a pending local or constant.
+    const int i = depth() - 2;
+    Emit(Stencils().load_M).a = SlotOffset(i);
+    stack_[i] = {Kind::kAcc, Hint::kNone, 0};
+  }
+  switch (Top(2).kind) {
+    case Kind::kLocal: return Top(1).kind == Kind::kLocal ? kLL : Top(1).kind == Kind::kConst ? kLI : kLR;
+    case Kind::kAcc: return Top(1).kind == Kind::kLocal ? kRL : kRI;
+    case Kind::kMem: return kMR;
+    default: return Top(1).kind == Kind::kLocal ? kIL : Top(1).kind == Kind::kAcc ? kIR : kNoPair;
+  }
+}
+
+// `base`: stack index of the left operand.
+void Translator::SetOperands(Emission& e, const Entry& a, const Entry& b, int base) {
+  e.a = a.kind == Kind::kLocal ? LocalOffset(a.value) : SlotOffset(base);
+  e.b = b.kind == Kind::kLocal ? LocalOffset(b.value) : SlotOffset(base + 1);
+  for (const Entry* entry : {&a, &b}) {
+    int64_t n = ImmediateInt(*entry);
+    if (n >= 0) e.c = static_cast<uint32_t>(n);
+    uint64_t bits;
+    if (ImmediateDouble(*entry, &bits)) e.q = bits;
+  }
+}
+
+bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
+  const StencilIndex& s = Stencils();
+  Pair pair = ArrangePair();
+  if (pair == kNoPair) return false;
+  Entry a = Top(2), b = Top(1);
+  const Stencil* ints = s.int_op[static_cast<int>(op)][pair];
+  const Stencil* floats = s.float_op[static_cast<int>(op)][pair];
+  const Entry* constant = a.kind == Kind::kConst ? &a : b.kind == Kind::kConst ? &b : nullptr;
+  uint64_t bits;
+  if (constant != nullptr && ImmediateInt(*constant) < 0) ints = nullptr;
+  if (constant != nullptr && !ImmediateDouble(*constant, &bits)) floats = nullptr;
+  if (ints == nullptr && floats == nullptr) return false;
+  bool float_first = ints == nullptr || (floats != nullptr && (PrefersFloat(in.adaptive) || a.hint == Hint::kFloat ||
+                                                               b.hint == Hint::kFloat || op == Arithmetic::kTrueDiv));
+  Emission& e = Emit(float_first ? floats : ints);
+  const Stencil* second = float_first ? ints : floats;
+  if (second != nullptr) AddCold(e, second);
+  SetOperands(e, a, b, depth() - 2);
+  Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
+  site.quick = QuickBinary;
+  Drop(2);
+  PushAccumulator(float_first ? Hint::kFloat : op == Arithmetic::kTrueDiv ? Hint::kFloat : Hint::kInt);
+  return true;
+}
+
+void Translator::BinaryOp(const Instruction& in) {
+  Arithmetic op = ArithmeticOf(in.oparg);
+  // A string that grows: `x = x + y` or `x += y` into the local that holds the left operand.
+  const std::vector<Instruction>& list = decoded_.instructions();
+  bool add = op == Arithmetic::kAdd;
+  bool append = add && Top(2).kind == Kind::kLocal && current_ + 1 < static_cast<int>(list.size()) &&
+                list[current_ + 1].opcode == STORE_FAST &&
+                static_cast<uint64_t>(list[current_ + 1].oparg) == Top(2).value && !leader_[list[current_ + 1].offset];
+  uint64_t local = append ? Top(2).value : 0;
+  if (append) {
+    for (int i = 0; i < depth() - 2; i++) append = append && !(stack_[i].kind == Kind::kLocal && stack_[i].value == local);
+    append = append && !(Top(1).kind == Kind::kLocal && Top(1).value == local);
+  }
+  if (op == Arithmetic::kCount || !EmitArithmetic(in, op)) {
+    FreeAccumulator(2);
+    Emission& e = Emit(Stencils().cold_slow);
+    Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
+    site.quick = QuickBinary;
+    Drop(2);
+    PushAccumulator();
+  }
+  if (append) out_->sites.back().site.flags |= kAppendLocal;
+}
+
+void Translator::UnaryNegative(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  FreeAccumulator(1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  bool float_first = Top().hint == Hint::kFloat;
+  const Stencil* ints = local ? s.int_negate_L : s.int_negate_R;
+  const Stencil* floats = local ? s.float_negate_L : s.float_negate_R;
+  Emission& e = Emit(float_first ? floats : ints);
+  AddCold(e, float_first ? ints : floats);
+  e.a = local ? LocalOffset(Top().value) : 0;
+  SlowPath(e, DecisionFor(UNARY_NEGATIVE).handler, 1, kResultInAcc);
+  Drop(1);
+  PushAccumulator(float_first ? Hint::kFloat : Hint::kInt);
+}
+
+const Instruction* Translator::FusedJump() const {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  if (current_ + 1 >= static_cast<int>(list.size())) return nullptr;
+  const Instruction& next = list[current_ + 1];
+  if (leader_[next.offset]) return nullptr;
+  return next.opcode == POP_JUMP_IF_TRUE || next.opcode == POP_JUMP_IF_FALSE ? &next : nullptr;
+}
+
+// Both ways of a jump start canonical: what lies under the operands goes to its slots first.
+void Translator::BeginJump(const Instruction& jump, int operands) { SpillBelow(operands); }
+
+void Translator::EndJump(const Instruction& jump) { Reach(jump.target, depth()); }
+
+void Translator::CompareOp(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  const Instruction* jump = in.oparg & 16 ? FusedJump() : nullptr;
+  if (jump != nullptr) BeginJump(*jump, 2);
+  OpHandler handler = DecisionFor(COMPARE_OP).handler;
+  Pair pair = ArrangePair();
+  int relation = static_cast<int>(kRelations[in.oparg >> 5]);
+  Entry a = Top(2), b = Top(1);
+  bool mirrored = pair == kIL || pair == kIR;
+  if (mirrored) {
+    // constant < x is x > constant; the stencils take the variable first.
+    pair = pair == kIL ? kLI : kRI;
+    relation = static_cast<int>(kMirrored[relation]);
+  }
+  const Entry* constant = a.kind == Kind::kConst ? &a : b.kind == Kind::kConst ? &b : nullptr;
+  bool ints_ok = pair != kNoPair && (constant == nullptr || ImmediateInt(*constant) >= 0);
+  uint64_t bits;
+  bool floats_ok = pair != kNoPair && (constant == nullptr || ImmediateDouble(*constant, &bits));
+  bool if_true = jump != nullptr && jump->opcode == POP_JUMP_IF_TRUE;
+  const Stencil *ints = nullptr, *floats = nullptr;
+  if (ints_ok) {
+    int r = jump == nullptr || if_true ? relation : static_cast<int>(kNegatedInt[relation]);
+    ints = jump != nullptr ? s.int_jump[r][pair] : s.int_bool[relation][pair];
+  }
+  if (floats_ok) {
+    floats = jump == nullptr ? s.float_bool[relation][pair]
+             : if_true       ? s.float_jump[relation][pair]
+                             : s.float_jumpnot[relation][pair];
+  }
+  bool float_first = ints == nullptr || (floats != nullptr && (PrefersFloat(in.adaptive) || a.hint == Hint::kFloat ||
+                                                               b.hint == Hint::kFloat));
+  const Stencil* first = float_first ? floats : ints;
+  const Stencil* second = float_first ? ints : floats;
+  if (first == nullptr) first = jump != nullptr ? s.cold_branch : s.cold_slow;
+  Emission& e = Emit(first);
+  if (second != nullptr) AddCold(e, second);
+  if (mirrored) {
+    SetOperands(e, b, a, depth() - 2);
+    e.a = b.kind == Kind::kLocal ? LocalOffset(b.value) : SlotOffset(depth() - 1);
+  } else {
+    SetOperands(e, a, b, depth() - 2);
+  }
+  if (jump == nullptr) {
+    SlowPath(e, handler, 2, kResultInAcc).quick = QuickCompare;
+    Drop(2);
+    PushAccumulator();
+    return;
+  }
+  e.target = jump->target;
+  uint8_t flags = kTestResult | (if_true ? kJumpIfTrue : 0);
+  SlowBranch(e, handler, 2, flags, *jump).quick = QuickCompare;
+  Drop(2);
+  current_++;
+  EndJump(*jump);
+}
+
+void Translator::ToBool(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  const Instruction* jump = FusedJump();
+  OpHandler handler = DecisionFor(TO_BOOL).handler;
+  if (jump == nullptr) {
+    ToAccumulator();
+    Emission& e = Emit(s.to_bool_R);
+    SlowPath(e, handler, 1, kResultInAcc);
+    Drop(1);
+    PushAccumulator();
+    return;
+  }
+  BeginJump(*jump, 1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  bool if_true = jump->opcode == POP_JUMP_IF_TRUE;
+  const Stencil* exact = if_true ? (local ? s.jump_if_true_L : s.jump_if_true_R) : (local ? s.jump_if_false_L : s.jump_if_false_R);
+  const Stencil* sized = if_true ? (local ? s.jump_if_true_sized_L : s.jump_if_true_sized_R)
+                                 : (local ? s.jump_if_false_sized_L : s.jump_if_false_sized_R);
+  bool sized_first = in.adaptive != TO_BOOL && in.adaptive != TO_BOOL_BOOL;
+  Emission& e = Emit(sized_first ? sized : exact);
+  AddCold(e, sized_first ? exact : sized);
+  if (local) e.a = LocalOffset(Top().value);
+  e.target = jump->target;
+  SlowBranch(e, handler, 1, kTestResult | (if_true ? kJumpIfTrue : 0), *jump).quick = QuickToBool;
+  Drop(1);
+  current_++;
+  EndJump(*jump);
+}
+
+// The operand is a bool already.
+void Translator::TruthJump(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  BeginJump(in, 1);
+  ToAccumulator();
+  Emission& e = Emit(in.opcode == POP_JUMP_IF_TRUE ? s.jump_if_true_R : s.jump_if_false_R);
+  e.target = in.target;
+  SlowBranch(e, DecisionFor(in.opcode).handler, 1, 0, in);
+  Drop(1);
+  EndJump(in);
+}
+
+void Translator::NoneJump(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  BeginJump(in, 1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  bool if_none = in.opcode == POP_JUMP_IF_NONE;
+  Emission& e = Emit(if_none ? (local ? s.jump_if_none_L : s.jump_if_none_R)
+                             : (local ? s.jump_if_not_none_L : s.jump_if_not_none_R));
+  if (local) e.a = LocalOffset(Top().value);
+  e.target = in.target;
+  SlowBranch(e, DecisionFor(in.opcode).handler, 1, 0, in);
+  Drop(1);
+  EndJump(in);
+}
+
+void Translator::IsOp(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  const Instruction* jump = FusedJump();
+  OpHandler handler = DecisionFor(IS_OP).handler;
+  if (jump != nullptr) {
+    BeginJump(*jump, 2);
+    Pair pair = ArrangePair();
+    if (pair == kLL || pair == kLI || pair == kRL || pair == kRI) {
+      bool jump_if_same = (jump->opcode == POP_JUMP_IF_TRUE) != (in.oparg == 1);
+      const Stencil* same[] = {s.jump_if_is_LL, s.jump_if_is_LC, nullptr, s.jump_if_is_RL, s.jump_if_is_RC};
+      const Stencil* other[] = {s.jump_if_is_not_LL, s.jump_if_is_not_LC, nullptr, s.jump_if_is_not_RL, s.jump_if_is_not_RC};
+      Entry a = Top(2), b = Top(1);
+      Emission& e = Emit((jump_if_same ? same : other)[pair]);
+      e.a = LocalOffset(a.value);
+      e.b = LocalOffset(b.value);
+      e.q = b.value;
+      e.target = jump->target;
+      SlowBranch(e, handler, 2, kTestResult | (jump->opcode == POP_JUMP_IF_TRUE ? kJumpIfTrue : 0), *jump);
+      Drop(2);
+      current_++;
+      EndJump(*jump);
+      return;
+    }
+  }
+  EmitHandler(in, handler, 2, 1);
+}
+
+void Translator::ContainsOp(const Instruction& in) {
+  const Instruction* jump = FusedJump();
+  OpHandler handler = DecisionFor(CONTAINS_OP).handler;
+  if (jump == nullptr) return EmitHandler(in, handler, 2, 1);
+  BeginJump(*jump, 2);
+  FreeAccumulator(2);
+  Emission& e = Emit(Stencils().cold_branch);
+  e.target = jump->target;
+  SlowBranch(e, handler, 2, kTestResult | (jump->opcode == POP_JUMP_IF_TRUE ? kJumpIfTrue : 0), *jump).quick = QuickContains;
+  Drop(2);
+  current_++;
+  EndJump(*jump);
+}
+
+}  // namespace tierjit::tier1

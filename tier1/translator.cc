@@ -1,0 +1,226 @@
+#include "tier1/translator.h"
+
+#include "absl/strings/str_cat.h"
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+#include "tier1/slow_path.h"
+
+namespace tierjit::tier1 {
+
+Translator::Translator(PyCodeObject* code, const DecodedCode& decoded, TranslationMode mode)
+    : code_(code), decoded_(decoded), mode_(mode), nlocalsplus_(code->co_nlocalsplus) {
+  loop_end_ = decoded.unit_count();
+}
+
+absl::Status Translator::Run(Translation* out) {
+  out_ = out;
+  out->emissions.reserve(decoded_.instructions().size() * 3 / 2 + 16);
+  out->sites.reserve(decoded_.instructions().size());
+  size_t units = static_cast<size_t>(decoded_.unit_count()) + 1;
+  depth_at_.assign(units, -1);
+  leader_.assign(units, 0);
+  done_.assign(units, 0);
+  FindLeaders();
+  if (mode_.loop) {
+    ExceptionRange range;
+    if (FindHandler(code_, mode_.loop_header, &range)) {
+      loop_begin_ = range.start;
+      loop_end_ = range.end;
+    }
+  } else {
+    EnterUnit();
+    Reach(0, 0);
+  }
+  while (TranslateReachableBlocks() && status_.ok()) {
+  }
+  return status_;
+}
+
+void Translator::FindLeaders() {
+  for (const Instruction& in : decoded_.instructions()) {
+    if (in.target < 0) continue;
+    // An exhausted loop goes on behind END_FOR and POP_TOP.
+    leader_[in.opcode == FOR_ITER ? in.target + 2 : in.target] = 1;
+  }
+  for (const ExceptionRange& range : decoded_.exceptions()) {
+    leader_[range.target] = 1;
+    if (!mode_.loop) depth_at_[range.target] = static_cast<int16_t>(range.depth + range.push_lasti + 1);
+  }
+  leader_[0] = 1;
+}
+
+bool Translator::Leaves(int32_t unit) const { return mode_.loop && (unit < loop_begin_ || unit >= loop_end_); }
+
+// A unit entered through a loop knows the depth of the header only from whoever runs it; blocks are reached from there.
+void Translator::Reach(int32_t unit, int depth) {
+  if (depth_at_[unit] >= 0) return;
+  depth_at_[unit] = static_cast<int16_t>(depth);
+  grew_ = true;
+}
+
+bool Translator::TranslateReachableBlocks() {
+  grew_ = false;
+  const std::vector<Instruction>& list = decoded_.instructions();
+  for (int i = 0; i < static_cast<int>(list.size()) && status_.ok(); i++) {
+    int32_t unit = list[i].offset;
+    if (!leader_[unit] || depth_at_[unit] < 0 || done_[unit]) continue;
+    done_[unit] = 1;
+    TranslateBlock(i);
+  }
+  return grew_;
+}
+
+void Translator::EnterUnit() {
+  int argcount = code_->co_argcount + code_->co_kwonlyargcount + ((code_->co_flags & CO_VARARGS) != 0) +
+                 ((code_->co_flags & CO_VARKEYWORDS) != 0);
+  int count = nlocalsplus_ - argcount;
+  if (count <= 0) return;
+  const StencilIndex& s = Stencils();
+  const Stencil* exact = count < 9 ? s.clear_locals[count] : nullptr;
+  Emission& e = Emit(exact != nullptr ? exact : s.clear_locals[0]);
+  e.a = LocalOffset(argcount);
+  e.b = LocalOffset(nlocalsplus_);
+}
+
+void Translator::TranslateBlock(int first) {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  int32_t unit = list[first].offset;
+  out_->blocks.push_back({unit, static_cast<int32_t>(out_->emissions.size())});
+  stack_.assign(static_cast<size_t>(depth_at_[unit]), Entry{Kind::kMem, Hint::kNone, 0});
+  current_ = first;
+  if (Leaves(unit)) return EmitLeave(list[first]);
+  while (true) {
+    out_->bytecodes++;
+    if (!TranslateInstruction() || !status_.ok()) return;
+    current_++;
+    if (current_ >= static_cast<int>(list.size())) return;
+    if (leader_[list[current_].offset]) return FallTo(list[current_].offset);
+  }
+}
+
+// The block's successor comes next in the code if it was not translated before and nothing else lies between.
+void Translator::FallTo(int32_t unit) {
+  current_--;  // listings: spills belong to the instruction before
+  SpillAll();
+  current_++;
+  Reach(unit, depth());
+  if (done_[unit]) {
+    JumpTo(unit);
+    return;
+  }
+  done_[unit] = 1;
+  TranslateBlock(current_);
+}
+
+void Translator::JumpTo(int32_t unit) {
+  Emit(Stencils().jump).target = unit;
+}
+
+void Translator::EmitLeave(const Instruction& in) {
+  SpillAll();
+  Emission& e = Emit(Stencils().cold_slow);
+  SlowPath(e, nullptr, 0, kLeave);
+}
+
+bool Translator::TranslateInstruction() {
+  const Instruction& in = decoded_.instructions()[current_];
+  switch (in.opcode) {
+    case NOP: case CACHE: case EXTENDED_ARG: return true;
+    case RESUME: Resume(in); return true;
+    case JUMP_FORWARD: case JUMP_BACKWARD_NO_INTERRUPT:
+      SpillAll();
+      Reach(in.target, depth());
+      JumpTo(in.target);
+      return false;
+    case JUMP_BACKWARD: JumpBackward(in); return false;
+    case RETURN_VALUE: case RETURN_CONST: Return(in); return false;
+    case RERAISE:
+      // Without a handler here it must be the interpreter that raises again: it adds no traceback entry then.
+      if (mode_.loop) {
+        EmitLeave(in);
+        return false;
+      }
+      [[fallthrough]];
+    case RAISE_VARARGS:
+      EmitHandler(in, DecisionFor(in.opcode).handler, NumPopped(in.opcode, in.oparg), 0);
+      return false;
+    case BINARY_OP: BinaryOp(in); return true;
+    case UNARY_NEGATIVE: UnaryNegative(in); return true;
+    case COMPARE_OP: CompareOp(in); return true;
+    case TO_BOOL: ToBool(in); return true;
+    case IS_OP: IsOp(in); return true;
+    case CONTAINS_OP: ContainsOp(in); return true;
+    case POP_JUMP_IF_TRUE: case POP_JUMP_IF_FALSE: TruthJump(in); return true;
+    case POP_JUMP_IF_NONE: case POP_JUMP_IF_NOT_NONE: NoneJump(in); return true;
+    case LOAD_ATTR: LoadAttr(in); return true;
+    case STORE_ATTR: StoreAttr(in); return true;
+    case LOAD_GLOBAL: LoadGlobal(in); return true;
+    case LOAD_DEREF: LoadDeref(in); return true;
+    case STORE_DEREF: StoreDeref(in); return true;
+    case BINARY_SUBSCR: Subscript(in); return true;
+    case STORE_SUBSCR: StoreSubscript(in); return true;
+    case UNPACK_SEQUENCE: UnpackSequence(in); return true;
+    case CALL: Call(in); return true;
+    case FOR_ITER: ForIter(in); return true;
+    default: break;
+  }
+  if (LoadStore(in)) return true;
+  const OpcodeDecision& decision = DecisionFor(in.opcode);
+  if (decision.decision == Decision::kHandler) {
+    uint8_t flags = in.opcode == CALL_KW || in.opcode == CALL_FUNCTION_EX ? kPollAfter : 0;
+    EmitHandler(in, decision.handler, NumPopped(in.opcode, in.oparg), NumPushed(in.opcode, in.oparg), flags);
+    return true;
+  }
+  if (mode_.loop) {
+    EmitLeave(in);
+    return false;
+  }
+  status_ = absl::UnimplementedError(absl::StrCat(decision.reason_code != nullptr ? decision.reason_code : "TJ-000", ": ",
+                                                  decision.reason != nullptr ? decision.reason : decision.name));
+  return false;
+}
+
+void Translator::Resume(const Instruction& in) {
+  if ((in.oparg & 3) != 0) return;
+  SpillAll();
+  Emission& e = Emit(Stencils().resume);
+  e.p = reinterpret_cast<uint64_t>(code_);
+  SlowPath(e, nullptr, 0, kEntryCheck);
+}
+
+void Translator::JumpBackward(const Instruction& in) {
+  SpillAll();
+  Reach(in.target, depth());
+  Emission& e = Emit(Stencils().jump_backward);
+  e.target = in.target;
+  e.site = MakeSite(nullptr, 0, kEntryCheck);
+  AddCold(e, Stencils().cold_slow_taken);
+}
+
+void Translator::Return(const Instruction& in) {
+  if (mode_.loop) return EmitLeave(in);
+  if (in.opcode == RETURN_CONST) {
+    Push(Kind::kConst, reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_consts, in.oparg)));
+  }
+  ToAccumulator();
+  Drop(1);
+  Emit(Stencils().return_R);
+}
+
+void Translator::ForIter(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  SpillAll();
+  const Stencil* order[3] = {s.for_range, s.for_list, s.for_tuple};
+  if (in.adaptive == FOR_ITER_LIST) std::swap(order[0], order[1]);
+  if (in.adaptive == FOR_ITER_TUPLE) std::swap(order[0], order[2]);
+  Emission& e = Emit(order[0]);
+  AddCold(e, order[1]);
+  AddCold(e, order[2]);
+  e.a = SlotOffset(depth() - 1);
+  e.target = in.target + 2;
+  SlowBranch(e, DecisionFor(FOR_ITER).handler, 0, kResultInAcc, in);
+  Reach(e.target, depth() - 1);
+  PushAccumulator(order[0] == s.for_range ? Hint::kInt : Hint::kNone);
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,129 @@
+// Bytecode -> emissions. One pass over each block with a static operand stack: loads are not made before somebody
+// needs them, the top may live in the accumulator, and at block boundaries everything lies in its slot (canonical state).
+#ifndef TIERJIT_TIER1_TRANSLATOR_H_
+#define TIERJIT_TIER1_TRANSLATOR_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/bytecode/decoder.h"
+#include "tier1/emission.h"
+
+namespace tierjit::tier1 {
+
+enum class Hint : uint8_t { kNone, kInt, kFloat };  // what the accumulator holds, as far as the last stencil proves
+
+struct Entry {
+  Kind kind;
+  Hint hint;
+  uint64_t value;
+};
+
+// Whole: the unit owns its frame. Loop: entered at `loop_header` on the interpreter's live frame; it stops in front of
+// returns and of what it cannot do.
+struct TranslationMode {
+  bool loop = false;
+  int32_t loop_header = -1;
+};
+
+class Translator {
+ public:
+  Translator(PyCodeObject* code, const DecodedCode& decoded, TranslationMode mode);
+  absl::Status Run(Translation* out);
+
+ private:
+  // Driver (translator.cc).
+  void FindLeaders();
+  void EnterUnit();
+  bool TranslateReachableBlocks();
+  void TranslateBlock(int first);
+  bool TranslateInstruction();  // false: the block ends here without falling through
+  void Reach(int32_t unit, int depth);
+  void FallTo(int32_t unit);
+  bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
+  void EmitLeave(const Instruction& in);
+
+  // Static stack (translator_stack.cc).
+  int depth() const { return static_cast<int>(stack_.size()); }
+  Entry& Top(int n = 1) { return stack_[stack_.size() - n]; }
+  void Push(Kind kind, uint64_t value = 0, Hint hint = Hint::kNone) { stack_.push_back({kind, hint, value}); }
+  void Drop(int n) { stack_.resize(stack_.size() - n); }
+  uint32_t SlotOffset(int entry) const { return static_cast<uint32_t>(nlocalsplus_ + entry) * 8; }
+  uint32_t LocalOffset(uint64_t local) const { return static_cast<uint32_t>(local) * 8; }
+  void Spill(int entry);
+  void SpillAll();
+  void SpillBelow(int operands);     // everything under the top `operands` entries
+  void FreeAccumulator(int operands);  // spills the accumulator unless one of the top `operands` entries lives there
+  void SpillLocal(uint64_t local);   // pending loads of that local
+  void ToAccumulator();              // the top entry
+  bool AccumulatorInUse() const;
+  void RequireSlots(int operands);   // the top `operands` entries into their slots
+
+  // Emission (translator_stack.cc).
+  Emission& Emit(const Stencil* stencil);
+  int NewCell(size_t bytes);
+  int MakeSite(OpHandler handler, int popped, uint8_t flags);
+  // Adds cold_slow to the last emission's chain, with a site of the current instruction; taken before operands are dropped.
+  Site& SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags);
+  Site& SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump);
+  void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
+  void AddCold(Emission& e, const Stencil* link);
+  // An instruction by its handler alone: everything to slots, call, results.
+  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, uint8_t flags = 0);
+  void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
+
+  // Families.
+  bool LoadStore(const Instruction& in);
+  void StoreFast(int local);
+  void LoadFast(int local) { Push(Kind::kLocal, local); }
+  void CopyEntry(int n);
+  void SwapEntries(int n);
+  void PopTop();
+  void BinaryOp(const Instruction& in);
+  void UnaryNegative(const Instruction& in);
+  Pair ArrangePair();
+  bool EmitArithmetic(const Instruction& in, Arithmetic op);
+  void SetOperands(Emission& e, const Entry& a, const Entry& b, int base);
+  void CompareOp(const Instruction& in);
+  void TruthJump(const Instruction& in);
+  void ToBool(const Instruction& in);
+  void IsOp(const Instruction& in);
+  void ContainsOp(const Instruction& in);
+  void NoneJump(const Instruction& in);
+  void BeginJump(const Instruction& jump, int operands);
+  void EndJump(const Instruction& jump);
+  const Instruction* FusedJump() const;  // the POP_JUMP_IF_TRUE/FALSE that follows at once
+  void LoadAttr(const Instruction& in);
+  void StoreAttr(const Instruction& in);
+  void LoadGlobal(const Instruction& in);
+  void LoadDeref(const Instruction& in);
+  void StoreDeref(const Instruction& in);
+  void Subscript(const Instruction& in);
+  void StoreSubscript(const Instruction& in);
+  void UnpackSequence(const Instruction& in);
+  void Call(const Instruction& in);
+  void AfterCall(const Instruction& in, int popped);
+  void ForIter(const Instruction& in);
+  void Return(const Instruction& in);
+  void Resume(const Instruction& in);
+  void JumpBackward(const Instruction& in);
+  void JumpTo(int32_t unit);
+
+  PyCodeObject* code_;
+  const DecodedCode& decoded_;
+  TranslationMode mode_;
+  Translation* out_ = nullptr;
+  int nlocalsplus_;
+  std::vector<Entry> stack_;
+  std::vector<int16_t> depth_at_;   // per code unit: stack depth at that leader, -1 unknown
+  std::vector<uint8_t> leader_;     // per code unit
+  std::vector<uint8_t> done_;       // per code unit: block translated
+  int current_ = 0;                 // index of the instruction being translated
+  bool grew_ = false;
+  int32_t loop_begin_ = 0, loop_end_ = 0;  // loop mode: protected range that must not be left
+  absl::Status status_;
+};
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_TRANSLATOR_H_

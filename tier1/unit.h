@@ -1,0 +1,107 @@
+// Compiled code of one code object, and the state around the entries into compiled code.
+#ifndef TIERJIT_TIER1_UNIT_H_
+#define TIERJIT_TIER1_UNIT_H_
+
+#include <vector>
+
+#include "runtime/code/arena.h"
+#include "tier1/compiler.h"
+#include "tier1/emission.h"
+
+namespace tierjit::tier1 {
+
+inline constexpr int kMaxFills = 64;  // a site's cache is refilled that often; then it is taken for megamorphic
+
+struct BlockEntry {
+  int32_t unit;     // code unit of the bytecode block, ascending
+  uint32_t offset;  // of its native code
+};
+
+struct Listed {  // for listings
+  int32_t instr;
+  uint32_t offset;
+  const Stencil* stencil;
+};
+
+// Machine code with its data: what the assembler makes.
+struct Assembled {
+  CodeBlock block;
+  size_t hot_bytes = 0;
+  std::vector<BlockEntry> blocks;
+  std::vector<Listed> listing;
+  UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
+  const void* AddressOf(int32_t unit) const;  // NULL if no block starts there
+};
+
+absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& translation);
+// Places the shared thunks; must come before Assemble().
+absl::Status PlaceThunks();
+
+class UnitImpl final : public Unit {
+ public:
+  UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns);
+  ~UnitImpl() override;
+  vectorcallfunc vectorcall() const override { return header()->vectorcall; }
+  PyCodeObject* code() const override { return header()->code; }
+  UnitInfo info() const override;
+  std::string Dump() const override;
+  std::pair<const uint8_t*, size_t> machine_code() const override { return {whole_.block.code, whole_.block.code_size}; }
+
+  UnitHeader* header() const { return whole_.header(); }
+  const Assembled& whole() const { return whole_; }
+  int loop_count() const { return static_cast<int>(loops_.size()); }
+
+  // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.
+  const Assembled* LoopVersion(int32_t header);
+  std::vector<GlobalCell*> global_cells;
+  std::vector<AttrCell*> module_cells;
+
+ private:
+  struct Loop {
+    int32_t header;
+    Assembled code;
+  };
+  static constexpr int kMaxLoopVersions = 8;
+  Assembled whole_;
+  std::vector<Loop*> loops_;
+  int bytecodes_;
+  int64_t compile_ns_;
+};
+
+// The unit header of `code`, NULL when it has none. [GIL]
+UnitHeader* UnitOf(PyCodeObject* code);
+inline UnitImpl* OwnerOf(UnitHeader* unit) { return static_cast<UnitImpl*>(unit->owner); }
+// Native address of the block at `unit` of a whole unit. [GIL]
+const void* BlockAddress(UnitHeader* header, int32_t unit);
+
+vectorcallfunc DefaultVectorcall();
+Py_ssize_t CodeExtraIndex();
+
+// Unlinks and clears the running frame whose unit is done with it. [GIL]
+void PopFrame(PyThreadState* ts, _PyInterpreterFrame* frame);
+// Unlinks the frame, which stands ready in canonical state, and lets the interpreter finish it. [GIL]
+PyObject* RunInInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame);
+PyObject* RunUnhooked(PyThreadState* ts, _PyInterpreterFrame* frame);
+
+// Whether `frame` is an interpreter's frame that a loop version runs on. [GIL]
+bool OnLoopVersion(_PyInterpreterFrame* frame);
+Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame);
+
+// Deallocation through the free lists. tj_needs_frame(): whether the death of `o` can run foreign code.
+extern "C" void tj_dealloc(PyObject* o);
+bool tj_needs_frame(PyObject* o);
+inline void tj_decref(PyObject* o) {
+  if (_Py_IsImmortal(o)) return;
+  if (--o->ob_refcnt == 0) tj_dealloc(o);
+}
+// Fills the free lists when they are empty. [GIL]
+void RefillInts();
+void RefillFloats();
+void InitialiseTable();
+
+extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                                   UnitHeader* unit);
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_UNIT_H_
