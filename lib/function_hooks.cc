@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "runtime/watch/watchers.h"
+#include "tier1/compiler.h"
 
 namespace tierjit {
 namespace {
@@ -16,7 +17,6 @@ PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf
 
 void OnFunctionEvent(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject* new_value) {
   FunctionHooks& hooks = FunctionHooks::Get();
-  if (hooks.client() == nullptr) return;
   if (event == PyFunction_EVENT_CREATE) {
     if (hooks.HasDefault(func)) hooks.client()->OnNewFunction(func);
     return;
@@ -79,23 +79,18 @@ absl::Status FunctionHooks::CaptureDefault() {
   return absl::OkStatus();
 }
 
-absl::Status FunctionHooks::StartWatching(HookClient* client) {
-  if (interpreter_gone_) tierjit::StopWatching();  // ids of an interpreter that is no more
-  interpreter_gone_ = false;
+absl::Status FunctionHooks::Start(HookClient* client) {
+  if (client_ != nullptr) return absl::OkStatus();
   client_ = client;
-  absl::Status started = tierjit::StartWatching({&OnCodeEvent, &OnFunctionEvent, &tier1::OnDictEvent, nullptr});
-  if (started.ok() || absl::IsFailedPrecondition(started)) return absl::OkStatus();
+  absl::Status started = StartWatching({&OnCodeEvent, &OnFunctionEvent, &tier1::OnDictEvent, nullptr});
+  if (started.ok()) return started;
   client_ = nullptr;
   return absl::UnavailableError(started.message());
 }
 
-// The watchers stay: activations that are still running rely on the dicts that they have read.
-void FunctionHooks::StopWatching() { client_ = nullptr; }
-
-// Modules are torn down with the dict watcher still at work; only a later interpreter replaces it.
-void FunctionHooks::ForgetWatchers() {
+void FunctionHooks::Stop() {
+  if (client_ != nullptr) StopWatching();
   client_ = nullptr;
-  interpreter_gone_ = true;
 }
 
 bool FunctionHooks::IsCounting(const PyFunctionObject* func) const { return func->vectorcall == &CountingEntry; }

@@ -34,12 +34,10 @@ class FunctionHooks {
   absl::Status CaptureDefault();
   vectorcallfunc default_entry() const { return default_entry_; }
 
-  // Starts and stops the watchers for new, changed and dying functions and codes. kUnavailable when the interpreter has no watcher left.
-  // While they are off no code may have its version taken.
-  absl::Status StartWatching(HookClient* client);
-  void StopWatching();
-  // The interpreter that the watchers belonged to is gone.
-  void ForgetWatchers();
+  // Starts the watchers, ours for functions and codes and Tier 1's for dicts. kUnavailable when the interpreter has none left.
+  absl::Status Start(HookClient* client);
+  // Stops them. By then no code has its version taken, and no compiled code runs again: it relies on the dict watcher.
+  void Stop();
 
   // Puts the counting entry into `func`.
   void HookCounting(PyFunctionObject* func, CodeState* state);
@@ -63,7 +61,6 @@ class FunctionHooks {
 
   vectorcallfunc default_entry_ = nullptr;
   HookClient* client_ = nullptr;
-  bool interpreter_gone_ = false;
 };
 
 inline PyCodeObject* CodeOf(const PyFunctionObject* func) { return reinterpret_cast<PyCodeObject*>(func->func_code); }

@@ -9,6 +9,7 @@
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/deopt/unwind.h"
+#include "runtime/helpers/op.h"
 
 namespace tierjit {
 
@@ -104,7 +105,7 @@ bool RaiseUnhandled(_PyInterpreterFrame* frame, PyCodeObject* code) {
 // An exception is set that belongs to frame->instr_ptr, but the interpreter would look for its handler at `target`, where the jump that
 // called us goes. True when the frame now stands where the exception is dealt with, false when the interpreter can do it.
 bool Redirect(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
-  if (SameHandler(code, UnitOf(frame, code), target)) return false;
+  if (!OpLeave::without_traceback && SameHandler(code, UnitOf(frame, code), target)) return false;
   int32_t handler = 0;
   PyObject** sp = nullptr;
   if (!UnwindToHandler(ts, frame, &handler, &sp)) return RaiseUnhandled(frame, code);
@@ -136,12 +137,21 @@ PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeO
   CodeState* state = CodeStates::Get().Find(code);
   if (!Admits(state)) return Disable();
   ++stats().loop_entries;
+  bool resumed = RunNatively(ts, frame, state, target);
+  if (resumed && !AboutToReturn(frame) && ++state->loop_entries < kMaxLoopEntries) Offer(code);
+  if (!resumed) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// Events stay off meanwhile: compiled code leaves code that a tool listens on to the interpreter. False when an exception is to be
+// raised by the interpreter.
+bool LoopDoor::RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target) {
+  PyCodeObject* code = state->code;
+  SetEvents(code, 0);
+  state->door_open = false;
   OutsideCallback outside(ts);
   frame->instr_ptr = _PyCode_CODE(code) + target;
-  bool raised = tier1::RunLoop(ts, frame, state->unit, target) != 0;
-  if (raised || !AboutToReturn(frame)) ++state->loop_entries;
-  if (raised && !Redirect(ts, frame, code, target)) return nullptr;
-  Py_RETURN_NONE;
+  return tier1::RunLoop(ts, frame, state->unit, target) == 0 || Redirect(ts, frame, code, target);
 }
 
 absl::Status LoopDoor::Claim() {

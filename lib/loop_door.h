@@ -44,6 +44,7 @@ class LoopDoor {
   bool Admits(CodeState* state);
   // Result of the callback for one jump: a new reference, or NULL with an exception to be raised in the frame.
   PyObject* Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target);
+  bool RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target);
   PyObject* Disable() const { return Py_NewRef(disable_); }
 
   Manager* manager_;

@@ -108,26 +108,26 @@ absl::Status Manager::Attach(bool read_environment) {
   return asked == Switch::kOn ? Enable() : absl::OkStatus();
 }
 
+// The watchers stay as long as there is compiled code that may still be running, or run again after another Attach().
 void Manager::Detach() {
   if (!attached_) return;
   Disable();
+  if (CodeStates::Get().live_units() == 0) FunctionHooks::Get().Stop();
   attached_ = false;
   pause_count_ = 0;
   unavailable_ = "not attached";
   Log("life", "detached");
 }
 
-// After the program's own exit functions, before modules are torn down. Hooked functions stay as they are: compiled code works until
-// the end, and counting entries forward. Versions go back, since code objects die without a word to watchers later on.
+// After the program's own exit functions, before modules are torn down. From here on everything is interpreted: modules that are being
+// taken apart are no place for compiled code, and watchers go silent later on. Unlike after Detach() nothing comes back, as the
+// interpreter ends.
 void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
-  manager->loop_door_.Close();
-  manager->enabled_ = manager->attached_ = manager->interpreter_prepared_ = false;
-  manager->pause_count_ = 0;
+  manager->Detach();
+  FunctionHooks::Get().Stop();
+  manager->interpreter_prepared_ = false;
   manager->unavailable_ = "the interpreter has shut down";
-  CodeStates::Get().ForEach(&CodeStates::GiveBackVersion);
-  FunctionHooks::Get().ForgetWatchers();
-  Log("life", "interpreter exit");
 }
 
 // ---- The big switch ----
@@ -137,7 +137,7 @@ absl::Status Manager::Enable() {
   if (enabled_) return absl::OkStatus();
   CodeStates::Get().FreeDeadUnits();
   if (absl::Status status = CheckProcess(); !status.ok()) return status;
-  if (absl::Status status = FunctionHooks::Get().StartWatching(this); !status.ok()) return status;
+  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
   enabled_ = true;
   CodeStates::Get().ForEach([](CodeState* state) {
     if (state->phase == Phase::kCompiled && !state->off) state->unit = state->owned.get();
@@ -159,7 +159,6 @@ void Manager::Disable() {
     state->unit = nullptr;
     CodeStates::GiveBackVersion(state);
   });
-  FunctionHooks::Get().StopWatching();
   states.FreeDeadUnits();
   Log("life", "disabled");
 }
@@ -261,6 +260,7 @@ absl::Status Manager::CanCompile(CodeState* state) {
     return Refuse(state, absl::UnimplementedError(absl::StrCat("TJ-901: longer than max_bytecodes = ", policy().max_bytecodes,
                                                                " (", state->instructions, " bytecodes)")));
   }
+  if (!IsFunctionCode(state->code)) return absl::OkStatus();  // its loops may do
   absl::Status status = tier1::CanCompile(state->code);
   return status.ok() ? status : Refuse(state, status);
 }
@@ -297,7 +297,7 @@ absl::Status Manager::CompileState(CodeState* state) {
 
 absl::Status Manager::CompileNow(PyFunctionObject* func, PyCodeObject* code) {
   if (!attached_) return absl::FailedPreconditionError(absl::StrCat("tierjit is not available: ", unavailable_));
-  if (absl::Status status = FunctionHooks::Get().StartWatching(this); !status.ok()) return status;
+  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
   if (absl::Status status = CompileState(state); !status.ok()) return status;

@@ -80,8 +80,8 @@ enum {
 TJ_API tj_status tj_attach_abi(int abi, unsigned flags, tj_error **err);
 #define tj_attach(flags, err) tj_attach_abi(TIERJIT_ABI, (flags), (err))
 
-/* Switches off, gives every function its own entry back and removes all watchers. Machine code of functions that still exist is kept
- * until they die, since it may be running further up the stack. Does nothing when not attached. [GIL] */
+/* Switches off and gives every function its own entry back. Machine code of functions that still exist is kept until they die, since it
+ * may be running further up the stack, and with it the watchers that it relies on. Does nothing when not attached. [GIL] */
 TJ_API void tj_detach(void);
 
 /* NULL when tierjit works here (attached), else the reason in words. The text lives until the next call. [GIL] */
