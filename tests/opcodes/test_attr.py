@@ -1,4 +1,4 @@
-"""Attribute loads, stores and deletes: every place where an attribute can live, and every way in which that place can move."""
+"""Attribute loads, stores and deletes: every place where one can live, and every way to move it."""
 
 import math
 import types
@@ -640,8 +640,9 @@ def error_messages(log):
         y = 1
 
     t = Thing()
-    for function in (lambda: t.x, lambda: t.q, lambda: (1).q, lambda: None.q, lambda: "s".q, lambda: Thing.q, lambda: [].q(1),
-                     lambda: None.x.y, lambda: (lambda: 0).q, lambda: object().q, lambda: print.q, lambda: int.q, lambda: t.q()):
+    for function in (lambda: t.x, lambda: t.q, lambda:
+                     (1).q, lambda: None.q, lambda: "s".q, lambda: Thing.q, lambda: [].q(1), lambda: None.x.y, lambda:
+                     (lambda: 0).q, lambda: object().q, lambda: print.q, lambda: int.q, lambda: t.q()):
         log.call(function)
 
     def store(o):

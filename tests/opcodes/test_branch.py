@@ -2,8 +2,15 @@
 
 from harness import case
 
-VALUES = [True, False, None, 0, 1, -1, 256, 2 ** 70, 0.0, -0.0, 0.5, float("nan"), "", "x", b"", b"x", [], [0], (), (0,), {}, {0: 0},
-          set(), {0}, range(0), range(2), 0j, ..., object, NotImplementedError]
+VALUES = [
+    True, False, None, 0, 1, -1, 256, 2**70, 0.0, -0.0, 0.5,
+    float("nan"), "", "x", b"", b"x", [], [0], (), (0, ), {}, {
+        0: 0
+    },
+    set(), {0},
+    range(0),
+    range(2), 0j, ..., object, NotImplementedError
+]
 
 
 class Bool:
@@ -74,9 +81,22 @@ def boolean_operators(log):
 
 @case
 def user_truth(log):
-    odd = [Bool(log, True), Bool(log, False), Bool(log, 1), Bool(log, None), Bool(log, ValueError("t")), Len(0), Len(2), Len(-1),
-           Len("x"), Len(2 ** 70), Len(True), Len(1.5)]
-    for function in (truth, untruth, loop_truth, lambda x: not x, lambda x: x and 1, lambda x: x or 1, lambda x: not (x or x)):
+    odd = [
+        Bool(log, True),
+        Bool(log, False),
+        Bool(log, 1),
+        Bool(log, None),
+        Bool(log, ValueError("t")),
+        Len(0),
+        Len(2),
+        Len(-1),
+        Len("x"),
+        Len(2**70),
+        Len(True),
+        Len(1.5)
+    ]
+    for function in (truth, untruth, loop_truth, lambda x: not x, lambda x: x and 1, lambda x: x or 1,
+                     lambda x: not (x or x)):
         log.grid(function, odd)
     log.each(truth, (Bool(log, 1),), (Bool(log, KeyError("k")),), (Len(-1),))
     log.each(conjunction, (Bool(log, KeyError("k")), 1), (Bool(log, True), Bool(log, False)))

@@ -6,7 +6,18 @@ from harness import case
 @case
 def literals(log):
     def f(a, b):
-        return [], (), {}, [a], (a,), {a}, {a: b}, [a, b], (a, b), {a, b}, {a: b, b: a}, [1, 2, 3, 4], (1, 2, 3), {1, 2, 3}, {1: 2, 3: 4, 5: 6}, [[a], (b,)], {(a, b): [a]}
+        return [], (), {}, [a], (a, ), {a}, {
+            a: b
+        }, [a, b], (a, b), {a, b}, {
+            a: b,
+            b: a
+        }, [1, 2, 3, 4], (1, 2, 3), {1, 2, 3}, {
+            1: 2,
+            3: 4,
+            5: 6
+        }, [[a], (b, )], {
+            (a, b): [a]
+        }
 
     log.each(f, (1, 2), ("x", "x"), (1, True), (1.5, None))
     log.each(f, ([], 1), (1, []), ({}, {}))
@@ -65,7 +76,17 @@ def unpacking_displays(log):
         def keys(self):
             return ["k"]
 
-    log.each(dicts, ({"x": 0}, {"x": 2}), ({}, {}), (Mapping(), {"k": 0}), (Half(), {}), ([1], {}), ({}, None), ({1: 2}, {(): 3}))
+    log.each(dicts, ({
+        "x": 0
+    }, {
+        "x": 2
+    }), ({}, {}), (Mapping(), {
+        "k": 0
+    }), (Half(), {}), ([1], {}), ({}, None), ({
+        1: 2
+    }, {
+        (): 3
+    }))
 
 
 @case
@@ -113,7 +134,12 @@ def evaluation_order(log):
         return x
 
     def f():
-        return [n(1), n(2)], (n(3), n(4)), {n(5): n(6), n(7): n(8)}, {n(9), n(10)}, [n(11), *n((12, 13)), n(14)], {**n({"a": 1}), n("b"): n(2)}
+        return [n(1), n(2)], (n(3), n(4)), {
+            n(5): n(6),
+            n(7): n(8)
+        }, {n(9), n(10)}, [n(11), *n((12, 13)), n(14)], {
+            **n({"a": 1}), n("b"): n(2)
+        }
 
     log.call(f)
 

@@ -140,7 +140,12 @@ def evaluation_order(log):
         return x if result is None else result
 
     def f():
-        return note("f", only_star)(note(1), *note("args", (2, 3)), note(4), k=note(5), **note("kw", {"z": 6}), w=note(7))
+        return note("f", only_star)(note(1),
+                                    *note("args", (2, 3)),
+                                    note(4),
+                                    k=note(5),
+                                    **note("kw", {"z": 6}),
+                                    w=note(7))
 
     log.call(f)
 
@@ -286,24 +291,29 @@ def callee_dies_during_call(log):
 @case
 def builtins_of_each_convention(log):
     def calls(x):
-        return (len(x), repr(x), isinstance(x, str), max(x), sorted(x), min(x, key=str), sum([1, 2], 3), abs(-1), divmod(7, 2), pow(2, 3, 5),
-                getattr(x, "nothing", 5), hash(1), chr(65), ord("a"), callable(x), any(x), bool(x), str(x), type(x), tuple(x), list(x), set(x) == set(x),
-                dict(a=1), int("12"), int("ff", 16), int("ff", base=16), float("1.5"), round(2.567, 1), enumerate(x).__class__, list(zip(x, x))[0],
-                list(map(str, x)), "-".join(["a", "b"]), "abc".find("c"), "abc".upper(), [1, 2].index(2), {}.get(1), [].append(1), "a{}".format(1),
-                "x".encode(), (1, 2).count(1), print("printed", x), print("a", end="|"), issubclass(int, object), id(x) == id(x), range(3), slice(1),
-                bytes(3), b"a".hex(), isinstance(x, (int, str)), iter(x).__class__, next(iter(x)), vars.__name__, format(1.5, ".2f"), bin(5))
+        return (len(x), repr(x), isinstance(x, str), max(x), sorted(x), min(x, key=str), sum([1, 2], 3), abs(-1),
+                divmod(7, 2), pow(2, 3, 5), getattr(x, "nothing", 5), hash(1), chr(65), ord("a"), callable(x), any(x),
+                bool(x), str(x), type(x), tuple(x), list(x), set(x) == set(x), dict(a=1), int("12"), int("ff", 16),
+                int("ff", base=16), float("1.5"), round(2.567, 1), enumerate(x).__class__, list(zip(x, x))[0],
+                list(map(str, x)), "-".join(["a", "b"]), "abc".find("c"), "abc".upper(), [1, 2].index(2), {}.get(1),
+                [].append(1), "a{}".format(1), "x".encode(), (1, 2).count(1), print("printed", x), print("a", end="|"),
+                issubclass(int, object), id(x) == id(x), range(3), slice(1), bytes(3), b"a".hex(),
+                isinstance(x, (int, str)), iter(x).__class__, next(iter(x)), vars.__name__, format(1.5, ".2f"), bin(5))
 
     log.each(calls, ("ab",), ([1, 2],))
 
 
 @case
 def builtin_errors(log):
-    for function in (lambda: len(), lambda: len(1), lambda: len([], []), lambda: isinstance(1), lambda: isinstance(1, 2), lambda: ord("ab"),
-                     lambda: [].append(), lambda: [].append(1, 2), lambda: {}.get(), lambda: "x".join(5), lambda: int("x"), lambda: int([]),
-                     lambda: max(), lambda: max([]), lambda: sum(["a"]), lambda: len(x=1), lambda: print(foo=1), lambda: "a".upper(1), lambda: list.append(1, 2),
-                     lambda: list.append(), lambda: str.upper(5), lambda: dict(1), lambda: type(), lambda: type(1, 2), lambda: str(b"", 5), lambda: tuple(5),
-                     lambda: [].pop(), lambda: {}.pop(1), lambda: iter(5), lambda: next([]), lambda: chr(-1), lambda: object(1), lambda: bool(1, 2), lambda: range(),
-                     lambda: [].sort(5), lambda: "%d".__mod__("x"), lambda: getattr(1, "x"), lambda: open("/nonexistent/file"), lambda: abs("x")):
+    for function in (lambda: len(), lambda: len(1), lambda: len([], []), lambda: isinstance(1),
+                     lambda: isinstance(1, 2), lambda: ord("ab"), lambda: [].append(), lambda: [].append(1, 2),
+                     lambda: {}.get(), lambda: "x".join(5), lambda: int("x"), lambda: int([]), lambda: max(),
+                     lambda: max([]), lambda: sum(["a"]), lambda: len(x=1), lambda: print(foo=1), lambda: "a".upper(1),
+                     lambda: list.append(1, 2), lambda: list.append(), lambda: str.upper(5), lambda: dict(1),
+                     lambda: type(), lambda: type(1, 2), lambda: str(b"", 5), lambda: tuple(5), lambda: [].pop(),
+                     lambda: {}.pop(1), lambda: iter(5), lambda: next([]), lambda: chr(-1), lambda: object(1),
+                     lambda: bool(1, 2), lambda: range(), lambda: [].sort(5), lambda: "%d".__mod__("x"),
+                     lambda: getattr(1, "x"), lambda: open("/nonexistent/file"), lambda: abs("x")):
         log.call(function)
 
 
@@ -532,8 +542,13 @@ def same_site_many_callees(log):
     def call1(g, x):
         return g(x)
 
-    callees = [plain, defaults, varargs, only_star, C, C(1).method, C(2), str, len, print, functools.partial(plain, 0), lambda x: x, [].append, int,
-               type, operator.neg, C.method, tuple, "x".join, nothing, repr, abs]
+    callees = [
+        plain, defaults, varargs, only_star, C,
+        C(1).method,
+        C(2), str, len, print,
+        functools.partial(plain, 0), lambda x: x, [].append, int, type, operator.neg, C.method, tuple, "x".join,
+        nothing, repr, abs
+    ]
     for _ in range(2):
         for g in callees:
             for x in (1, "ab", [1, 2]):
@@ -621,7 +636,8 @@ def runaway_recursion(log):
     def mutual(n):
         return (lambda: mutual(n + 1))()
 
-    for function in (lambda: endless(0), endless_method, endless_init, endless_property, endless_getattr, endless_repr, endless_add, lambda: mutual(0)):
+    for function in (lambda: endless(0), endless_method, endless_init, endless_property, endless_getattr, endless_repr,
+                     endless_add, lambda: mutual(0)):
         try:
             function()
         except RecursionError as error:
@@ -747,8 +763,9 @@ def counts_after_errors(log):
         raise ValueError(a, b)
 
     value = ["value"]
-    for function in (lambda: callee(value, value), lambda: callee(value), lambda: callee(value, b=value, c=value), lambda: callee(*[value] * 3),
-                     lambda: len(value, value), lambda: value(value), lambda: value.append(value, value)):
+    for function in (lambda: callee(value, value), lambda: callee(value), lambda: callee(value, b=value, c=value),
+                     lambda: callee(*[value] * 3), lambda: len(value, value), lambda: value(value),
+                     lambda: value.append(value, value)):
         try:
             function()
         except (ValueError, TypeError) as error:

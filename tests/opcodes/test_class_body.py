@@ -283,7 +283,8 @@ def type_parameters(log):
 
         type Alias[K] = dict[K, Box[K]]
         type Lazy = undefined_thing
-        return generic(5), [str(t) for t in generic.__type_params__], [str(t) for t in Box.__type_params__], Box[int, str].__origin__ is Box, \
+        return generic(5), [str(t) for t in generic.__type_params__], [str(t) for t in Box.__type_params__], \
+            Box[int, str].__origin__ is Box, \
             Alias.__value__.__args__[0], Box().get(3), Box.get.__type_params__[0].__bound__, Lazy
 
     log.call(f)

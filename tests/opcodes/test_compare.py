@@ -3,8 +3,11 @@
 from harness import case
 
 NAN = float("nan")
-NUMBERS = [0, 1, -1, True, False, 255, 256, 257, 2 ** 30, 2 ** 30 - 1, -2 ** 30, 2 ** 60, 2 ** 63, 2 ** 64, -2 ** 64, 0.0, -0.0,
-           1.0, 1.5, -1.0, 2.0 ** 30, 2.0 ** 64, 1e308, float("inf"), -float("inf"), NAN]
+NUMBERS = [
+    0, 1, -1, True, False, 255, 256, 257, 2**30, 2**30 - 1, -2**30, 2**60, 2**63, 2**64, -2**64, 0.0, -0.0, 1.0, 1.5,
+    -1.0, 2.0**30, 2.0**64, 1e308,
+    float("inf"), -float("inf"), NAN
+]
 MIXED = [1, 1.0, True, "a", "b", "", b"a", None, (1, 2), (1, 3), [1], [], {1}, {1, 2}, {1: 2}, 1j, ..., range(1)]
 
 lt = lambda a, b: a < b
@@ -116,7 +119,13 @@ def identity(log):
 
 @case
 def membership(log):
-    boxes = [[1, 2, NAN], (1, "a"), {1, "a"}, {1: 0, "a": 1}, "abca", range(3), frozenset({2}), iter([1, 2]), b"\x01a", {}.keys()]
+    boxes = [[1, 2, NAN], (1, "a"), {1, "a"}, {
+        1: 0,
+        "a": 1
+    }, "abca",
+             range(3),
+             frozenset({2}),
+             iter([1, 2]), b"\x01a", {}.keys()]
     log.grid(inside, [1, 2, "a", "", 1.0, True, None, NAN], boxes[:7] + boxes[8:])
     log.grid(outside, [1, 2, "a", "", 1.0, True, None, NAN], boxes[:7] + boxes[8:])
     log.call(inside, 2, iter([1, 2, 3]))
@@ -160,7 +169,8 @@ def user_contains(log):
     class Blocked:
         __contains__ = None
 
-    for box in (Contains(True), Contains(0), Contains("text"), Contains([]), Contains(KeyError("k")), Iterates(), Items(), Blocked()):
+    for box in (Contains(True), Contains(0), Contains("text"), Contains([]), Contains(KeyError("k")), Iterates(),
+                Items(), Blocked()):
         log.call(inside, 10, box)
         log.call(outside, 2, box)
 

@@ -8,7 +8,11 @@ GLOBAL = 10
 @case
 def basic(log):
     def f(n):
-        return [i for i in range(n)], {i for i in range(n)}, {i: i * i for i in range(n)}, [i for i in range(n) if i % 2], [i if i % 2 else -i for i in range(n)]
+        return [i for i in range(n)], {i
+                                       for i in range(n)}, {
+                                           i: i * i
+                                           for i in range(n)
+                                       }, [i for i in range(n) if i % 2], [i if i % 2 else -i for i in range(n)]
 
     log.each(f, (0,), (1,), (6,))
 
@@ -16,8 +20,14 @@ def basic(log):
 @case
 def nested(log):
     def f(n):
-        return ([(i, j) for i in range(n) for j in range(i)], [[j for j in range(i)] for i in range(n)], [k for row in [[1], [2, 3]] for k in row if k > 1],
-                {i: {j: [k for k in range(j)] for j in range(i)} for i in range(n)}, [x for x in [y for y in [z for z in range(n)]]])
+        return ([(i, j) for i in range(n) for j in range(i)], [[j for j in range(i)] for i in range(n)],
+                [k for row in [[1], [2, 3]] for k in row if k > 1], {
+                    i: {
+                        j: [k for k in range(j)]
+                        for j in range(i)
+                    }
+                    for i in range(n)
+                }, [x for x in [y for y in [z for z in range(n)]]])
 
     log.each(f, (0,), (3,))
 
@@ -174,7 +184,10 @@ def conditions_and_order(log):
         return x if value is None else value
 
     def f():
-        return [n(("value", i, j)) for i in n("outer", [1, 2, 3]) if n(("if", i), i != 2) for j in n("inner", [i, i * 10]) if j > 1 if n(("last", j))]
+        return [
+            n(("value", i, j)) for i in n("outer", [1, 2, 3]) if n(("if", i), i != 2) for j in n("inner", [i, i * 10])
+            if j > 1 if n(("last", j))
+        ]
 
     def g():
         return {n(("key", i)): n(("value", i)) for i in n("iterable", [1, 2])}
@@ -204,7 +217,9 @@ def with_calls_and_methods(log):
 
     def f(n):
         items = [Item(i) for i in range(n)]
-        return [i.double() for i in items], [i.n for i in items if i.n > 1], sum([i.n for i in items]), max([i.double() for i in items], default=None)
+        return [i.double() for i in items], [i.n for i in items
+                                             if i.n > 1], sum([i.n for i in items]), max([i.double() for i in items],
+                                                                                         default=None)
 
     log.each(f, (0,), (4,))
 
@@ -215,7 +230,8 @@ def locals_and_frames(log):
 
     def f(a):
         b = 2
-        return [sorted(sys._getframe().f_locals) for c in range(1)], [sorted(locals()) for d in range(1)], sorted(locals())
+        return [sorted(sys._getframe().f_locals) for c in range(1)], [sorted(locals())
+                                                                      for d in range(1)], sorted(locals())
 
     log.call(f, 1)
     log.call(lambda: [sys._getframe().f_code.co_name for _ in range(1)])
@@ -255,7 +271,8 @@ def large(log):
 
     def matrix(n):
         a = [[i * n + j for j in range(n)] for i in range(n)]
-        return [[sum([a[i][k] * a[k][j] for k in range(n)]) for j in range(n)] for i in range(n)], [list(row) for row in zip(*a)]
+        return [[sum([a[i][k] * a[k][j] for k in range(n)]) for j in range(n)]
+                for i in range(n)], [list(row) for row in zip(*a)]
 
     log.call(matrix, 3)
 
@@ -263,7 +280,8 @@ def large(log):
 @case
 def generator_expressions(log):
     def f(n):
-        return sum(i for i in range(n)), list(i * 2 for i in range(n) if i), tuple(x for x in "ab"), dict((k, 1) for k in "xy"), ",".join(str(i) for i in range(n))
+        return sum(i for i in range(n)), list(i * 2 for i in range(n) if i), tuple(x for x in "ab"), dict(
+            (k, 1) for k in "xy"), ",".join(str(i) for i in range(n))
 
     def lazy(x):
         g = (x + i for i in range(2))

@@ -57,8 +57,8 @@ def except_types(log):
     class Odd(Exception, metaclass=Meta):
         pass
 
-    for types in (ValueError, Exception, BaseException, (), (KeyError, ValueError), ((KeyError,), ValueError), 5, "x", (ValueError, 5),
-                  (5, ValueError), None, int, (int,), Odd, ArithmeticError):
+    for types in (ValueError, Exception, BaseException, (), (KeyError, ValueError), ((KeyError, ), ValueError), 5, "x",
+                  (ValueError, 5), (5, ValueError), None, int, (int, ), Odd, ArithmeticError):
         log.call(f, types, ValueError("v"))
         log.call(f, types, KeyboardInterrupt())
 
@@ -385,7 +385,8 @@ def chaining(log):
             pass
         {}["no context"]
 
-    for function in (context, cause, no_cause, class_cause, bad_cause, three, from_callee, finally_context, same_object, cycle, already_handled):
+    for function in (context, cause, no_cause, class_cause, bad_cause, three, from_callee, finally_context, same_object,
+                     cycle, already_handled):
         log.call(function)
 
 
@@ -403,8 +404,9 @@ def raise_forms(log):
         def __init__(self):
             raise OSError("from init")
 
-    for thing in (ValueError, ValueError("v"), ValueError("a", 1), 5, None, "text", int, NeedsArgument, NewReturnsOther, InitFails, StopIteration(3),
-                  GeneratorExit, KeyboardInterrupt("k"), SystemExit(2), BaseException("b"), BaseExceptionGroup("g", [ValueError(1)])):
+    for thing in (ValueError, ValueError("v"), ValueError("a", 1), 5, None, "text", int, NeedsArgument, NewReturnsOther,
+                  InitFails, StopIteration(3), GeneratorExit, KeyboardInterrupt("k"), SystemExit(2), BaseException("b"),
+                  BaseExceptionGroup("g", [ValueError(1)])):
         log.call(raiser, thing)
 
 
@@ -595,10 +597,14 @@ def traceback_positions(log):
         return (-
                 a)
 
-    for function, args in ((binary, (1, "x")), (binary, ("x", 1)), (binary, (2, None)), (call, (5,)), (call, (len,)), (call, (None,)), (sub, ({},)), (sub, ({"k": {}},)), (sub, (None,)),
-                           (compare, (1, "x")), (multi, (1, 0)), (store, ([],)), (store, (5,)), (unpack, (5,)), (unpack, ((1,),)), (iterate, (5,)), (attribute, (5,)),
-                           (raising, (KeyError("r"),)), (raising, (7,)), (in_with, (5,)), (deleted, ([],)), (deleted, ([1],)), (formatted, (5,)), (formatted, ([],)),
-                           (asserted, (0,)), (asserted, (5,)), (imported, ()), (star, (5,)), (unary, ("x",))):
+    for function, args in ((binary, (1, "x")), (binary, ("x", 1)), (binary, (2, None)), (call, (5, )), (call, (len, )),
+                           (call, (None, )), (sub, ({}, )), (sub, ({
+                               "k": {}
+                           }, )), (sub, (None, )), (compare, (1, "x")), (multi, (1, 0)), (store, ([], )),
+                           (store, (5, )), (unpack, (5, )), (unpack, ((1, ), )), (iterate, (5, )), (attribute, (5, )),
+                           (raising, (KeyError("r"), )), (raising, (7, )), (in_with, (5, )), (deleted, ([], )),
+                           (deleted, ([1], )), (formatted, (5, )), (formatted, ([], )), (asserted, (0, )),
+                           (asserted, (5, )), (imported, ()), (star, (5, )), (unary, ("x", ))):
         log.call(function, *args)
 
 
@@ -676,8 +682,12 @@ def groups(log):
         except NameError as problem:
             return str(problem)
 
-    errors = (ValueError("plain"), KeyError("k"), TypeError("t"), ExceptionGroup("g", [ValueError(1), KeyError(2)]), ExceptionGroup("g", [ValueError(1), TypeError(2)]),
-              ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(1), OSError(2)]), ValueError(3)]), ExceptionGroup("g", [TypeError(1)]),
+    errors = (ValueError("plain"), KeyError("k"), TypeError("t"),
+              ExceptionGroup("g",
+                             [ValueError(1), KeyError(2)]), ExceptionGroup("g",
+                                                                           [ValueError(1), TypeError(2)]),
+              ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(1), OSError(2)]),
+                                       ValueError(3)]), ExceptionGroup("g", [TypeError(1)]),
               BaseExceptionGroup("b", [KeyboardInterrupt(), ValueError(1)]), KeyboardInterrupt("k"))
     for error in errors:
         for function in (f, raising, nested, loop):
@@ -825,7 +835,9 @@ def exceptions_from_everywhere(log):
     class Bad:
         def fail(self, *args):
             raise ValueError("bad")
-        __add__ = __radd__ = __getitem__ = __setitem__ = __delitem__ = __iter__ = __call__ = __bool__ = __eq__ = __lt__ = __contains__ = fail
+
+        __add__ = __radd__ = __getitem__ = __setitem__ = __delitem__ = __iter__ = __call__ = __bool__ = fail
+        __eq__ = __lt__ = __contains__ = fail
         __enter__ = __exit__ = __format__ = __str__ = __neg__ = __getattr__ = __hash__ = __index__ = fail
 
     def adding(b): return b + 1
@@ -850,8 +862,8 @@ def exceptions_from_everywhere(log):
         with b: pass
     def dicting(b): return {**b}
 
-    for function in (adding, getting, setting, deleting, looping, calling, testing, comparing, containing, formatting, attribute, negating, hashing,
-                     indexing, unpacking, starring, withing, dicting):
+    for function in (adding, getting, setting, deleting, looping, calling, testing, comparing, containing, formatting,
+                     attribute, negating, hashing, indexing, unpacking, starring, withing, dicting):
         log.call(function, Bad())
 
         def guarded(b):
@@ -867,22 +879,28 @@ def exceptions_from_everywhere(log):
 @case
 def many_handlers(log):
     source = "def f(x):\n try:\n  raise x\n"
-    names = [name for name in ("KeyError", "IndexError", "OSError", "TypeError", "ValueError", "AttributeError", "NameError", "EOFError")]
+    names = [
+        name for name in ("KeyError", "IndexError", "OSError", "TypeError", "ValueError", "AttributeError", "NameError",
+                          "EOFError")
+    ]
     source += "".join(f" except {name} as e:\n  return '{name}', str(e)\n" for name in names)
     space = {}
     exec(source, space)
     for name in names:
-        log.call(space["f"], __builtins__[name]("m") if isinstance(__builtins__, dict) else getattr(__builtins__, name)("m"))
+        log.call(space["f"],
+                 __builtins__[name]("m") if isinstance(__builtins__, dict) else getattr(__builtins__, name)("m"))
     log.call(space["f"], MemoryError())
 
 
 @case
 def deeply_nested_try(log):
     depth = 9
-    source = "def f(log, n):\n" + "".join(" " * i + " try:\n" for i in range(depth)) + " " * depth + " if n < 99: raise ValueError(n)\n"
+    source = "def f(log, n):\n" + "".join(" " * i + " try:\n"
+                                          for i in range(depth)) + " " * depth + " if n < 99: raise ValueError(n)\n"
     source += " " * depth + " return 'no error'\n"
     for i in reversed(range(depth)):
-        source += " " * i + " except ValueError as e:\n" + " " * i + f"  if e.args[0] > {i}: raise\n" + " " * i + f"  return 'level {i}'\n"
+        source += " " * i + " except ValueError as e:\n" + " " * i + f"  if e.args[0] > {i}: raise\n"
+        source += " " * i + f"  return 'level {i}'\n"
         source += " " * i + " finally:\n" + " " * i + f"  log({i})\n"
     space = {}
     exec(source, space)

@@ -24,7 +24,8 @@ def plain(log):
     def f(a):
         return f"{a}", f"<{a}>", f"{a}{a}", f"{a!r}", f"{a!s}", f"{a!a}", f"{a=}", f"{a = !s}", f"{{{a}}}"
 
-    for value in (1, -5, 2 ** 70, 1.5, float("nan"), True, None, "text", "\u00e9'\"", b"b", [1, "x"], (1,), {"k": 1}, 1j, ..., int):
+    for value in (1, -5, 2 ** 70, 1.5, float("nan"), True, None, "text", "\u00e9'\"", b"b", [1, "x"], (1,), {"k": 1},
+                  1j, ..., int):
         log.call(f, value)
 
 
@@ -109,7 +110,8 @@ def string_subclasses(log):
 @case
 def nested_quotes_and_expressions(log):
     def f(d, items, n):
-        return (f"{d['k']} {items[0]!r} {n + 1} {n if n else 'none'} {[x * 2 for x in items]} {(lambda y: y * 2)(n)} {f'{n}{f"{n}"}'}"
+        return (f"{d['k']} {items[0]!r} {n + 1} {n if n else 'none'} {[x * 2 for x in items]} "
+                f"{(lambda y: y * 2)(n)} {f'{n}{f"{n}"}'}"
                 f"{d.get('z', 'dflt'):>6} {len(items)}{n:{'>' + '4'}}")
 
     log.call(f, {"k": "v"}, [1, 2], 3)

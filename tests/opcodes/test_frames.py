@@ -304,7 +304,8 @@ def traceback_keeps_frames(log):
 
     tb = g(5)
     frame = tb.tb_next.tb_frame
-    log(sorted(k for k in frame.f_locals if k != "log"), frame.f_locals["y"], frame.f_lineno - frame.f_code.co_firstlineno)
+    log(sorted(k for k in frame.f_locals if k != "log"), frame.f_locals["y"],
+        frame.f_lineno - frame.f_code.co_firstlineno)
     log("still alive")
     frame.clear()
     log("cleared", sorted(frame.f_locals))
@@ -374,8 +375,9 @@ def clear_of_running_frame(log):
 def frame_attributes(log):
     def f(a):
         frame = sys._getframe()
-        return (frame.f_code is f.__code__, frame.f_globals is globals(), frame.f_builtins["len"] is len, frame.f_trace, frame.f_trace_lines,
-                frame.f_trace_opcodes, frame.f_lasti > 0, frame.f_back.f_code.co_name, type(frame.f_locals).__name__, frame is sys._getframe())
+        return (frame.f_code is f.__code__, frame.f_globals is globals(), frame.f_builtins["len"]
+                is len, frame.f_trace, frame.f_trace_lines, frame.f_trace_opcodes, frame.f_lasti
+                > 0, frame.f_back.f_code.co_name, type(frame.f_locals).__name__, frame is sys._getframe())
 
     log.call(f, 1)
 
@@ -403,13 +405,15 @@ def traceback_module(log):
         g()
 
     def g():
-        log([(s.name, s.lineno - f.__code__.co_firstlineno, s.line) for s in traceback.extract_stack() if s.name in "fg"])
+        log([(s.name, s.lineno - f.__code__.co_firstlineno, s.line) for s in traceback.extract_stack()
+             if s.name in "fg"])
         1 // 0
 
     try:
         f()
     except ZeroDivisionError as error:
-        log([(s.name, s.lineno - f.__code__.co_firstlineno, s.colno, s.end_colno, s.line) for s in traceback.extract_tb(error.__traceback__)])
+        log([(s.name, s.lineno - f.__code__.co_firstlineno, s.colno, s.end_colno, s.line)
+             for s in traceback.extract_tb(error.__traceback__)])
         log("".join(traceback.format_exception(error)).replace(__file__, "FILE").split("\n")[-8:])
 
 
@@ -418,7 +422,10 @@ def inspect_functions(log):
     def f(a, *rest, k=1, **kw):
         info = inspect.currentframe()
         values = inspect.getargvalues(info)
-        return values.args, values.varargs, values.keywords, {k: v for k, v in values.locals.items() if k in "a rest k kw"}, inspect.stack()[0].function
+        return values.args, values.varargs, values.keywords, {
+            k: v
+            for k, v in values.locals.items() if k in "a rest k kw"
+        }, inspect.stack()[0].function
 
     log.call(f, 1, 2, k=3, z=4)
 
@@ -445,7 +452,8 @@ def locals_function(log):
         b = 2
         after = locals()
         a = 3
-        return sorted(before), before["a"], sorted(k for k in after if k not in ("before", "after")), after["a"], locals()["a"]
+        return sorted(before), before["a"], sorted(k for k in after
+                                                   if k not in ("before", "after")), after["a"], locals()["a"]
 
     def g(a):
         locals()["a"] = 5
@@ -464,7 +472,8 @@ def locals_function(log):
 @case
 def getframe_in_comprehension_and_lambda(log):
     def f(n):
-        return [sys._getframe().f_lineno - sys._getframe().f_code.co_firstlineno for _ in range(n)], (lambda: names(sys._getframe())[:2])()
+        return [sys._getframe().f_lineno - sys._getframe().f_code.co_firstlineno
+                for _ in range(n)], (lambda: names(sys._getframe())[:2])()
 
     log.call(f, 2)
 
@@ -511,7 +520,10 @@ def exception_in_callee_sees_caller_locals(log):
         tb = error.__traceback__
         while tb:
             frame = tb.tb_frame
-            log(frame.f_code.co_name, tb.tb_lineno - frame.f_code.co_firstlineno, {k: v for k, v in frame.f_locals.items() if type(v) in (int, list)})
+            log(frame.f_code.co_name, tb.tb_lineno - frame.f_code.co_firstlineno, {
+                k: v
+                for k, v in frame.f_locals.items() if type(v) in (int, list)
+            })
             tb = tb.tb_next
 
 

@@ -20,7 +20,10 @@ def operands_survive_collection(log):
         return x
 
     def f(log):
-        return [Node(log, "a").probe.name, collect(1), [Node(log, "b"), collect(2)][0].probe.name, (collect([1]) + collect([2]))]
+        return [
+            Node(log, "a").probe.name,
+            collect(1), [Node(log, "b"), collect(2)][0].probe.name, (collect([1]) + collect([2]))
+        ]
 
     log.call(f, log)
 
@@ -92,7 +95,8 @@ def tracking_of_instances(log):
 
     def f():
         a, b = P(1), P([])
-        return gc.is_tracked(a), gc.is_tracked(b), gc.is_tracked(a.__dict__), [gc.is_tracked((a, 1)), gc.is_tracked([1])]
+        return gc.is_tracked(a), gc.is_tracked(b), gc.is_tracked(
+            a.__dict__), [gc.is_tracked((a, 1)), gc.is_tracked([1])]
 
     log.call(f)
     for _ in range(20):
@@ -290,7 +294,8 @@ def size_of_objects(log):
             self.b = 2
 
     def f():
-        return sys.getsizeof(P()), sys.getsizeof(P().__dict__), sys.getsizeof([1, 2, 3]), sys.getsizeof((1,)), sys.getsizeof({}), sys.getsizeof(10 ** 30)
+        return sys.getsizeof(P()), sys.getsizeof(P().__dict__), sys.getsizeof([1, 2, 3]), sys.getsizeof(
+            (1, )), sys.getsizeof({}), sys.getsizeof(10**30)
 
     log.call(f)
 

@@ -73,8 +73,9 @@ def for_loops(log):
 
 @case
 def builtin_consumers(log):
-    log.call(lambda: (list(count(3)), tuple(count(2)), set(count(3)), sum(count(5)), max(count(4)), sorted(count(3), reverse=True), dict(zip("ab", count(2))),
-                      [*count(2)], {*count(2)}, (lambda *a: a)(*count(3)), "".join(str(x) for x in count(3)), any(x > 1 for x in count(3)), all(count(2))))
+    log.call(lambda: (list(count(3)), tuple(count(2)), set(count(3)), sum(count(5)), max(count(
+        4)), sorted(count(3), reverse=True), dict(zip("ab", count(2))), [*count(2)], {*count(2)}, (lambda *a: a)
+                      (*count(3)), "".join(str(x) for x in count(3)), any(x > 1 for x in count(3)), all(count(2))))
     log.call(lambda: max(count(0)))
 
     def unpack():
@@ -247,7 +248,8 @@ def recursive_generators(log):
 @case
 def generator_expressions(log):
     def f(n, k):
-        return sum(i * k for i in range(n)), list(x for x in count(n) if x % 2), next((x for x in count(n) if x > k), None)
+        return sum(i * k for i in range(n)), list(x for x in count(n) if x % 2), next((x for x in count(n) if x > k),
+                                                                                      None)
 
     log.each(f, (0, 1), (5, 2), (10, 100))
     log.call(lambda: list(x for x in 5))

@@ -39,9 +39,10 @@ def ranges(log):
         return out, len(range(a, b, c))
 
     log.each(one, (0,), (3,), (-2,), (True,))
-    log.each(two, (0, 3), (3, 0), (-3, 2), (2 ** 30 - 2, 2 ** 30 + 1), (2 ** 62, 2 ** 62 + 2), (2 ** 63 - 2, 2 ** 63 + 2), (2 ** 70, 2 ** 70 + 3), (-2 ** 70, 1 - 2 ** 70))
-    log.each(three, (0, 10, 3), (10, 0, -3), (0, 10, -1), (5, 5, 1), (0, 2 ** 70, 2 ** 68), (2 ** 63 - 5, 2 ** 63 - 1, 2), (-2 ** 63, -2 ** 63 + 4, 2), (0, -10, -4),
-             (2 ** 62, 2 ** 63 - 1, 2 ** 61), (0, 10, 2 ** 70), (0, 1, 0))
+    log.each(two, (0, 3), (3, 0), (-3, 2), (2**30 - 2, 2**30 + 1), (2**62, 2**62 + 2), (2**63 - 2, 2**63 + 2),
+             (2**70, 2**70 + 3), (-2**70, 1 - 2**70))
+    log.each(three, (0, 10, 3), (10, 0, -3), (0, 10, -1), (5, 5, 1), (0, 2**70, 2**68), (2**63 - 5, 2**63 - 1, 2),
+             (-2**63, -2**63 + 4, 2), (0, -10, -4), (2**62, 2**63 - 1, 2**61), (0, 10, 2**70), (0, 1, 0))
 
 
 @case
@@ -200,8 +201,17 @@ def exhausted_stays_exhausted(log):
 
 @case
 def containers(log):
-    for items in ((1, 2, 3), [1.5, "x"], "aé€", b"ab", {1: 2, "k": 3}, {1: 2}.keys(), {1: 2}.values(), {1: 2, 3: 4}.items(), {5}, frozenset([6]), bytearray(b"z"),
-                  memoryview(b"m"), (), [], "", {}, set(), range(0)):
+    for items in ((1, 2, 3), [1.5, "x"], "aé€", b"ab", {
+            1: 2,
+            "k": 3
+    }, {
+            1: 2
+    }.keys(), {
+            1: 2
+    }.values(), {
+            1: 2,
+            3: 4
+    }.items(), {5}, frozenset([6]), bytearray(b"z"), memoryview(b"m"), (), [], "", {}, set(), range(0)):
         log.call(collect, items)
         log.call(lambda: [x for x in items])
 
@@ -375,7 +385,8 @@ def not_iterable(log):
         def __iter__(self):
             return OnlyNext()
 
-    for thing in (5, None, object(), BadIter(), NoneIter(), RaisingIter(), OldStyle(), OldStyleError(), OnlyNext(), int, len, 1.5):
+    for thing in (5, None, object(), BadIter(), NoneIter(), RaisingIter(), OldStyle(), OldStyleError(), OnlyNext(), int,
+                  len, 1.5):
         log.call(collect, thing)
 
     def limited():
@@ -517,7 +528,9 @@ def deep_nesting(log):
 @case
 def site_changes_type(log):
     for _ in range(3):
-        for items in ([1, 2], (3, 4), range(3), {5: 0}, iter([6]), [7], range(2 ** 63, 2 ** 63 + 2), (x for x in (8,)), {9}):
+        for items in ([1, 2], (3, 4), range(3), {
+                5: 0
+        }, iter([6]), [7], range(2**63, 2**63 + 2), (x for x in (8, )), {9}):
             log.call(total, items)
     log.call(total, [1, "x"])
 

@@ -25,9 +25,26 @@ class Positional:
         self.a, self.b = a, b
 
 
-VALUES = [0, 1, -1, 2, 2.0, True, False, None, "a", "yes", b"b", 1.5, 2j, (), (1,), (1, 2), [1, 2], [1, 2, 3], [1, [2, 3]], [], {}, {"k": 1}, {"k": 1, "z": 2},
-          {"k": [1, {"d": 5}]}, Point(0, 0), Point(1, 0), Point(1, 2), Point([1], {"q": 3}), Positional(1, 2), Color.RED, Color.BLUE, "ab", range(2),
-          collections.deque([1, 2]), {1}, int, ...]
+VALUES = [
+    0, 1, -1, 2, 2.0, True, False, None, "a", "yes", b"b", 1.5, 2j, (), (1, ), (1, 2), [1, 2], [1, 2, 3], [1, [2, 3]],
+    [], {}, {
+        "k": 1
+    }, {
+        "k": 1,
+        "z": 2
+    }, {
+        "k": [1, {
+            "d": 5
+        }]
+    },
+    Point(0, 0),
+    Point(1, 0),
+    Point(1, 2),
+    Point([1], {"q": 3}),
+    Positional(1, 2), Color.RED, Color.BLUE, "ab",
+    range(2),
+    collections.deque([1, 2]), {1}, int, ...
+]
 
 
 def literals(x):
@@ -341,7 +358,8 @@ def loops_and_nesting(log):
             case [op, *_]:
                 raise ValueError(f"unknown {op}")
 
-    log.each(evaluate, (5,), (("add", 1, ("mul", 2, ("neg", 3))),), (("if", 0, 1, ("add", 1.5, 2)),), (("pow", 1),), ((),))
+    log.each(evaluate, (5, ), (("add", 1, ("mul", 2, ("neg", 3))), ), (("if", 0, 1, ("add", 1.5, 2)), ), (("pow", 1), ),
+             ((), ))
 
     def robot(commands):
         x = y = 0

@@ -2,9 +2,24 @@
 
 from harness import case
 
-INDICES = [0, 1, -1, 2, -3, 3, -4, 255, 2 ** 30, 2 ** 62, 2 ** 63, 2 ** 64, -2 ** 63, -2 ** 70, True, False, 1.0, "a", None, (0,), ...]
-SLICES = [slice(None), slice(1), slice(1, None), slice(None, None, -1), slice(-2, None), slice(0, 100, 2), slice(5, 1), slice(None, None, 0),
-          slice("a"), slice(1.0), slice(2 ** 70), slice(-2 ** 70, 2 ** 70), slice(True)]
+INDICES = [
+    0, 1, -1, 2, -3, 3, -4, 255, 2**30, 2**62, 2**63, 2**64, -2**63, -2**70, True, False, 1.0, "a", None, (0, ), ...
+]
+SLICES = [
+    slice(None),
+    slice(1),
+    slice(1, None),
+    slice(None, None, -1),
+    slice(-2, None),
+    slice(0, 100, 2),
+    slice(5, 1),
+    slice(None, None, 0),
+    slice("a"),
+    slice(1.0),
+    slice(2**70),
+    slice(-2**70, 2**70),
+    slice(True)
+]
 
 load = lambda a, i: a[i]
 
@@ -40,7 +55,9 @@ class Index:
 
 @case
 def loads(log):
-    for box in ([10, 20, 30], (10, 20, 30), "abc", "aé€\U0001F600", b"abc", bytearray(b"abc"), range(10, 40, 10), memoryview(b"abc")):
+    for box in ([10, 20,
+                 30], (10, 20, 30), "abc", "aé€\U0001F600", b"abc", bytearray(b"abc"), range(10, 40,
+                                                                                             10), memoryview(b"abc")):
         log.grid(load, [box], INDICES)
         log.grid(load, [box], SLICES)
 
@@ -83,8 +100,9 @@ def deletes(log):
 
 @case
 def augmented(log):
-    log.each(augment, ([1, 2], 0, 5), ([1, 2], -1, 0.5), ([1, 2], 2, 5), ({"k": 1}, "k", 2), ({}, "k", 2), ([[1]], 0, [2]), ([1], 0, "x"),
-             (([1],), 0, [2]), ("ab", 0, "c"))
+    log.each(augment, ([1, 2], 0, 5), ([1, 2], -1, 0.5), ([1, 2], 2, 5), ({
+        "k": 1
+    }, "k", 2), ({}, "k", 2), ([[1]], 0, [2]), ([1], 0, "x"), (([1], ), 0, [2]), ("ab", 0, "c"))
     broken = ([1],)
     log.call(augment, broken, 0, [2])
     log(broken)
@@ -115,7 +133,8 @@ def slice_syntax(log):
         del a[10:]
         return a
 
-    log.each(loads, ([1, 2, 3, 4], 1, 3), ("abcd", 1, 3), ((1, 2, 3), 1, -1), (b"xyz", 2, 1), ([1, 2], None, None), ([1], 0, 1), ([1], 1, "x"))
+    log.each(loads, ([1, 2, 3, 4], 1, 3), ("abcd", 1, 3), ((1, 2, 3), 1, -1), (b"xyz", 2, 1), ([1, 2], None, None),
+             ([1], 0, 1), ([1], 1, "x"))
     log.each(stores, ([1, 2, 3, 4], 1, 3), ([], 0, 0), ([1, 2], 5, 9), ((1,), 0, 1), ([1], "a", 1))
     log.each(deletes, ([1, 2, 3, 4, 5], 1, 3), ([], 0, 1), ("ab", 0, 1))
 
@@ -300,7 +319,12 @@ def container_subclasses(log):
     class Str(str):
         pass
 
-    log.grid(load, [List([1, 2]), Plain([1, 2]), Dict(a=1), Tuple((1, 2)), Str("ab"), [1, 2], {"a": 2}, (3, 4)], [0, 1, "a", 9])
+    log.grid(load,
+             [List([1, 2]), Plain([1, 2]),
+              Dict(a=1), Tuple(
+                  (1, 2)), Str("ab"), [1, 2], {
+                      "a": 2
+                  }, (3, 4)], [0, 1, "a", 9])
     from collections import OrderedDict, defaultdict, deque, namedtuple
     log.grid(load, [defaultdict(list), OrderedDict(a=1), deque([1, 2]), namedtuple("N", "x y")(1, 2)], [0, "a", -1])
 

@@ -276,7 +276,8 @@ def handler_sees_frame(log):
     seen = []
 
     def handler(number, frame):
-        seen.append((frame.f_code.co_name, sorted(k for k in frame.f_locals if k in ("i", "total", "stop")), 0 < frame.f_lineno - frame.f_code.co_firstlineno < 5))
+        seen.append((frame.f_code.co_name, sorted(k for k in frame.f_locals if k in ("i", "total", "stop")),
+                     0 < frame.f_lineno - frame.f_code.co_firstlineno < 5))
         stop.append(1)
 
     stop = []
@@ -359,8 +360,8 @@ def keyboard_interrupt(log):
     old = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         log.call(f)
-        _thread.interrupt_main()
         try:
+            _thread.interrupt_main()
             for _ in range(100):
                 pass
             log("missed")

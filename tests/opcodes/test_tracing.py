@@ -1,4 +1,4 @@
-"""sys.settrace, sys.setprofile and sys.monitoring: switched on before, and from inside a callee while compiled code runs."""
+"""sys.settrace, sys.setprofile and sys.monitoring: switched on before, or inside a callee of compiled code."""
 
 import sys
 
@@ -28,7 +28,8 @@ def tracer(log, opcodes=False):
 def profiler(log):
     def profile(frame, event, arg):
         if frame.f_code.co_filename == __file__:
-            log(event, frame.f_code.co_name, relative(frame), getattr(arg, "__name__", arg) if event.startswith("c_") else arg)
+            log(event, frame.f_code.co_name, relative(frame),
+                getattr(arg, "__name__", arg) if event.startswith("c_") else arg)
     return profile
 
 
@@ -253,8 +254,8 @@ def switch_in_init(on, off):
     return y
 
 
-SWITCHERS = ((interrupted_loop, (6, 2)), (interrupted_while, (6, 2)), (caller_of_switch, ()), (switch_in_handler, ()), (switch_and_raise, ()),
-             (switch_in_operator, ()), (switch_in_property, ()), (switch_in_init, ()))
+SWITCHERS = ((interrupted_loop, (6, 2)), (interrupted_while, (6, 2)), (caller_of_switch, ()), (switch_in_handler, ()),
+             (switch_and_raise, ()), (switch_in_operator, ()), (switch_in_property, ()), (switch_in_init, ()))
 
 
 @case
@@ -296,7 +297,9 @@ def with_monitoring(log, events, run, local=None):
     def callback(event):
         def called(code, *rest):
             if code.co_filename == __file__ and code.co_name not in ("on", "off", "with_monitoring", "<lambda>"):
-                shown = [getattr(x, "__name__", None) or (x if isinstance(x, (int, str)) else type(x).__name__) for x in rest]
+                shown = [
+                    getattr(x, "__name__", None) or (x if isinstance(x, (int, str)) else type(x).__name__) for x in rest
+                ]
                 if event == EVENTS.LINE:
                     shown = [rest[0] - code.co_firstlineno]
                 log(names[event], code.co_name, *shown)
@@ -327,14 +330,17 @@ def with_monitoring(log, events, run, local=None):
         monitoring.free_tool_id(TOOL)
 
 
-ALL = (EVENTS.PY_START | EVENTS.PY_RETURN | EVENTS.PY_YIELD | EVENTS.PY_RESUME | EVENTS.CALL | EVENTS.LINE | EVENTS.JUMP | EVENTS.BRANCH | EVENTS.RAISE
-       | EVENTS.EXCEPTION_HANDLED | EVENTS.PY_UNWIND | EVENTS.RERAISE | EVENTS.C_RETURN | EVENTS.C_RAISE | EVENTS.STOP_ITERATION | EVENTS.PY_THROW)
+ALL = (EVENTS.PY_START | EVENTS.PY_RETURN | EVENTS.PY_YIELD | EVENTS.PY_RESUME | EVENTS.CALL | EVENTS.LINE | EVENTS.JUMP
+       | EVENTS.BRANCH | EVENTS.RAISE
+       | EVENTS.EXCEPTION_HANDLED | EVENTS.PY_UNWIND | EVENTS.RERAISE | EVENTS.C_RETURN | EVENTS.C_RAISE
+       | EVENTS.STOP_ITERATION | EVENTS.PY_THROW)
 
 
 @case
 def monitoring_before(log):
     for function, args in ((work, (3,)), (objects, ()), (consumer, (2,)), (catches, (2,))):
-        for events in (EVENTS.PY_START | EVENTS.PY_RETURN, EVENTS.LINE, EVENTS.CALL | EVENTS.C_RETURN, EVENTS.JUMP | EVENTS.BRANCH,
+        for events in (EVENTS.PY_START | EVENTS.PY_RETURN, EVENTS.LINE, EVENTS.CALL | EVENTS.C_RETURN,
+                       EVENTS.JUMP | EVENTS.BRANCH,
                        EVENTS.RAISE | EVENTS.EXCEPTION_HANDLED | EVENTS.PY_UNWIND | EVENTS.RERAISE, EVENTS.INSTRUCTION):
             def run(on, off):
                 on()
@@ -348,21 +354,24 @@ def monitoring_before(log):
 def monitoring_switched_on_inside(log):
     for function, args in SWITCHERS:
         log(function.__name__)
-        log.call(with_monitoring, log, ALL & ~(EVENTS.C_RETURN | EVENTS.C_RAISE | EVENTS.CALL), lambda on, off: function(*args, on, off))
+        log.call(with_monitoring, log, ALL & ~(EVENTS.C_RETURN | EVENTS.C_RAISE | EVENTS.CALL),
+                 lambda on, off: function(*args, on, off))
 
 
 @case
 def monitoring_calls_switched_on_inside(log):
     for function, args in SWITCHERS:
         log(function.__name__)
-        log.call(with_monitoring, log, EVENTS.CALL | EVENTS.C_RETURN | EVENTS.C_RAISE | EVENTS.PY_RETURN, lambda on, off: function(*args, on, off))
+        log.call(with_monitoring, log, EVENTS.CALL | EVENTS.C_RETURN | EVENTS.C_RAISE | EVENTS.PY_RETURN,
+                 lambda on, off: function(*args, on, off))
 
 
 @case
 def local_monitoring(log):
     for function, args in SWITCHERS[:3]:
         log(function.__name__)
-        log.call(with_monitoring, log, EVENTS.LINE | EVENTS.PY_RETURN | EVENTS.BRANCH, lambda on, off: function(*args, on, off), (function, add))
+        log.call(with_monitoring, log, EVENTS.LINE | EVENTS.PY_RETURN | EVENTS.BRANCH,
+                 lambda on, off: function(*args, on, off), (function, add))
     log.call(with_monitoring, log, EVENTS.LINE, lambda on, off: (on(), work(2), objects()), (work,))
 
 
@@ -481,7 +490,9 @@ def trace_module(log):
     import trace
     counter = trace.Trace(count=1, trace=0)
     counter.runfunc(work, 3)
-    log(sorted((line - work.__code__.co_firstlineno, n) for (file, line), n in counter.results().counts.items() if file == __file__))
+    log(
+        sorted((line - work.__code__.co_firstlineno, n) for (file, line), n in counter.results().counts.items()
+               if file == __file__))
 
 
 @case

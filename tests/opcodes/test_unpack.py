@@ -53,8 +53,13 @@ ALL = (two, one, none, star_end, star_start, star_middle, only_star, nested, nes
 
 @case
 def sequences(log):
-    values = [(), [], (1,), [1], (1, 2), [1, 2], (1, 2, 3), [1, 2, 3, 4], "a", "ab", "abc", "", b"ab", range(2), range(5), {1: 2, 3: 4}, {7}, None, 5, 1.5, object(), ((1, (2, 3)), 4),
-              [1, [2, 3], 4], ("a", "bc", "d")]
+    values = [(), [], (1, ), [1], (1, 2), [1, 2], (1, 2, 3), [1, 2, 3, 4], "a", "ab", "abc", "", b"ab",
+              range(2),
+              range(5), {
+                  1: 2,
+                  3: 4
+              }, {7}, None, 5, 1.5,
+              object(), ((1, (2, 3)), 4), [1, [2, 3], 4], ("a", "bc", "d")]
     for function in ALL:
         log.grid(function, values)
 

@@ -32,7 +32,8 @@ def plain(log):
         log("after")
         return result
 
-    for manager in (Manager(log, "a"), Manager(log, "b", True), Manager(log, "c", enter=ValueError("enter")), Manager(log, "d", exit=KeyError("exit"))):
+    for manager in (Manager(log, "a"), Manager(log, "b", True), Manager(log, "c", enter=ValueError("enter")),
+                    Manager(log, "d", exit=KeyError("exit"))):
         log.call(f, manager, lambda: 5)
         log.call(f, manager, lambda: 1 // 0)
 
@@ -356,7 +357,8 @@ def real_managers(log):
             third = decimal.Decimal(1) / 3
         with memoryview(b"abc") as view:
             first = view[0]
-        return held, lock.locked(), text, file.closed, len(caught), str(caught[0].message), caught[0].lineno, third, first
+        return held, lock.locked(), text, file.closed, len(caught), str(
+            caught[0].message), caught[0].lineno, third, first
 
     log.call(f)
 
