@@ -1,7 +1,7 @@
-"""The differential harness: the same cases run in several modes, each in a process of its own, and their records must agree.
+"""The differential harness: the same cases run in several modes, each in a process of its own, and must agree.
 
-A case file says `from harness import case` and decorates functions `def name(log)`. The harness calls each of them several
-times per mode and writes down everything that a program could notice; see `observe.py` for what a record holds.
+A case file says `from harness import case` and decorates functions `def name(log)`. The harness calls each of them
+several times per mode and writes down everything that a program could notice; `observe.py` says what a record holds.
 """
 
 from harness.casebook import Case, cases, case

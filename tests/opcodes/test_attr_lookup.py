@@ -1,0 +1,559 @@
+"""Attribute look-up through the class: hooks, descriptors, metaclasses, modules, proxies."""
+
+import math
+import types
+
+from harness import case
+
+
+class Point:
+    kind = "point"
+    _hidden = [1]
+
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+    def total(self):
+        return self.x + self.y
+
+    @property
+    def product(self):
+        return self.x * self.y
+
+    @product.setter
+    def product(self, value):
+        self.x = self.y = value
+
+    @classmethod
+    def make(cls, n):
+        return cls(n, n + 1)
+
+    @staticmethod
+    def static(a):
+        return a * 2
+
+
+class Slotted:
+    __slots__ = ("x", "y", "__weakref__")
+
+    def __init__(self, x):
+        self.x = x
+
+
+class Derived(Point):
+    kind = "derived"
+
+
+def get_x(o):
+    return o.x
+
+
+def get_kind(o):
+    return o.kind
+
+
+def set_x(o, value):
+    o.x = value
+
+
+def del_x(o):
+    del o.x
+
+
+def call_total(o):
+    return o.total()
+
+
+def get_product(o):
+    return o.product
+
+
+def bump_x(o, n):
+    for _ in range(n):
+        o.x += 1
+    return o.x
+
+
+@case
+def properties(log):
+    p = Point(3, 4)
+    log(get_product(p), get_product(p))
+    p.product = 5
+    log(p.x, p.y, get_product(p))
+    log.call(lambda: setattr(p, "total", 1))
+    p.__dict__["product"] = "shadow"
+    log(get_product(p))
+
+    def delete(o):
+        del o.product
+
+    log.call(delete, p)
+
+    class Thing:
+        @property
+        def product(self):
+            return self.missing
+
+        @property
+        def x(self):
+            raise KeyError("from property")
+
+    log.call(get_product, Thing())
+    log.call(get_x, Thing())
+    log.call(set_x, Thing(), 1)
+    log.call(del_x, Thing())
+    Thing.product = property(None)
+    log.call(get_product, Thing())
+    Thing.product = property(lambda self: "new")
+    log.call(get_product, Thing())
+
+
+@case
+def property_tracebacks(log):
+    class Thing:
+        @property
+        def product(self):
+            return 1 // self.zero
+
+        zero = 0
+
+    def f(t):
+        return [
+            t,
+            t.product,
+        ]
+
+    log.call(f, Thing())
+    log.call(f, Thing())
+
+
+@case
+def getattr_hook(log):
+    class Fallback:
+        x = "class x"
+
+        def __getattr__(self, name):
+            log("getattr", name)
+            if name.startswith("no"):
+                raise AttributeError(f"never {name}")
+            return name.upper()
+
+    f = Fallback()
+    log(get_x(f), f.other, get_kind(f), call_total_safe(f, log))
+    log.call(lambda: f.nothing)
+    log.call(lambda: f.nomethod())
+    f.kind = "own"
+    log(get_kind(f))
+    del f.kind
+    log(get_kind(f))
+    log(hasattr(f, "nope"), getattr(f, "nope", "default"), hasattr(f, "yes"))
+    del Fallback.__getattr__
+    log.call(get_kind, f)
+
+
+def call_total_safe(o, log):
+    return log.call(call_total, o)
+
+
+@case
+def getattribute_hook(log):
+    class All:
+        def __init__(self):
+            self.x = 1
+
+        def __getattribute__(self, name):
+            log("getattribute", name)
+            if name == "bad":
+                raise AttributeError("bad one")
+            if name == "worse":
+                raise KeyError("worse one")
+            return object.__getattribute__(self, name)
+
+        def total(self):
+            return self.x
+
+    a = All()
+    log(get_x(a), call_total(a))
+    set_x(a, 2)
+    log(get_x(a))
+    log.call(lambda: a.bad)
+    log.call(lambda: a.worse)
+    All.__getattr__ = lambda self, name: f"fallback {name}"
+    log.call(lambda: a.bad)
+    log.call(lambda: a.worse)
+    del All.__getattribute__
+    log(get_x(a), call_total(a), a.anything)
+
+
+@case
+def setattr_hooks(log):
+    class Guarded:
+        def __setattr__(self, name, value):
+            log("set", name, value)
+            if value == "reject":
+                raise ValueError("rejected")
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name):
+            log("del", name)
+            object.__delattr__(self, name)
+
+    g = Guarded()
+    log.each(set_x, (g, 1), (g, "reject"), (g, 2))
+    log.call(bump_x, g, 2)
+    log.call(del_x, g)
+    log.call(del_x, g)
+    del Guarded.__setattr__
+    log.call(set_x, g, "reject")
+    log(get_x(g))
+
+
+class Descriptor:
+    def __init__(self, log):
+        self.log = log
+
+    def __get__(self, instance, owner):
+        self.log("get", instance is None, owner.__name__)
+        return "value"
+
+
+class DataDescriptor(Descriptor):
+    def __set__(self, instance, value):
+        self.log("set", value)
+
+    def __delete__(self, instance):
+        self.log("delete")
+
+
+@case
+def descriptors(log):
+    class Thing:
+        x = Descriptor(log)
+        kind = DataDescriptor(log)
+        total = Descriptor(log)
+
+    t = Thing()
+    log(get_x(t), get_kind(t), Thing.x, Thing.kind)
+    log.call(call_total, t)
+    set_x(t, "own x")
+    t.__dict__["kind"] = "own kind"
+    t.kind = "assigned"
+    log(get_x(t), get_kind(t), t.__dict__)
+    del_x(t)
+    del t.kind
+    log(get_x(t))
+    Descriptor.__set__ = lambda self, instance, value: log("late set", value)
+    try:
+        set_x(t, "late")
+        log(get_x(t))
+    finally:
+        del Descriptor.__set__
+    set_x(t, "plain")
+    log(get_x(t))
+
+
+@case
+def descriptor_with_odd_get(log):
+    class Raises:
+        def __get__(self, instance, owner):
+            raise LookupError("in get")
+
+    class NotADescriptor:
+        pass
+
+    plain = NotADescriptor()
+    plain.__get__ = lambda *args: "never"
+
+    class Thing:
+        x = Raises()
+        kind = plain
+
+    log.call(get_x, Thing())
+    log.call(get_x, Thing)
+    log(get_kind(Thing()) is plain)
+    NotADescriptor.__get__ = lambda self, instance, owner: "now"
+    log(get_kind(Thing()))
+
+
+@case
+def functions_as_class_attributes(log):
+    def plain(*args):
+        return len(args)
+
+    class Callable:
+        def __call__(self, *args):
+            return ("called", len(args))
+
+    class Thing:
+        total = plain
+        builtin = len
+        obj = Callable()
+        lam = staticmethod(lambda: 0)
+        bound = [1, 2].count
+        cls = int
+
+    t = Thing()
+    log(t.total(), t.total(1), Thing.total(), t.builtin([1]), t.obj(1), t.lam(), t.bound(1), t.cls("3"))
+    t.total = plain
+    log(t.total())
+
+
+@case
+def modules(log):
+    module = types.ModuleType("made")
+    module.x = 1
+    log(get_x(module), math.pi, math.floor(2.5))
+    module.x = 2
+    log(get_x(module))
+    log.call(bump_x, module, 3)
+    del module.x
+    log.call(get_x, module)
+    module.__getattr__ = lambda name: f"module getattr {name}"
+    log(get_x(module), get_kind(module))
+    module.x = "back"
+    log(get_x(module))
+    for i in range(50):
+        setattr(module, f"n{i}", i)
+    log(get_x(module))
+    module.total = lambda: "function in module"
+    log(call_total(module))
+    log.call(lambda: math.nothing)
+    log.call(lambda: types.ModuleType("x").y)
+    log.call(lambda: math.floor.nothing)
+
+
+@case
+def module_subclass(log):
+    class Module(types.ModuleType):
+        @property
+        def x(self):
+            return "property of module"
+
+    m = Module("m")
+    log(get_x(m))
+    log.call(set_x, m, 1)
+
+
+@case
+def types_and_metaclasses(log):
+    class Meta(type):
+        kind = "meta kind"
+
+        @property
+        def product(cls):
+            return "meta product"
+
+        def total(cls):
+            return f"meta total {cls.__name__}"
+
+    class Thing(metaclass=Meta):
+        product = "class product"
+
+    class Other(metaclass=Meta):
+        kind = "own kind"
+        total = staticmethod(lambda: "own total")
+
+    log(get_kind(Thing), get_kind(Other), get_product(Thing), get_product(Other), call_total(Thing), call_total(Other))
+    log(get_product(Thing()))
+    log.call(get_kind, Thing())
+    Thing.kind = "set"
+    log(get_kind(Thing), get_kind(Thing()))
+    del Thing.kind
+    log(get_kind(Thing))
+    log(Thing.__name__, Thing.__class__ is Meta, Thing.__mro__ == (Thing, object))
+    Meta.__getattr__ = lambda cls, name: f"meta getattr {name}"
+    log(Thing.anything, get_x(Other))
+    log.call(get_x, Thing())
+    del Meta.__getattr__
+    Meta.__getattribute__ = lambda cls, name: f"meta getattribute {name}"
+    log(Thing.anything, get_kind(Thing), get_x(Other))
+    del Meta.__getattribute__
+    log.call(get_x, Other)
+
+
+@case
+def megamorphic(log):
+    def make(i):
+        class C:
+            kind = f"kind {i}"
+
+            def total(self):
+                return i
+        C.__name__ = C.__qualname__ = f"C{i}"
+        o = C()
+        if i % 2:
+            o.pad = 1
+        o.x = i * 10
+        return o
+
+    objects = [make(i) for i in range(20)] + [Point(1, 2), Slotted(5), Derived(6, 7)]
+    for _ in range(2):
+        for o in objects:
+            log(get_x(o))
+            log.call(call_total, o)
+            log.call(get_kind, o)
+            set_x(o, "new")
+            log(get_x(o))
+            set_x(o, 1)
+
+
+@case
+def error_messages(log):
+    class Thing:
+        __slots__ = ("x",)
+        y = 1
+
+    t = Thing()
+    for function in (lambda: t.x, lambda: t.q, lambda:
+                     (1).q, lambda: None.q, lambda: "s".q, lambda: Thing.q, lambda: [].q(1), lambda: None.x.y, lambda:
+                     (lambda: 0).q, lambda: object().q, lambda: print.q, lambda: int.q, lambda: t.q()):
+        log.call(function)
+
+    def store(o):
+        o.y = 2
+
+    def store_new(o):
+        o.q = 2
+
+    def delete(o):
+        del o.q
+
+    for target in (t, 1, None, "s", object(), int, [], (lambda: 0), Point(1, 2), len):
+        log.call(store, target)
+        log.call(store_new, target)
+        log.call(delete, target)
+        log.call(delete, target)
+
+
+@case
+def error_attributes(log):
+    def f(o):
+        return o.missing_name
+
+    for o in (Point(1, 2), Point, math, 5):
+        try:
+            f(o)
+        except AttributeError as error:
+            log(error.name, error.obj is o, str(error))
+
+
+@case
+def multi_line_tracebacks(log):
+    def f(a):
+        return (
+            a.x
+            .y
+            .z
+        )
+
+    def g(a):
+        a.x.y = (
+            a.q
+        )
+
+    log.call(f, Point(1, 2))
+    log.call(g, Point(1, 2))
+    log.call(g, Point(Point(0, 0), 2))
+
+
+@case
+def super_attributes(log):
+    class Base:
+        x = "base x"
+
+        def total(self):
+            return "base total"
+
+    class Child(Base):
+        x = "child x"
+
+        def total(self):
+            return super().total() + " extended", super().x, self.x
+
+    c = Child()
+    log(call_total(c))
+    c.x = "own"
+    log(call_total(c))
+    Base.x = "changed"
+    log(call_total(c))
+
+
+@case
+def special_names(log):
+    def f(o):
+        return o.__class__.__name__, type(o).__name__, o.__doc__ is None, o.__module__
+
+    log(f(Point(1, 2)), f(Slotted(1)), f(Derived(1, 2)))
+    log.call(lambda o: o.__dict__["x"], Point(1, 2))
+
+    class Mangled:
+        def __init__(self):
+            self.__secret = 1
+
+        def get(self):
+            return self.__secret
+
+    log(Mangled().get(), list(Mangled().__dict__))
+    log.call(lambda: Mangled().__secret)
+
+
+@case
+def class_proxies(log):
+    class Proxy:
+        def __init__(self, target):
+            object.__setattr__(self, "_target", target)
+
+        @property
+        def __class__(self):
+            return type(self._target)
+
+        def __getattr__(self, name):
+            return getattr(self._target, name)
+
+        def __setattr__(self, name, value):
+            setattr(self._target, name, value)
+
+    p = Proxy(Point(1, 2))
+    log(get_x(p), call_total(p), isinstance(p, Point), get_product(p), bump_x(p, 2))
+
+
+@case
+def instance_of_builtin_subclasses(log):
+    class List(list):
+        pass
+
+    class Dict(dict):
+        kind = "dict"
+
+    class Int(int):
+        pass
+
+    class Error(Exception):
+        pass
+
+    for o in (List([1]), Dict(a=1), Int(5), Error("e")):
+        set_x(o, "attribute")
+        log(get_x(o), o)
+        log.call(get_kind, o)
+        del_x(o)
+        log.call(get_x, o)
+    log([].append.__name__, {}.get(1, 2), "a,b".split(","), (5).bit_length(), [3, 1].sort())
+
+
+@case
+def inherits_slots_and_dict(log):
+    class Mixed(Slotted):
+        def __init__(self, x, y):
+            self.x = x
+            self.z = y
+
+    m = Mixed(1, 2)
+    log(m.x, m.z, m.__dict__)
+    m.x += 1
+    m.z += 1
+    log(m.x, m.z, m.__dict__)
+    m.__dict__["x"] = "hidden by slot"
+    log(get_x(m))
+    del m.x
+    log.call(get_x, m)
