@@ -18,9 +18,10 @@ extern "C" {
 alignas(64) Rt tj_rt;
 
 void tj_dealloc(PyObject* o) {
-  if (PyLong_CheckExact(o) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)) && tj_rt.ints.count < kFreeListCapacity) {
+  bool two_digits = PyLong_CheckExact(o) && reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag < (3 << 3);
+  if (two_digits && tj_rt.ints.count < tj_rt.ints.limit) {
     tj_rt.ints.items[tj_rt.ints.count++] = o;
-  } else if (PyFloat_CheckExact(o) && tj_rt.floats.count < kFreeListCapacity) {
+  } else if (PyFloat_CheckExact(o) && tj_rt.floats.count < tj_rt.floats.limit) {
     tj_rt.floats.items[tj_rt.floats.count++] = o;
   } else {
     _Py_Dealloc(o);
@@ -89,6 +90,7 @@ void InitialiseTable() {
   r.false_object = Py_False;
   r.none_object = Py_None;
   FillLatin1();
+  FollowTracer();
   RefillInts();
   RefillFloats();
 }

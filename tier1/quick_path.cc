@@ -1,5 +1,6 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
-#include <cmath>
+#include <cstdlib>
+#include <cstring>
 
 #include "tier1/inline_cache.h"
 #include "tier1/unit.h"
@@ -8,6 +9,7 @@ namespace tierjit::tier1 {
 namespace {
 
 void Refill(FreeList* list, size_t size, PyTypeObject* type) {
+  if (list->limit == 0) return;
   constexpr uint32_t kBatch = 64;
   while (list->count < kBatch) {
     PyObject* o = static_cast<PyObject*>(PyObject_Malloc(size));
@@ -15,6 +17,20 @@ void Refill(FreeList* list, size_t size, PyTypeObject* type) {
     o->ob_type = type;
     list->items[list->count++] = o;
   }
+}
+
+void FlushFreeList(FreeList* list) {
+  while (list->count > 0) PyObject_Free(list->items[--list->count]);
+}
+
+// Debugging allocators write behind the bytes asked for, and a two-digit int may need the padding of a one-digit one.
+bool DebuggingAllocator() {
+  static const bool debugging = [] {
+    const char* name = std::getenv("PYTHONMALLOC");
+    bool by_name = name != nullptr && std::strstr(name, "debug") != nullptr;
+    return by_name || _Py_GetConfig()->dev_mode != 0;
+  }();
+  return debugging;
 }
 
 // A full list gives half of its blocks back.
@@ -66,6 +82,17 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
 }
 
 }  // namespace
+
+// Reference tracers must see every object come and go.
+void FollowTracer() {
+  bool traced = PyRefTracer_GetTracer(nullptr) != nullptr;
+  uint32_t limit = traced || DebuggingAllocator() ? 0 : kFreeListCapacity;
+  for (FreeList* list : {&tj_rt.ints, &tj_rt.floats}) {
+    if (list->limit == limit) continue;
+    list->limit = limit;
+    if (limit == 0) FlushFreeList(list);
+  }
+}
 
 void RefillInts() {
   Refill(&tj_rt.ints, sizeof(PyLongObject), &PyLong_Type);

@@ -14,7 +14,7 @@ namespace tierjit::tier1 {
 inline constexpr uint32_t kFreeListCapacity = 512;
 struct FreeList {
   uint32_t count;
-  uint32_t unused;
+  uint32_t limit;  // kFreeListCapacity, or 0 while blocks must not be kept (tracers, debugging allocators)
   PyObject* items[kFreeListCapacity];
 };
 

@@ -235,7 +235,10 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   }
   PyObject** sp;
   if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
-  if ((site->flags & kPollAfter) && !PollEvents(ts, frame, sp)) return Fail();
+  if (site->flags & kPollAfter) {
+    FollowTracer();
+    if (!PollEvents(ts, frame, sp)) return Fail();
+  }
   if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
     RequestInterpreter(ts, frame, sp, site->next);
     return nullptr;

@@ -118,6 +118,7 @@ INLINE PyObject* pop_free(FreeList* list) {
   list->count = n;
   return o;
 }
+INLINE bool has_room(const FreeList* list) { return list->count < list->limit; }
 // At least one block to take and room for two to give back.
 INLINE bool usable(const FreeList* list) { return LIKELY(list->count - 1 < kFreeListCapacity - 3); }
 
@@ -149,6 +150,32 @@ INLINE PyObject* new_int(Rt* rt, int64_t v) {
 }
 INLINE void drop_int(Rt* rt, PyObject* o) {
   if (decref(o)) push_free(&rt->ints, o);
+}
+
+// Ints of one or two digits. A block of either size is 32 bytes for the object allocator, so both share the free list.
+INLINE bool two_digits_at_most(PyObject* o) { return as_long(o)->long_value.lv_tag < (3 << 3); }
+INLINE bool is_short_int(Rt* rt, PyObject* o) { return Py_TYPE(o) == rt->long_type && two_digits_at_most(o); }
+INLINE int64_t short_int_value(PyObject* o) {
+  uint64_t tag = as_long(o)->long_value.lv_tag;
+  uint64_t v = *reinterpret_cast<uint64_t*>(&as_long(o)->long_value.ob_digit[0]);
+  uint64_t low = v & 0xffffffffu;
+  if (tag >= 16) low |= (v >> 32) << 30;
+  return (tag & 2) ? -static_cast<int64_t>(low) : static_cast<int64_t>(low);
+}
+INLINE bool fits_short(int64_t v) {
+  return static_cast<uint64_t>(v + ((int64_t{1} << 60) - 1)) < (uint64_t{1} << 61) - 1;
+}
+// The caller has checked usable(&rt->ints) and fits_short(v).
+INLINE PyObject* new_short_int(Rt* rt, int64_t v) {
+  if (is_small(v)) return small_int(rt, v);
+  PyObject* o = pop_free(&rt->ints);
+  o->ob_refcnt = 1;
+  uint64_t magnitude = v < 0 ? -static_cast<uint64_t>(v) : static_cast<uint64_t>(v);
+  uint64_t high = magnitude >> 30;
+  as_long(o)->long_value.lv_tag = (high != 0 ? 16 : 8) + (v < 0 ? 2 : 0);
+  as_long(o)->long_value.ob_digit[0] = magnitude & ((1u << 30) - 1);
+  if (high != 0) reinterpret_cast<digit*>(as_long(o)->long_value.ob_digit)[1] = static_cast<digit>(high);
+  return o;
 }
 
 INLINE bool is_float(Rt* rt, PyObject* o) { return Py_TYPE(o) == rt->float_type; }

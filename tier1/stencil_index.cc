@@ -42,6 +42,7 @@ void FillArithmetic(StencilIndex* s) {
   for (int op = 0; op < kArithmeticCount; op++) {
     for (int pair = 0; pair < kPairCount; pair++) {
       s->int_op[op][pair] = Require(absl::StrCat("int_", kArithmeticNames[op], "_", kIntPairs[pair]));
+      s->wide_op[op][pair] = FindStencil(absl::StrCat("wide_", kArithmeticNames[op], "_", kIntPairs[pair]));
       s->float_op[op][pair] = FindStencil(absl::StrCat("float_", kArithmeticNames[op], "_", kFloatPairs[pair]));
     }
   }
@@ -54,6 +55,8 @@ void FillComparisons(StencilIndex* s) {
       std::string float_tail = absl::StrCat(kRelationNames[rel], "_", kFloatPairs[pair]);
       s->int_jump[rel][pair] = Require(absl::StrCat("int_jump_", int_tail));
       s->int_bool[rel][pair] = Require(absl::StrCat("int_bool_", int_tail));
+      s->wide_jump[rel][pair] = Require(absl::StrCat("wide_jump_", int_tail));
+      s->wide_bool[rel][pair] = Require(absl::StrCat("wide_bool_", int_tail));
       s->float_jump[rel][pair] = Require(absl::StrCat("float_jump_", float_tail));
       s->float_jumpnot[rel][pair] = Require(absl::StrCat("float_jumpnot_", float_tail));
       s->float_bool[rel][pair] = Require(absl::StrCat("float_bool_", float_tail));

@@ -23,9 +23,12 @@ enum SubscriptPair { kSubLL, kSubLN, kSubLR, kSubRL, kSubRN, kSubMR, kSubscriptP
 struct StencilIndex {
   // [operation][pair], null where the form does not exist.
   const Stencil* int_op[kArithmeticCount][kPairCount];
+  const Stencil* wide_op[kArithmeticCount][kPairCount];  // ints of up to two digits
   const Stencil* float_op[kArithmeticCount][kPairCount];
   const Stencil* int_jump[6][kComparePairs];
   const Stencil* int_bool[6][kComparePairs];
+  const Stencil* wide_jump[6][kComparePairs];
+  const Stencil* wide_bool[6][kComparePairs];
   const Stencil* float_jump[6][kComparePairs];
   const Stencil* float_jumpnot[6][kComparePairs];
   const Stencil* float_bool[6][kComparePairs];

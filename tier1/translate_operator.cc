@@ -109,6 +109,8 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
   Emission& e = Emit(float_first ? floats : ints);
   const Stencil* second = float_first ? ints : floats;
   if (second != nullptr) AddCold(e, second);
+  const Stencil* wide = s.wide_op[static_cast<int>(op)][pair];
+  if (ints != nullptr && wide != nullptr) AddCold(e, wide);
   SetOperands(e, a, b, depth() - 2);
   Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
   site.quick = QuickBinary;
@@ -189,10 +191,11 @@ void Translator::CompareOp(const Instruction& in) {
   uint64_t bits;
   bool floats_ok = pair != kNoPair && (constant == nullptr || ImmediateDouble(*constant, &bits));
   bool if_true = jump != nullptr && jump->opcode == POP_JUMP_IF_TRUE;
-  const Stencil *ints = nullptr, *floats = nullptr;
+  const Stencil *ints = nullptr, *floats = nullptr, *wide = nullptr;
   if (ints_ok) {
     int r = jump == nullptr || if_true ? relation : static_cast<int>(kNegatedInt[relation]);
     ints = jump != nullptr ? s.int_jump[r][pair] : s.int_bool[relation][pair];
+    wide = jump != nullptr ? s.wide_jump[r][pair] : s.wide_bool[relation][pair];
   }
   if (floats_ok) {
     floats = jump == nullptr ? s.float_bool[relation][pair]
@@ -206,6 +209,7 @@ void Translator::CompareOp(const Instruction& in) {
   if (first == nullptr) first = jump != nullptr ? s.cold_branch : s.cold_slow;
   Emission& e = Emit(first);
   if (second != nullptr) AddCold(e, second);
+  if (wide != nullptr) AddCold(e, wide);
   if (mirrored) {
     SetOperands(e, b, a, depth() - 2);
     e.a = b.kind == Kind::kLocal ? LocalOffset(b.value) : SlotOffset(depth() - 1);

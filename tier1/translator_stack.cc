@@ -135,11 +135,13 @@ void Translator::ToAccumulator() {
 void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, uint8_t flags) {
   SpillAll();
   Emission& e = Emit(Stencils().cold_slow);
-  if (pushed >= 1) flags |= kResultInAcc;
+  // With several results the top one may be NULL (no self), which the accumulator cannot hand over.
+  bool in_acc = pushed == 1;
+  if (in_acc) flags |= kResultInAcc;
   SlowPath(e, handler, popped, flags);
   Drop(popped);
-  for (int i = 0; i + 1 < pushed; i++) Push(Kind::kMem);
-  if (pushed >= 1) PushAccumulator();
+  if (in_acc) return PushAccumulator();
+  for (int i = 0; i < pushed; i++) Push(Kind::kMem);
 }
 
 }  // namespace tierjit::tier1

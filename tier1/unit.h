@@ -97,6 +97,8 @@ inline void tj_decref(PyObject* o) {
 // Fills the free lists when they are empty. [GIL]
 void RefillInts();
 void RefillFloats();
+// Turns the free lists off while a reference tracer is set, on again afterwards. [GIL]
+void FollowTracer();
 void InitialiseTable();
 
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,

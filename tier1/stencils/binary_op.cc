@@ -82,6 +82,53 @@ template <Op op, P pa, P pb> BODY int_op(SIGNATURE) {
   NEXT(r);
 }
 
+// The same for ints of up to two digits: second in the chain.
+template <P p> INLINE bool short_ok(Rt* rt, PyObject* o) {
+  if constexpr (p == P::N) return true;
+  else return is_short_int(rt, o);
+}
+template <P p> INLINE int64_t short_of(PyObject* o) {
+  if constexpr (p == P::N) return HOLE(H_C);
+  else return short_int_value(o);
+}
+template <Op op> INLINE bool wide_result(int64_t a, int64_t b, int64_t* r) {
+  if constexpr (op == Op::kAdd) *r = a + b;
+  else if constexpr (op == Op::kSub) *r = a - b;
+  else if constexpr (op == Op::kMul) {
+    if (__builtin_mul_overflow(a, b, r)) return false;
+  } else if constexpr (op == Op::kAnd) *r = a & b;
+  else if constexpr (op == Op::kOr) *r = a | b;
+  else if constexpr (op == Op::kXor) *r = a ^ b;
+  else if constexpr (op == Op::kLshift) {
+    if (static_cast<uint64_t>(b) > 59) return false;
+    *r = static_cast<int64_t>(static_cast<uint64_t>(a) << b);
+    if ((*r >> b) != a) return false;
+  } else if constexpr (op == Op::kRshift) {
+    if (static_cast<uint64_t>(b) > 63) return false;
+    *r = a >> b;
+  } else {
+    if (b == 0) return false;
+    int64_t q = a / b, m = a % b;
+    bool adjust = m != 0 && ((m ^ b) < 0);
+    *r = op == Op::kFloorDiv ? q - adjust : (adjust ? m + b : m);
+  }
+  return true;
+}
+template <Op op, P pa, P pb> BODY wide_op(SIGNATURE) {
+  PyObject* a = left<pa>(lp, acc);
+  PyObject* b = right<pb>(lp, acc);
+  if (UNLIKELY(!short_ok<pa>(rt, a))) COLD();
+  if (UNLIKELY(!short_ok<pb>(rt, b))) COLD();
+  if (UNLIKELY(!usable(&rt->ints))) COLD();
+  int64_t v;
+  if (UNLIKELY(!wide_result<op>(short_of<pa>(a), short_of<pb>(b), &v))) COLD();
+  if (UNLIKELY(!fits_short(v))) COLD();
+  PyObject* r = new_short_int(rt, v);
+  if constexpr (is_owned(pa)) drop_int(rt, a);
+  if constexpr (is_owned(pb)) drop_int(rt, b);
+  NEXT(r);
+}
+
 template <P pa, P pb> BODY int_truediv(SIGNATURE) {
   PyObject* a = left<pa>(lp, acc);
   PyObject* b = right<pb>(lp, acc);
@@ -130,8 +177,6 @@ template <Op op, P pa, P pb> BODY float_op(SIGNATURE) {
   NEXT(o);
 }
 
-#define DEFINE(kind, name, fn, a, b) \
-  STENCIL(kind##_##name##_##a##b) { MUSTTAIL return fn(lp, rt, acc, ts, REST); }
 #define INT_ONE(name, op, a, b) STENCIL(int_##name##_##a##b) { MUSTTAIL return int_op<op, P::a, P::b>(lp, rt, acc, ts, REST); }
 #define INT_PAIRS(name, op)                                                                                  \
   INT_ONE(name, op, L, L) INT_ONE(name, op, L, N) INT_ONE(name, op, L, R) INT_ONE(name, op, R, L)            \
@@ -146,6 +191,22 @@ INT_PAIRS(floordiv, Op::kFloorDiv)
 INT_PAIRS(mod, Op::kMod)
 INT_PAIRS(lshift, Op::kLshift)
 INT_PAIRS(rshift, Op::kRshift)
+
+#define WIDE_ONE(name, op, a, b) \
+  STENCIL(wide_##name##_##a##b) { MUSTTAIL return wide_op<op, P::a, P::b>(lp, rt, acc, ts, REST); }
+#define WIDE_PAIRS(name, op)                                                                                     \
+  WIDE_ONE(name, op, L, L) WIDE_ONE(name, op, L, N) WIDE_ONE(name, op, L, R) WIDE_ONE(name, op, R, L)            \
+  WIDE_ONE(name, op, R, N) WIDE_ONE(name, op, M, R) WIDE_ONE(name, op, N, L) WIDE_ONE(name, op, N, R)
+WIDE_PAIRS(add, Op::kAdd)
+WIDE_PAIRS(sub, Op::kSub)
+WIDE_PAIRS(mul, Op::kMul)
+WIDE_PAIRS(and, Op::kAnd)
+WIDE_PAIRS(or, Op::kOr)
+WIDE_PAIRS(xor, Op::kXor)
+WIDE_PAIRS(floordiv, Op::kFloorDiv)
+WIDE_PAIRS(mod, Op::kMod)
+WIDE_PAIRS(lshift, Op::kLshift)
+WIDE_PAIRS(rshift, Op::kRshift)
 
 #define DIV_ONE(a, b) STENCIL(int_truediv_##a##b) { MUSTTAIL return int_truediv<P::a, P::b>(lp, rt, acc, ts, REST); }
 DIV_ONE(L, L) DIV_ONE(L, N) DIV_ONE(L, R) DIV_ONE(R, L) DIV_ONE(R, N) DIV_ONE(M, R) DIV_ONE(N, L) DIV_ONE(N, R)
@@ -187,6 +248,21 @@ template <Rel rel, P pa, P pb, Use use> BODY int_compare(SIGNATURE) {
   if (r) TARGET(DEAD);
   NEXT(DEAD);
 }
+template <Rel rel, P pa, P pb, Use use> BODY wide_compare(SIGNATURE) {
+  PyObject* a = left<pa>(lp, acc);
+  PyObject* b = right<pb>(lp, acc);
+  if (UNLIKELY(!short_ok<pa>(rt, a))) COLD();
+  if (UNLIKELY(!short_ok<pb>(rt, b))) COLD();
+  if constexpr (is_owned(pa) || is_owned(pb)) {
+    if (UNLIKELY(!usable(&rt->ints))) COLD();
+  }
+  bool r = holds<rel>(short_of<pa>(a), short_of<pb>(b));
+  if constexpr (is_owned(pa)) drop_int(rt, a);
+  if constexpr (is_owned(pb)) drop_int(rt, b);
+  if constexpr (use == Use::kBool) NEXT(r ? rt->true_object : rt->false_object);
+  if (r) TARGET(DEAD);
+  NEXT(DEAD);
+}
 template <Rel rel, P pa, P pb, Use use> BODY float_compare(SIGNATURE) {
   PyObject* a = left<pa>(lp, acc);
   PyObject* b = right<pb>(lp, acc);
@@ -211,6 +287,10 @@ template <Rel rel, P pa, P pb, Use use> BODY float_compare(SIGNATURE) {
   CMP_ONE(int, suffix, use, name, rel, L, L) CMP_ONE(int, suffix, use, name, rel, L, N)                \
   CMP_ONE(int, suffix, use, name, rel, L, R) CMP_ONE(int, suffix, use, name, rel, R, L)                \
   CMP_ONE(int, suffix, use, name, rel, R, N) CMP_ONE(int, suffix, use, name, rel, M, R)
+#define WIDE_CMP(suffix, use, name, rel)                                                                 \
+  CMP_ONE(wide, suffix, use, name, rel, L, L) CMP_ONE(wide, suffix, use, name, rel, L, N)                \
+  CMP_ONE(wide, suffix, use, name, rel, L, R) CMP_ONE(wide, suffix, use, name, rel, R, L)                \
+  CMP_ONE(wide, suffix, use, name, rel, R, N) CMP_ONE(wide, suffix, use, name, rel, M, R)
 #define FLOAT_CMP(suffix, use, name, rel)                                                              \
   CMP_ONE(float, suffix, use, name, rel, L, L) CMP_ONE(float, suffix, use, name, rel, L, F)            \
   CMP_ONE(float, suffix, use, name, rel, L, R) CMP_ONE(float, suffix, use, name, rel, R, L)            \
@@ -220,6 +300,8 @@ template <Rel rel, P pa, P pb, Use use> BODY float_compare(SIGNATURE) {
   X(suffix, use, ne, Rel::kNe) X(suffix, use, gt, Rel::kGt) X(suffix, use, ge, Rel::kGe)
 ALL_RELATIONS(INT_CMP, jump, Use::kJump)
 ALL_RELATIONS(INT_CMP, bool, Use::kBool)
+ALL_RELATIONS(WIDE_CMP, jump, Use::kJump)
+ALL_RELATIONS(WIDE_CMP, bool, Use::kBool)
 ALL_RELATIONS(FLOAT_CMP, jump, Use::kJump)
 ALL_RELATIONS(FLOAT_CMP, jumpnot, Use::kJumpNot)
 ALL_RELATIONS(FLOAT_CMP, bool, Use::kBool)

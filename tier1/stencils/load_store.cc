@@ -64,7 +64,7 @@ STENCIL(store_R_int) {
   PyObject* old = *slot_at(lp, H_A);
   *slot_at(lp, H_A) = acc;
   if (old != nullptr && decref(old)) {
-    if (Py_TYPE(old) != rt->long_type || !compact(old) || rt->ints.count >= kFreeListCapacity) GO_WITH(TJ_DISPOSE, DEAD, old);
+    if (Py_TYPE(old) != rt->long_type || !two_digits_at_most(old) || !has_room(&rt->ints)) GO_WITH(TJ_DISPOSE, DEAD, old);
     push_free(&rt->ints, old);
   }
   NEXT(DEAD);
@@ -73,7 +73,7 @@ STENCIL(store_R_float) {
   PyObject* old = *slot_at(lp, H_A);
   *slot_at(lp, H_A) = acc;
   if (old != nullptr && decref(old)) {
-    if (Py_TYPE(old) != rt->float_type || rt->floats.count >= kFreeListCapacity) GO_WITH(TJ_DISPOSE, DEAD, old);
+    if (Py_TYPE(old) != rt->float_type || !has_room(&rt->floats)) GO_WITH(TJ_DISPOSE, DEAD, old);
     push_free(&rt->floats, old);
   }
   NEXT(DEAD);

@@ -32,11 +32,11 @@ STENCIL(thunk_slow_branch) {
 }
 
 STENCIL(thunk_dispose) {
-  if (Py_TYPE(x) == rt->float_type && rt->floats.count < kFreeListCapacity) {
+  if (Py_TYPE(x) == rt->float_type && has_room(&rt->floats)) {
     push_free(&rt->floats, x);
     GO(reinterpret_cast<Continuation>(z), acc);
   }
-  if (Py_TYPE(x) == rt->long_type && compact(x) && rt->ints.count < kFreeListCapacity) {
+  if (Py_TYPE(x) == rt->long_type && two_digits_at_most(x) && has_room(&rt->ints)) {
     push_free(&rt->ints, x);
     GO(reinterpret_cast<Continuation>(z), acc);
   }
@@ -58,9 +58,9 @@ STENCIL(thunk_exit) {
 }
 
 INLINE void free_dead(Rt* rt, PyObject* o) {
-  if (Py_TYPE(o) == rt->long_type && compact(o) && rt->ints.count < kFreeListCapacity) {
+  if (Py_TYPE(o) == rt->long_type && two_digits_at_most(o) && has_room(&rt->ints)) {
     push_free(&rt->ints, o);
-  } else if (Py_TYPE(o) == rt->float_type && rt->floats.count < kFreeListCapacity) {
+  } else if (Py_TYPE(o) == rt->float_type && has_room(&rt->floats)) {
     push_free(&rt->floats, o);
   } else {
     tj_dealloc(o);
