@@ -152,6 +152,8 @@ def compare_share(outcome, floor):
     if outcome.stats is None:
         return "no statistics: the process crashed"
     share = outcome.stats["native_share"]
+    if share is None:
+        return "no native share: nothing was compiled"
     if share >= floor:
         return None
     return f"native share {share:.3f} below {floor}; refusals: {json.dumps(outcome.stats.get('refusals'), indent=1)}"
