@@ -1,10 +1,12 @@
-// What it takes to link abseil's static library into a shared one where the distribution compiled it for executables only. Built, and
-// the linker options it needs given, only where the plain way fails (lib/meson.build tries).
+// What it takes to link abseil's static library into a shared one where the distribution compiled it for executables
+// only. Built, and the linker options it needs given, only where the plain way fails (lib/meson.build tries).
 //
-// - Three objects have thread-local variables of a kind that shared libraries cannot have. Here are stand-ins: whoever defines all symbols of
-//   an object first keeps the linker from taking it out of the archive. What is lost is sampling of cords and hash tables for profiling
-//   and caching of thread ids, none of which tierjit uses.
-// - Data of other libraries is addressed directly. That of the C++ library is linked in (-static-libstdc++); for the single one of the C library,
+// - Three objects have thread-local variables of a kind that shared libraries cannot have. Here are stand-ins: whoever
+//   defines all symbols of
+//   an object first keeps the linker from taking it out of the archive. What is lost is sampling of cords and hash
+//   tables for profiling and caching of thread ids, none of which tierjit uses.
+// - Data of other libraries is addressed directly. That of the C++ library is linked in (-static-libstdc++); for the
+//   single one of the C library,
 //   `stderr`, the linker (--wrap=stderr) takes the copy below.
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -138,7 +138,8 @@ absl::Status SetModeOfAll(tj_mode mode) {
 
 Mode ModeOf(tj_mode mode) { return mode == TJ_OFF ? Mode::kOff : mode == TJ_ON ? Mode::kOn : Mode::kFlush; }
 
-// A refusal is TJ_EREFUSED whatever Tier 1's status code was; only "not attached" and "no watchers" are of another kind.
+// A refusal is TJ_EREFUSED whatever Tier 1's status code was; only "not attached" and "no watchers" are of another
+// kind.
 tj_status ReportCompilation(const absl::Status& status, tj_error** err) {
   if (status.ok()) return TJ_OK;
   bool refused = status.message().substr(0, 3) == "TJ-";
@@ -216,7 +217,9 @@ tj_status tj_compile(void* func, int tier, tj_error** err) {
   return Guarded(TJ_EINTERNAL, [&] {
     Target target;
     if (!Resolve(func, &target)) return NoFunction(err);
-    if (tier != 0 && tier != 1) return Fail(TJ_EVALUE, absl::StrCat("there is no tier ", tier, " in this version"), err);
+    if (tier != 0 && tier != 1) {
+      return Fail(TJ_EVALUE, absl::StrCat("there is no tier ", tier, " in this version"), err);
+    }
     return ReportCompilation(Manager::Get().CompileNow(target.func, target.code), err);
   });
 }

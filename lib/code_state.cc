@@ -8,7 +8,7 @@
 namespace tierjit {
 
 CodeStates& CodeStates::Get() {
-  static CodeStates& instance = *new CodeStates;  // never destroyed: code objects may die after static destructors have run
+  static CodeStates& instance = *new CodeStates;  // never destroyed: code objects may die after static destructors
   return instance;
 }
 
@@ -79,7 +79,8 @@ void CodeStates::Unlink(CodeState* state) {
   if (state->next != nullptr) state->next->previous = state->previous;
 }
 
-// The code objects belong to an interpreter that is gone. Some may be alive in leaked memory: their states stay, unlinked.
+// The code objects belong to an interpreter that is gone. Some may be alive in leaked memory: their states stay,
+// unlinked.
 void CodeStates::ForgetAll() {
   ForEach([](CodeState* state) {
     state->code = nullptr;

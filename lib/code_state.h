@@ -20,11 +20,11 @@ enum class Phase : uint8_t {
 };
 
 struct CodeState {
-  // First field by contract with Tier 1, which reads it as *(void**)extra: the unit that calls enter, NULL while the code is to be
-  // interpreted.
+  // First field by contract with Tier 1, which reads it as *(void**)extra: the unit that calls enter, NULL while the
+  // code is to be interpreted.
   tier1::Unit* unit = nullptr;
-  // The unit, once compiled. It stays until the code object dies, because activations of it may be running, and is taken into `unit` again
-  // instead of being compiled anew.
+  // The unit, once compiled. It stays until the code object dies, because activations of it may be running, and is
+  // taken into `unit` again instead of being compiled anew.
   std::unique_ptr<tier1::Unit> owned;
   PyCodeObject* code = nullptr;         // borrowed: the code object owns the state
   const std::string* reason = nullptr;  // interned; of a refusal
@@ -50,7 +50,8 @@ class CodeStates {
  public:
   static CodeStates& Get();
 
-  // Gets a co_extra index from the running interpreter. States of an earlier interpreter are forgotten. -1 on failure; no exception is left.
+  // Gets a co_extra index from the running interpreter. States of an earlier interpreter are forgotten. -1 on failure;
+  // no exception is left.
   Py_ssize_t RequestIndex();
 
   // NULL if there is none.
@@ -66,14 +67,16 @@ class CodeStates {
     }
   }
 
-  // Frees units whose code died before the previous call of this function. The code of a unit can die at the very end of its last
-  // activation, whose machine code may still be returning at that moment; after one more request for compilation it no longer is.
+  // Frees units whose code died before the previous call of this function. The code of a unit can die at the very end
+  // of its last activation, whose machine code may still be returning at that moment; after one more request for
+  // compilation it no longer is.
   void FreeDeadUnits();
 
-  // Sets co_version to 0, so that MAKE_FUNCTION gives new functions version 0: the interpreter's specialised calls then respect
-  // their vectorcall.
+  // Sets co_version to 0, so that MAKE_FUNCTION gives new functions version 0: the interpreter's specialised calls then
+  // respect their vectorcall.
   static void TakeVersion(CodeState* state);
-  // Restores it. Must happen before the code object dies, as the interpreter finds its function-version cache entry by it.
+  // Restores it. Must happen before the code object dies, as the interpreter finds its function-version cache entry by
+  // it.
   static void GiveBackVersion(CodeState* state);
 
   size_t live_units() const { return live_units_; }

@@ -57,7 +57,8 @@ vectorcallfunc EntryOfFreshFunction() {
 using FunctionVisitor = std::function<void(PyFunctionObject*)>;
 
 int VisitObject(PyObject* object, void* visit) {
-  if (PyFunction_Check(object)) (*static_cast<const FunctionVisitor*>(visit))(reinterpret_cast<PyFunctionObject*>(object));
+  const auto& visit_function = *static_cast<const FunctionVisitor*>(visit);
+  if (PyFunction_Check(object)) visit_function(reinterpret_cast<PyFunctionObject*>(object));
   return 1;  // go on
 }
 
@@ -112,7 +113,9 @@ void FunctionHooks::SetEntry(PyFunctionObject* func, CodeState* state, vectorcal
 
 void FunctionHooks::HookCounting(PyFunctionObject* func, CodeState* state) { SetEntry(func, state, &CountingEntry); }
 
-void FunctionHooks::HookUnit(PyFunctionObject* func, CodeState* state) { SetEntry(func, state, state->unit->vectorcall()); }
+void FunctionHooks::HookUnit(PyFunctionObject* func, CodeState* state) {
+  SetEntry(func, state, state->unit->vectorcall());
+}
 
 void FunctionHooks::Unhook(PyFunctionObject* func, CodeState* state) {
   if (!IsHooked(func, state)) return;

@@ -1,8 +1,9 @@
-// Which machine code a function object runs when it is called: its vectorcall and, with it, its version. All of it: [GIL].
+// Which machine code a function object runs when it is called: its vectorcall and, with it, its version. All of it:
+// [GIL].
 //
-// The interpreter's specialised calls look at the version of a function only, so a function with an entry of ours must have version 0
-// (CALL_PY_EXACT_ARGS and its kin then fall back to a call through vectorcall). A function that gets the interpreter's own entry back gets
-// its version back too, otherwise its calls would stay slow for ever.
+// The interpreter's specialised calls look at the version of a function only, so a function with an entry of ours must
+// have version 0 (CALL_PY_EXACT_ARGS and its kin then fall back to a call through vectorcall). A function that gets the
+// interpreter's own entry back gets its version back too, otherwise its calls would stay slow for ever.
 #ifndef TIERJIT_LIB_FUNCTION_HOOKS_H_
 #define TIERJIT_LIB_FUNCTION_HOOKS_H_
 
@@ -29,12 +30,13 @@ class FunctionHooks {
  public:
   static FunctionHooks& Get();
 
-  // Finds the interpreter's own entry of functions. Call it before any watcher of ours exists. kUnavailable when some other tool has
-  // replaced it.
+  // Finds the interpreter's own entry of functions. Call it before any watcher of ours exists. kUnavailable when some
+  // other tool has replaced it.
   absl::Status CaptureDefault();
   vectorcallfunc default_entry() const { return default_entry_; }
 
-  // Starts the watchers, ours for functions and codes and Tier 1's for dicts. kUnavailable when the interpreter has none left.
+  // Starts the watchers, ours for functions and codes and Tier 1's for dicts. kUnavailable when the interpreter has
+  // none left.
   absl::Status Start(HookClient* client);
   // Stops them. By then no code has its version taken, and no compiled code runs again: it relies on the dict watcher.
   void Stop();

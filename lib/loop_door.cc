@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kToolId = 5;  // PEP 669: the optimiser's
 
-PyMethodDef kOnJumpDef = {"tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL,
-                          nullptr};
+PyMethodDef kOnJumpDef = {
+    "tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL, nullptr};
 
 // Whether another tool gets events from this code. The two fields read are the first of the structure in all 3.13.x.
 bool OthersListen(const PyCodeObject* code) {
@@ -66,8 +66,8 @@ bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
   return !has_a || (of_a.target == of_b.target && of_a.depth == of_b.depth && of_a.push_lasti == of_b.push_lasti);
 }
 
-// Code unit of a RERAISE that no handler protects and that takes at most the place of the error from the stack; -1 if there is none. Where
-// something is protected at all the compiler emits one behind the outermost handler.
+// Code unit of a RERAISE that no handler protects and that takes at most the place of the error from the stack; -1 if
+// there is none. Where something is protected at all the compiler emits one behind the outermost handler.
 int32_t UnprotectedReraise(PyCodeObject* code, int* oparg) {
   auto decoded = DecodedCode::Decode(code);
   if (!decoded.ok()) return -1;
@@ -82,8 +82,8 @@ int32_t UnprotectedReraise(PyCodeObject* code, int* oparg) {
 
 void Push(_PyInterpreterFrame* frame, PyObject* owned) { frame->localsplus[frame->stacktop++] = owned; }
 
-// The exception has a traceback entry and no handler, and the stack is empty: lets the interpreter raise it at a place without handler.
-// False when there is no such place; then the exception stays set.
+// The exception has a traceback entry and no handler, and the stack is empty: lets the interpreter raise it at a place
+// without handler. False when there is no such place; then the exception stays set.
 bool RaiseUnhandled(_PyInterpreterFrame* frame, PyCodeObject* code) {
   int oparg = 0;
   int32_t reraise = UnprotectedReraise(code, &oparg);
@@ -102,8 +102,9 @@ bool RaiseUnhandled(_PyInterpreterFrame* frame, PyCodeObject* code) {
   return true;
 }
 
-// An exception is set that belongs to frame->instr_ptr, but the interpreter would look for its handler at `target`, where the jump that
-// called us goes. True when the frame now stands where the exception is dealt with, false when the interpreter can do it.
+// An exception is set that belongs to frame->instr_ptr, but the interpreter would look for its handler at `target`,
+// where the jump that called us goes. True when the frame now stands where the exception is dealt with, false when the
+// interpreter can do it.
 bool Redirect(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
   if (!OpLeave::without_traceback && SameHandler(code, UnitOf(frame, code), target)) return false;
   int32_t handler = 0;
@@ -123,7 +124,8 @@ PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !door.open() || frame == nullptr || frame->f_executable != args[0]) Py_RETURN_NONE;
   long from = PyLong_AsLong(args[1]), to = PyLong_AsLong(args[2]);
   if (to >= from) return door.Disable();  // not a loop
-  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), static_cast<int32_t>(to / sizeof(_Py_CODEUNIT)));
+  auto target = static_cast<int32_t>(to / static_cast<long>(sizeof(_Py_CODEUNIT)));
+  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), target);
 }
 
 bool LoopDoor::Admits(CodeState* state) {
@@ -143,8 +145,8 @@ PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeO
   Py_RETURN_NONE;
 }
 
-// Events stay off meanwhile: compiled code leaves code that a tool listens on to the interpreter. False when an exception is to be
-// raised by the interpreter.
+// Events stay off meanwhile: compiled code leaves code that a tool listens on to the interpreter. False when an
+// exception is to be raised by the interpreter.
 bool LoopDoor::RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target) {
   PyCodeObject* code = state->code;
   SetEvents(code, 0);
@@ -167,10 +169,15 @@ absl::Status LoopDoor::Claim() {
   if (used == nullptr) return absl::UnavailableError("another tool uses sys.monitoring's tool id 5");
   Py_DECREF(used);
   PyObject* callback = PyCFunction_New(&kOnJumpDef, nullptr);
-  PyObject* old = callback ? PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, callback) : nullptr;
+  bool registered = callback != nullptr && RegisterCallback(callback);
   Py_XDECREF(callback);
+  return registered ? absl::OkStatus() : absl::UnavailableError("sys.monitoring does not take a callback");
+}
+
+bool LoopDoor::RegisterCallback(PyObject* callback) {
+  PyObject* old = PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, callback);
   Py_XDECREF(old);
-  return old != nullptr ? absl::OkStatus() : absl::UnavailableError("sys.monitoring does not take a callback");
+  return old != nullptr;
 }
 
 void LoopDoor::DropReferences() {
@@ -200,7 +207,7 @@ void LoopDoor::Close() {
     if (state->door_open) SetEvents(state->code, 0);
     state->door_open = false;
   });
-  Py_XDECREF(PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, Py_None));
+  RegisterCallback(Py_None);
   Py_XDECREF(PyObject_CallMethod(monitoring_, "free_tool_id", "i", kToolId));
   PyErr_Clear();
   DropReferences();
@@ -224,7 +231,8 @@ void LoopDoor::Offer(PyCodeObject* code) {
 
 void LoopDoor::OfferRunningFrames() {
   std::vector<PyCodeObject*> codes;  // kept alive by their frames
-  for (PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get()); ts != nullptr; ts = PyThreadState_Next(ts)) {
+  PyThreadState* ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+  for (; ts != nullptr; ts = PyThreadState_Next(ts)) {
     for (_PyInterpreterFrame* frame = ts->current_frame; frame != nullptr; frame = frame->previous) {
       if (PyCode_Check(frame->f_executable)) codes.push_back(reinterpret_cast<PyCodeObject*>(frame->f_executable));
     }

@@ -1,8 +1,8 @@
 // The way into compiled code for loops that the interpreter is running already: sys.monitoring, tool id 5 (reserved for
 // optimisers), local JUMP events with a C callback that runs the rest of the activation natively.
 //
-// It serves code that runs when tierjit is enabled, and module and class bodies with loops, which are not called through a function's
-// entry. Where other tools listen on the same code it does nothing. All of it: [GIL].
+// It serves code that runs when tierjit is enabled, and module and class bodies with loops, which are not called
+// through a function's entry. Where other tools listen on the same code it does nothing. All of it: [GIL].
 #ifndef TIERJIT_LIB_LOOP_DOOR_H_
 #define TIERJIT_LIB_LOOP_DOOR_H_
 
@@ -20,14 +20,14 @@ class LoopDoor {
  public:
   explicit LoopDoor(Manager* manager) : manager_(manager) {}
 
-  // Takes the tool id and puts events on the code of all frames that are running and have a loop. When the id belongs to somebody else
-  // the door stays shut and status() says so. No exception is left.
+  // Takes the tool id and puts events on the code of all frames that are running and have a loop. When the id belongs
+  // to somebody else the door stays shut and status() says so. No exception is left.
   void Open();
   // Takes all events and the tool id back.
   void Close();
 
-  // The code is about to run, or running, in the interpreter: puts events on it if it has a loop and can be compiled. A pending
-  // exception stays as it is.
+  // The code is about to run, or running, in the interpreter: puts events on it if it has a loop and can be compiled. A
+  // pending exception stays as it is.
   void Offer(PyCodeObject* code);
 
   // "on", "off", or why it is shut.
@@ -38,6 +38,7 @@ class LoopDoor {
 
   bool open() const { return monitoring_ != nullptr; }
   absl::Status Claim();
+  bool RegisterCallback(PyObject* callback);
   void DropReferences();
   void OfferRunningFrames();
   bool SetEvents(PyCodeObject* code, int events);

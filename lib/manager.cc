@@ -49,8 +49,8 @@ void NoteCompiled(const CodeState* state) {
   stats().compiled_bytecodes += info.bytecodes;
   CodeStates::Get().NoteUnit();
   if (!LogEnabled("compile")) return;
-  Log("compile", absl::StrCat(NameOf(state->code), ": ", info.bytecodes, " bytecodes, ", info.code_bytes, " bytes of code, ",
-                              info.compile_ns / 1000, " us"));
+  Log("compile", absl::StrCat(NameOf(state->code), ": ", info.bytecodes, " bytecodes, ", info.code_bytes,
+                              " bytes of code, ", info.compile_ns / 1000, " us"));
 }
 
 }  // namespace
@@ -66,7 +66,9 @@ absl::Status Manager::CheckProcess() const {
   if (!Py_IsInitialized() || !PyGILState_Check()) {
     return absl::FailedPreconditionError("needs a running interpreter and a thread that holds its GIL");
   }
-  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return absl::UnavailableError("works in the main interpreter only");
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    return absl::UnavailableError("works in the main interpreter only");
+  }
   if (absl::Status status = CheckInterpreter(); !status.ok()) return status;
   if (_PyInterpreterState_GetEvalFrameFunc(PyInterpreterState_Get()) != &_PyEval_EvalFrameDefault) {
     return absl::UnavailableError("another tool has installed a frame evaluator (PEP 523)");
@@ -119,9 +121,9 @@ void Manager::Detach() {
   Log("life", "detached");
 }
 
-// After the program's own exit functions, before modules are torn down. From here on everything is interpreted: modules that are being
-// taken apart are no place for compiled code, and watchers go silent later on. Unlike after Detach() nothing comes back, as the
-// interpreter ends.
+// After the program's own exit functions, before modules are torn down. From here on everything is interpreted: modules
+// that are being taken apart are no place for compiled code, and watchers go silent later on. Unlike after Detach()
+// nothing comes back, as the interpreter ends.
 void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
   manager->Detach();
@@ -246,7 +248,8 @@ void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
   if (!enabled_ || !IsFunctionCode(code)) return;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return;
-  // The counting entry looks at the code of the moment: from the next call on, that is the new one. Its version will be 0.
+  // The counting entry looks at the code of the moment: from the next call on, that is the new one. Its version will be
+  // 0.
   PyFunction_SetVectorcall(func, hooks.default_entry());
   state->version_lost = true;
   hooks.HookCounting(func, state);
@@ -257,8 +260,8 @@ void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
 absl::Status Manager::CanCompile(CodeState* state) {
   Examine(state);
   if (state->instructions > policy().max_bytecodes) {
-    return Refuse(state, absl::UnimplementedError(absl::StrCat("TJ-901: longer than max_bytecodes = ", policy().max_bytecodes,
-                                                               " (", state->instructions, " bytecodes)")));
+    return Refuse(state, absl::UnimplementedError(
+                             absl::StrCat("TJ-901: longer than max_bytecodes = ", policy().max_bytecodes)));
   }
   if (!IsFunctionCode(state->code)) return absl::OkStatus();  // its loops may do
   absl::Status status = tier1::CanCompile(state->code);
@@ -341,8 +344,8 @@ absl::Status Manager::SetMode(PyFunctionObject* func, PyCodeObject* code, Mode m
     ApplyMode(state, mode);
   }
   if (mode == Mode::kOff && !was_compiled && func != nullptr) {
-    // The usual case, a decorator on a fresh function: no need to look at all functions. Others of the same code leave their
-    // counting entry at their next call.
+    // The usual case, a decorator on a fresh function: no need to look at all functions. Others of the same code leave
+    // their counting entry at their next call.
     Rehook(func, CodeStates::Get().Find(code));
   } else {
     RehookFunctionsOf(codes);
@@ -367,8 +370,8 @@ std::string Manager::WhyNot(PyFunctionObject* func, PyCodeObject* code) const {
   if (!enabled_) return "tierjit is not enabled";
   if (!IsFunctionCode(code)) return "not the code of a function: only its running loops are compiled";
   if (paused()) return "compilation is paused";
-  return absl::StrCat("not called often enough yet: ", state != nullptr ? state->calls : 0, " of ", policy().tier1_threshold,
-                      " calls");
+  return absl::StrCat("not called often enough yet: ", state != nullptr ? state->calls : 0, " of ",
+                      policy().tier1_threshold, " calls");
 }
 
 }  // namespace tierjit

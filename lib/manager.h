@@ -24,7 +24,8 @@ class Manager : public HookClient {
  public:
   static Manager& Get();
 
-  // See tj_attach(), tj_detach(). Attach() fails with kUnavailable, or kFailedPrecondition when no interpreter runs or the GIL is not held.
+  // See tj_attach(), tj_detach(). Attach() fails with kUnavailable, or kFailedPrecondition when no interpreter runs or
+  // the GIL is not held.
   absl::Status Attach(bool read_environment);
   void Detach();
   bool attached() const { return attached_; }
@@ -42,7 +43,8 @@ class Manager : public HookClient {
   int Pause(int delta);
   bool paused() const { return pause_count_ > 0; }
 
-  // Mode of one code and, with `recurse`, of the codes among its constants. `func` (or NULL) is the function that `code` was got from.
+  // Mode of one code and, with `recurse`, of the codes among its constants. `func` (or NULL) is the function that
+  // `code` was got from.
   absl::Status SetMode(PyFunctionObject* func, PyCodeObject* code, Mode mode, bool recurse);
 
   // Compiles at once, whatever the count. kUnimplemented and others with a reason text (ReasonText()) as message.

@@ -38,23 +38,24 @@ std::vector<Option> MakeTable() {
       {"compile_loops_at_once", OptionType::kBool, 0, 1, &p.compile_loops_at_once,
        "Compile a function that contains a loop at its first call."},
       {"tier2_threshold", OptionType::kInt, 1, kMaxCount, &p.tier2_threshold,
-       "Entries of compiled code after which the next tier takes over. There is none in this version: entries are counted and shown, "
-       "nothing else happens."},
+       "Entries of compiled code after which the next tier takes over. There is none in this version: entries are "
+       "counted and shown, nothing else happens."},
       {"osr_threshold", OptionType::kInt, 1, kMaxCount, &p.osr_threshold,
-       "Loop turns of compiled code after which the next tier takes over in the middle of the loop. There is none in this version: "
-       "turns are counted and shown, nothing else happens."},
+       "Loop turns of compiled code after which the next tier takes over in the middle of the loop. There is none in "
+       "this version: turns are counted and shown, nothing else happens."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
        "Cap on machine code in use, in bytes. Over it functions stay interpreted."},
       {"max_bytecodes", OptionType::kInt, 1, 10'000'000, &p.max_bytecodes,
        "Functions with more bytecode instructions stay interpreted."},
       {"loop_door", OptionType::kBool, 0, 1, &p.loop_door,
-       "Enter compiled code also in loops that are already running and in loops at module level (sys.monitoring tool id 5). "
-       "Effective from the next enable()."},
+       "Enter compiled code also in loops that are already running and in loops at module level (sys.monitoring tool "
+       "id 5). Effective from the next enable()."},
       {"count_refused", OptionType::kBool, 0, 1, &p.count_refused,
-       "Keep counting calls of functions that cannot be compiled, for an exact native share. Slows them down; for tests. "
-       "Concerns functions that are refused from now on."},
+       "Keep counting calls of functions that cannot be compiled, for an exact native share. Slows them down; for "
+       "tests. Concerns functions that are refused from now on."},
       {"perf_map", OptionType::kBool, 0, 1, &p.perf_map,
-       "Write /tmp/perf-PID.map, so that `perf report` names compiled functions. Concerns functions compiled from now on."},
+       "Write /tmp/perf-PID.map, so that `perf report` names compiled functions. Concerns functions compiled from now "
+       "on."},
       {"log", OptionType::kString, 0, 0, &p.log,
        "Comma-separated channels written to stderr: compile, refuse, door, life, all."},
   };
@@ -75,8 +76,9 @@ absl::Status UnknownOption(std::string_view key) {
 }
 
 void MakeEffective(const Option& option) {
-  if (option.field == &policy().max_code_bytes) Arena::Get().SetMaxCodeBytes(static_cast<size_t>(policy().max_code_bytes));
-  if (option.field == &policy().perf_map) EnablePerfMap(policy().perf_map);
+  const Policy& p = policy();
+  if (option.field == &p.max_code_bytes) Arena::Get().SetMaxCodeBytes(static_cast<size_t>(p.max_code_bytes));
+  if (option.field == &p.perf_map) EnablePerfMap(p.perf_map);
 }
 
 absl::Status StoreInt(const Option& option, int64_t value) {
@@ -114,8 +116,8 @@ const char* TypeName(OptionType type) {
 }
 
 absl::Status WrongType(const Option& option, std::string_view value) {
-  return absl::InvalidArgumentError(absl::StrCat(option.key, " needs a value of type ", TypeName(option.type), ", not '",
-                                                 View(value), "'"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(option.key, " needs a value of type ", TypeName(option.type), ", not '", View(value), "'"));
 }
 
 bool ParseBool(std::string_view text, int64_t* value) {
@@ -181,7 +183,9 @@ const std::vector<Option>& AllOptions() {
   return table;
 }
 
-std::string EnvironmentName(const Option& option) { return absl::StrCat("TIERJIT_", absl::AsciiStrToUpper(option.key)); }
+std::string EnvironmentName(const Option& option) {
+  return absl::StrCat("TIERJIT_", absl::AsciiStrToUpper(option.key));
+}
 
 absl::Status SetOption(std::string_view key, std::string_view value) {
   const Option* option = Find(key);

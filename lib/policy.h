@@ -9,15 +9,15 @@
 namespace tierjit {
 
 struct Policy {
-  // Calls of a function before Tier 1 compiles it. Compiling costs as much as a few interpreted calls of the same code, but most functions
-  // of a program run once or twice only; counting costs 25-40 ns a call, so the window is short.
+  // Calls of a function before Tier 1 compiles it. Compiling costs as much as a few interpreted calls of the same code,
+  // but most functions of a program run once or twice only; counting costs 25-40 ns a call, so the window is short.
   int64_t tier1_threshold = 4;
 
   // A function with a loop is compiled at its first call: one call may be all there is, and it may run for hours.
   bool compile_loops_at_once = true;
 
-  // Entries and back-edges of Tier 1 code after which a next tier would take over. Tier 1 counts both (UnitInfo); nothing acts on
-  // these two numbers as long as there is no next tier.
+  // Entries and back-edges of Tier 1 code after which a next tier would take over. Tier 1 counts both (UnitInfo);
+  // nothing acts on these two numbers as long as there is no next tier.
   int64_t tier2_threshold = 2000;
   int64_t osr_threshold = 20000;
 
@@ -30,7 +30,8 @@ struct Policy {
   // Whether loops that the interpreter already runs are entered through sys.monitoring (tool id 5).
   bool loop_door = true;
 
-  // A refused function normally gets its own entry back and costs nothing. For measuring the native share its calls can be counted on.
+  // A refused function normally gets its own entry back and costs nothing. For measuring the native share its calls can
+  // be counted on.
   bool count_refused = false;
 
   bool perf_map = false;  // write /tmp/perf-PID.map for `perf report`
@@ -40,8 +41,8 @@ struct Policy {
 // The one instance.
 Policy& policy();
 
-// Entries into native code through the loop door that left again without finishing their function, after which the door of that code stays
-// shut. Each costs about a microsecond, so a loop that always leaves loses at most a millisecond.
+// Entries into native code through the loop door that left again without finishing their function, after which the door
+// of that code stays shut. Each costs about a microsecond, so a loop that always leaves loses at most a millisecond.
 inline constexpr uint32_t kMaxLoopEntries = 1000;
 
 // Whether `count` calls (this one included) are enough to compile.

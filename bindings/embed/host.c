@@ -53,7 +53,9 @@ static int start_python(int count, char **arguments) {
 /* Without a usable JIT the script runs all the same. */
 static void start_tierjit(void) {
   tj_error *error = NULL;
-  if (tj_attach(0, &error) != TJ_OK || tj_set_mode(NULL, TJ_ON, TJ_SELF, &error) != TJ_OK) complain("running interpreted", error);
+  if (tj_attach(0, &error) != TJ_OK || tj_set_mode(NULL, TJ_ON, TJ_SELF, &error) != TJ_OK) {
+    complain("running interpreted", error);
+  }
 }
 
 /* One life of an interpreter. */

@@ -103,10 +103,15 @@ PyObject* Compile(PyObject*, PyObject* args) {
   return PyBool_FromLong(status == TJ_OK);
 }
 
+PyObject* NoFunction(PyObject* object) {
+  return PyErr_Format(PyExc_TypeError, "needs a Python function, method or code object, not %s",
+                      Py_TYPE(object)->tp_name);
+}
+
 PyObject* IsCompiled(PyObject*, PyObject* func) {
   int tier = tj_is_compiled(func);
   if (tier >= 0) return PyLong_FromLong(tier);
-  return PyErr_Format(PyExc_TypeError, "needs a Python function, method or code object, not %s", Py_TYPE(func)->tp_name);
+  return NoFunction(func);
 }
 
 PyObject* WhyNot(PyObject*, PyObject* func) { return TakeText(tj_why_not(func)); }
@@ -114,7 +119,7 @@ PyObject* WhyNot(PyObject*, PyObject* func) { return TakeText(tj_why_not(func));
 PyObject* InfoJson(PyObject*, PyObject* func) {
   char* text = tj_info_json(func);
   if (text != nullptr) return TakeText(text);
-  return PyErr_Format(PyExc_TypeError, "needs a Python function, method or code object, not %s", Py_TYPE(func)->tp_name);
+  return NoFunction(func);
 }
 
 PyObject* Dump(PyObject*, PyObject* func) { return TakeText(tj_dump(func)); }
@@ -153,10 +158,10 @@ PyMethodDef kMethods[] = {
 };
 
 int AddConstants(PyObject* module) {
-  return PyModule_AddStringConstant(module, "version", tj_version()) != 0 || PyModule_AddIntMacro(module, TJ_OFF) != 0 ||
-                 PyModule_AddIntMacro(module, TJ_ON) != 0 || PyModule_AddIntMacro(module, TJ_FLUSH) != 0
-             ? -1
-             : 0;
+  bool failed = PyModule_AddStringConstant(module, "version", tj_version()) != 0 ||
+                PyModule_AddIntMacro(module, TJ_OFF) != 0 || PyModule_AddIntMacro(module, TJ_ON) != 0 ||
+                PyModule_AddIntMacro(module, TJ_FLUSH) != 0;
+  return failed ? -1 : 0;
 }
 
 PyModuleDef_Slot kSlots[] = {
@@ -165,7 +170,8 @@ PyModuleDef_Slot kSlots[] = {
     {0, nullptr},
 };
 
-PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "tierjit._tierjit", nullptr, 0, kMethods, kSlots, nullptr, nullptr, nullptr};
+PyModuleDef kModule = {
+    PyModuleDef_HEAD_INIT, "tierjit._tierjit", nullptr, 0, kMethods, kSlots, nullptr, nullptr, nullptr};
 
 }  // namespace
 

@@ -55,8 +55,8 @@ int Finish(PyObject* result) {
   return 1;
 }
 
-// -c shows source lines in tracebacks by way of linecache. What identifies the source there changed within 3.13: first the file
-// name, later the code object. A failure costs the source lines only.
+// -c shows source lines in tracebacks by way of linecache. What identifies the source there changed within 3.13: first
+// the file name, later the code object. A failure costs the source lines only.
 void RegisterSource(PyObject* code, PyObject* source) {
   PyObject* linecache = PyImport_ImportModule("linecache");
   if (linecache != nullptr) {

@@ -4,10 +4,12 @@
  *
  * Rules that hold for every function:
  *  - No function sets a Python exception, clears one that is pending, or ends the process.
- *  - A function that can fail returns a tj_status (0 is success) and, where it takes `tj_error **err`, stores a new error object
- *    there on failure. `err` may be NULL. The caller frees the object with tj_error_free().
- *  - Text is UTF-8. `char *` results belong to the caller, who frees them with tj_free(); `const char *` results live for ever.
- *  - Thread rule, in brackets: [GIL] the calling thread is attached to the main interpreter (holds the GIL); [any] any thread.
+ *  - A function that can fail returns a tj_status (0 is success) and, where it takes `tj_error **err`, stores a new
+ *    error object there on failure. `err` may be NULL. The caller frees the object with tj_error_free().
+ *  - Text is UTF-8. `char *` results belong to the caller, who frees them with tj_free(); `const char *` results live
+ *    for ever.
+ *  - Thread rule, in brackets: [GIL] the calling thread is attached to the main interpreter (holds the GIL); [any] any
+ *    thread.
  *  - Only the main interpreter is served; in a sub-interpreter everything stays interpreted.
  *  - After fork() nothing needs to be done: there is no background thread, and code pages are private to the process.
  */
@@ -63,16 +65,17 @@ TJ_API const char *tj_version(void);
 /* TIERJIT_ABI of the loaded library. [any] */
 TJ_API int tj_abi_version(void);
 
-/* ---- Life ------------------------------------------------------------------------------------------------------------ */
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
 
 enum {
-  /* Read TIERJIT and TIERJIT_<OPTION> from the environment. A host that does not ask for it is not steered by it. Options that
-   * are unknown or have a bad value give one warning line each on stderr; TIERJIT=0 makes tierjit unavailable. */
+  /* Read TIERJIT and TIERJIT_<OPTION> from the environment. A host that does not ask for it is not steered by it.
+   * Options that are unknown or have a bad value give one warning line each on stderr; TIERJIT=0 makes tierjit
+   * unavailable. */
   TJ_ATTACH_ENVIRONMENT = 1u
 };
 
-/* Attaches to the running main interpreter: checks that it is one that tierjit knows and prepares executable memory. Compiles and
- * hooks nothing yet. Attaching twice does nothing. After Py_FinalizeEx() and Py_Initialize() attach again.
+/* Attaches to the running main interpreter: checks that it is one that tierjit knows and prepares executable memory.
+ * Compiles and hooks nothing yet. Attaching twice does nothing. After Py_FinalizeEx() and Py_Initialize() attach again.
  * An atexit hook of the interpreter stops compilation when it shuts down; tj_detach() is not required.
  *   abi    TIERJIT_ABI (the macro below passes it)
  *   flags  a sum of TJ_ATTACH_*
@@ -80,16 +83,18 @@ enum {
 TJ_API tj_status tj_attach_abi(int abi, unsigned flags, tj_error **err);
 #define tj_attach(flags, err) tj_attach_abi(TIERJIT_ABI, (flags), (err))
 
-/* Switches off and gives every function its own entry back. Machine code of functions that still exist is kept until they die, since it
- * may be running further up the stack, and with it the watchers that it relies on. Does nothing when not attached. [GIL] */
+/* Switches off and gives every function its own entry back. Machine code of functions that still exist is kept until
+ * they die, since it may be running further up the stack, and with it the watchers that it relies on. Does nothing when
+ * not attached. [GIL] */
 TJ_API void tj_detach(void);
 
 /* NULL when tierjit works here (attached), else the reason in words. The text lives until the next call. [GIL] */
 TJ_API const char *tj_why_unavailable(void);
 
-/* ---- Configuration --------------------------------------------------------------------------------------------------- */
+/* ---- Configuration ----------------------------------------------------------------------------------------------- */
 
-/* Sets an option. May be called before tj_attach(). tj_get_config() lists all of them with type, range, default, meaning.
+/* Sets an option. May be called before tj_attach(). tj_get_config() lists all of them with type, range, default,
+ * meaning.
  *   key    name of the option; an unknown one is TJ_EUNKNOWN_OPTION and the message names the nearest known
  *   value  text; numbers in decimal, booleans as 0/1, true/false, on/off, yes/no
  * Errors: TJ_EUNKNOWN_OPTION, TJ_ETYPE, TJ_EVALUE (outside of the range; the option keeps its value). [GIL] */
@@ -100,15 +105,19 @@ TJ_API tj_status tj_configure_int(const char *key, int64_t value, tj_error **err
 TJ_API tj_status tj_configure_double(const char *key, double value, tj_error **err);
 
 /* All options as a JSON object {"name": value, ...}; with `described` != 0
- * {"name": {"value":, "default":, "type": "int|bool|str", "min":, "max":, "env":, "doc":}, ...}. NULL when out of memory. [GIL] */
+ * {"name": {"value":, "default":, "type": "int|bool|str", "min":, "max":, "env":, "doc":}, ...}. NULL when out of
+ * memory. [GIL] */
 TJ_API char *tj_get_config(int described);
 
-/* ---- Control --------------------------------------------------------------------------------------------------------- */
+/* ---- Control ----------------------------------------------------------------------------------------------------- */
 
 typedef enum tj_mode {
-  TJ_OFF = 0,   /* func: never compile it, and run it interpreted from now on. NULL: switch tierjit off for all functions */
-  TJ_ON = 1,    /* func: take back TJ_OFF, and count its calls again. NULL: switch on: existing and new functions are counted */
-  TJ_FLUSH = 2  /* back to cold: the next calls are interpreted and counted again. A function that was refused is tried again */
+  /* A function: never compile it, and run it interpreted from now on. NULL: switch tierjit off for all functions. */
+  TJ_OFF = 0,
+  /* A function: take back TJ_OFF and count its calls again. NULL: switch on, for existing and new functions. */
+  TJ_ON = 1,
+  /* Back to cold: the next calls are interpreted and counted again. A function that was refused is tried again. */
+  TJ_FLUSH = 2
 } tj_mode;
 
 typedef enum tj_scope {
@@ -126,27 +135,30 @@ TJ_API tj_status tj_set_mode(void *func, tj_mode mode, tj_scope scope, tj_error 
 /* 1 after tj_set_mode(NULL, TJ_ON), else 0. [GIL] */
 TJ_API int tj_is_enabled(void);
 
-/* While the pause count is above zero nothing new is compiled or hooked; compiled code keeps running. `delta` is +1 or -1.
+/* While the pause count is above zero nothing new is compiled; compiled code keeps running. `delta` is +1 or -1.
  * Returns the new count; it never falls below zero. [GIL] */
 TJ_API int tj_pause(int delta);
 
-/* Compiles a function now, whatever its count, also when tierjit is switched off or paused. Compiling it again does nothing.
+/* Compiles a function now, whatever its count, also when tierjit is switched off or paused. Compiling it
+ * again does nothing.
  *   func  function, bound method or code object; a function object given here is entered natively from its next call
  *   tier  0: the best there is; 1: copy-and-patch. Others are TJ_EVALUE
- * Errors: TJ_ESTATE, TJ_ETYPE, TJ_EVALUE, TJ_EREFUSED (the function stays interpreted; so does one in mode TJ_OFF). [GIL] */
+ * Errors: TJ_ESTATE, TJ_ETYPE, TJ_EVALUE, TJ_EREFUSED (the function stays interpreted; so does one in mode TJ_OFF).
+ * [GIL] */
 TJ_API tj_status tj_compile(void *func, int tier, tj_error **err);
 
-/* ---- Questions ------------------------------------------------------------------------------------------------------- */
+/* ---- Questions --------------------------------------------------------------------------------------------------- */
 
-/* Tier (0 = interpreted, 1) in which the next call of the function, method or code object will run; -1 for other objects. [GIL] */
+/* Tier (0 = interpreted, 1) in which the next call of the function, method or code object will run; -1 for other
+ * objects. [GIL] */
 TJ_API int tj_is_compiled(void *func);
 
 /* Why the function is not compiled: NULL when it is, otherwise a line of text; refusals start with "TJ-nnn: ". [GIL] */
 TJ_API char *tj_why_not(void *func);
 
-/* What is known about one function, as a JSON object; NULL for objects that are no function, method or code. Keys: name, tier,
- * state ("cold", "compiled", "refused", "off"), why_not, calls (counted before compilation), instructions, code_bytes, hot_bytes, data_bytes,
- * compile_ns, entries, back_edges, slow_calls (of the compiled code). [GIL] */
+/* What is known about one function, as a JSON object; NULL for objects that are no function, method or code. Keys:
+ * name, tier, state ("cold", "compiled", "refused", "off"), why_not, calls (counted before compilation), instructions,
+ * code_bytes, hot_bytes, data_bytes, compile_ns, entries, back_edges, slow_calls (of the compiled code). [GIL] */
 TJ_API char *tj_info_json(void *func);
 
 /* One line an emission: bytecode offset, stencil, address, size in bytes. NULL when not compiled. [GIL] */
@@ -162,7 +174,8 @@ TJ_API tj_status tj_machine_code(void *func, const void **begin, size_t *size, t
 TJ_API int64_t tj_counter(const char *name);
 
 /* All counters since attaching, or since the last call with `reset` != 0, as a JSON object: whole numbers, except
- *   native_share    bytecodes run in compiled code / all bytecodes of functions that tierjit handles (estimates), or null
+ *   native_share    bytecodes run in compiled code / all bytecodes of functions that tierjit handles (estimates), or
+ *                   null
  *   refusals        object: code "TJ-nnn" -> number of functions
  *   refusal_texts   object: code -> the reason in words
  *   loop_door       "on", "off", or why loops that are already running cannot be entered

@@ -14,8 +14,8 @@ def environment(**variables):
 
 def run(*arguments, env=None, cwd=None, stdin=""):
     """Result of `python <arguments>`."""
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, input=stdin, cwd=cwd, timeout=120,
-                          env=environment(**(env or {})))
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, input=stdin, cwd=cwd,
+                          timeout=120, env=environment(**(env or {})))
 
 
 def check(source, **env):

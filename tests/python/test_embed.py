@@ -17,7 +17,8 @@ def _host():
     return os.environ.get("TIERJIT_EMBED_HOST") or (str(built) if built.exists() else None)
 
 
-pytestmark = pytest.mark.skipif(_host() is None, reason="needs the example host: run from a build directory, or set TIERJIT_EMBED_HOST")
+pytestmark = pytest.mark.skipif(
+    _host() is None, reason="needs the example host: run from a build directory, or set TIERJIT_EMBED_HOST")
 
 PROGRAM = """
 import sys

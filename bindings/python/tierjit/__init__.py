@@ -32,8 +32,8 @@ def why_unavailable():
 def enable():
     """Count calls of all functions, existing and new, and compile those that are called often.
 
-    Returns whether it is on now. Where tierjit cannot work, everything stays interpreted and a RuntimeWarning says why (none
-    if the user switched it off by TIERJIT=0). Enabling twice does nothing.
+    Returns whether it is on now. Where tierjit cannot work, everything stays interpreted and a RuntimeWarning says why
+    (none if the user switched it off by TIERJIT=0). Enabling twice does nothing.
     """
     try:
         _tierjit.set_mode(None, _tierjit.TJ_ON, False)
@@ -76,7 +76,8 @@ class pause:
 def configure(**options):
     """Set options; returns the old values of those given. ``get_config(described=True)`` describes them all.
 
-    TypeError for an unknown option or a value of the wrong type, ValueError for a value out of range; then nothing is changed.
+    TypeError for an unknown option or a value of the wrong type, ValueError for a value out of range; then nothing is
+    changed.
     """
     before = get_config()
     done = []
@@ -143,7 +144,8 @@ def stats(reset=False):
 def disassemble(func, what="stencils"):
     """The machine code of a compiled function as text; ValueError if it is not compiled.
 
-    what: "stencils", one line for each piece that the compiler laid down, or "asm", assembly (needs the package capstone).
+    what: "stencils", one line for each piece that the compiler laid down, or "asm", assembly (needs the package
+    capstone).
     """
     target = _function_of(func)
     if what not in ("stencils", "asm"):

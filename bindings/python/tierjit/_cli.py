@@ -1,7 +1,7 @@
 """``python -m tierjit``: run a program compiled, exactly as the interpreter would run it otherwise.
 
-The program gets the module ``__main__``, ``sys.argv`` and ``sys.path`` that it would get from the plain interpreter, and no frame of
-this module is visible to it.
+The program gets the module ``__main__``, ``sys.argv`` and ``sys.path`` that it would get from the plain interpreter,
+and no frame of this module is visible to it.
 """
 
 import builtins
@@ -92,7 +92,7 @@ def _parse(arguments):
 def _clean_main_module():
     """Makes `__main__` what it is before a program starts."""
     main = sys.modules["__main__"].__dict__
-    loader = type(sys).__loader__ if hasattr(type(sys), "__loader__") else sys.modules["_frozen_importlib"].BuiltinImporter
+    loader = sys.modules["_frozen_importlib"].BuiltinImporter
     main.clear()
     main.update(
         __name__="__main__", __doc__=None, __package__=None, __loader__=loader, __spec__=None, __annotations__={},

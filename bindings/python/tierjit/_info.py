@@ -41,11 +41,12 @@ def assembly(address, code):
     try:
         import capstone
     except ImportError:
-        raise ImportError("disassemble(what='asm') needs the package capstone: pip install capstone", name="capstone") from None
+        message = "disassemble(what='asm') needs the package capstone: pip install capstone"
+        raise ImportError(message, name="capstone") from None
     import platform
     if platform.machine() not in ("x86_64", "AMD64"):
         raise NotImplementedError("assembly is shown for x86-64 only")
     decoder = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     decoder.skipdata = True
-    lines = (f"{at:#x}  {mnemonic:8} {operands}".rstrip() for at, _, mnemonic, operands in decoder.disasm_lite(code, address))
-    return "\n".join(lines)
+    return "\n".join(f"{at:#x}  {mnemonic:8} {operands}".rstrip()
+                     for at, _, mnemonic, operands in decoder.disasm_lite(code, address))

@@ -57,8 +57,8 @@ def _rows():
     yield "executable memory", _guarded(_executable_memory)
     yield "monitoring tool 5", sys.monitoring.get_tool(5) or "free"
     yield "perf trampoline", "active" if sys.is_stack_trampoline_active() else "inactive"
-    yield "tracing", ", ".join(name for name, function in (("settrace", sys.gettrace()), ("setprofile", sys.getprofile()))
-                               if function) or "none"
+    tracers = (("settrace", sys.gettrace()), ("setprofile", sys.getprofile()))
+    yield "tracing", ", ".join(name for name, function in tracers if function) or "none"
     for name in sorted(os.environ):
         if name.startswith("TIERJIT"):
             yield name, os.environ[name]
