@@ -7,18 +7,19 @@ import dataclasses
 class Mode:
     name: str
     jit: bool               # import and enable tierjit
-    options: dict           # for tierjit.configure()
+    options: dict           # for tierjit.configure() before enable()
+    late_options: dict      # and after it, when the harness's own functions have their interpreted entry back
     repeats: int            # calls of each case
     checks_share: bool      # the share of natively run bytecodes must reach the file's floor
     why: str
 
 
 MODES = {mode.name: mode for mode in (
-    Mode("interp", False, {}, 30, False, "a second process without tierjit: shows that the cases are deterministic"),
-    Mode("tier1", True, {"tier1_threshold": 1, "count_refused": True}, 4, True,
+    Mode("interp", False, {}, {}, 30, False, "a second process without tierjit: shows that the cases are deterministic"),
+    Mode("tier1", True, {"tier1_threshold": 1}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
-    Mode("tierup", True, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
+    Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
 )}
 
-REFERENCE = Mode("reference", False, {}, 30, False, "the truth: a process that never imports tierjit")
+REFERENCE = Mode("reference", False, {}, {}, 30, False, "the truth: a process that never imports tierjit")
 NATIVE_SHARE = 0.95

@@ -102,10 +102,6 @@ class Log:
     def probe(self, name):
         return Probe(self, name)
 
-    def refs(self, *values):
-        """The reference counts of `values` as they are seen from here."""
-        self.events.append("refs " + " ".join([str(sys.getrefcount(value)) for value in values]))
-
     def call(self, function, *args, **kwargs):
         """Calls and writes down the result or the exception with its traceback. Returns the result, or None."""
         try:

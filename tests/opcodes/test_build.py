@@ -1,5 +1,7 @@
 """Displays: lists, tuples, sets, dictionaries, slices and strings made from parts."""
 
+from sys import getrefcount as refcount
+
 from harness import case
 
 
@@ -193,16 +195,16 @@ def parts_die_on_error(log):
 def counts(log):
     def f(a, b):
         x = [a, b, a]
-        log.refs(a, b, x)
+        log("refs", refcount(a), refcount(b), refcount(x))
         y = (a, x)
-        log.refs(a, x, y)
+        log("refs", refcount(a), refcount(x), refcount(y))
         z = {"k": a, a[0]: y}
-        log.refs(a, y, z)
+        log("refs", refcount(a), refcount(y), refcount(z))
         w = {1, a[0]}
         v = [*x, *y]
-        log.refs(a, b, x, y, v)
+        log("refs", refcount(a), refcount(b), refcount(x), refcount(y), refcount(v))
         del x, y, z, v
-        log.refs(a, b)
+        log("refs", refcount(a), refcount(b))
 
     f(["a"], ["b"])
 

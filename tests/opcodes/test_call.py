@@ -2,6 +2,7 @@
 
 import functools
 import operator
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -363,7 +364,7 @@ def same_site_many_callees(log):
 @case
 def counts(log):
     def callee(a, b=None, *rest, **kw):
-        log.refs(a, b, rest, kw)
+        log("refs", refcount(a), refcount(b), refcount(rest), refcount(kw))
         return a
 
     def f(x):
@@ -373,14 +374,14 @@ def counts(log):
         callee(x, k=x)
         callee(*[x, x], **{"k": x})
         r = callee(x)
-        log.refs(x, r)
+        log("refs", refcount(x), refcount(r))
         return r
 
     value = ["value"]
-    log.refs(value)
+    log("refs", refcount(value))
     log(f(value) is value)
-    log.refs(value)
-    log.refs(f, callee)
+    log("refs", refcount(value))
+    log("refs", refcount(f), refcount(callee))
 
 
 @case
@@ -396,7 +397,7 @@ def counts_after_errors(log):
             function()
         except (ValueError, TypeError) as error:
             log(type(error).__name__)
-        log.refs(value)
+        log("refs", refcount(value))
 
 
 @case

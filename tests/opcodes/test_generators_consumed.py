@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -292,18 +293,18 @@ def counts_and_lifetimes(log):
     value = ["value"]
 
     def gen(x):
-        log.refs(x)
+        log("refs", refcount(x))
         yield x
-        log.refs(x)
+        log("refs", refcount(x))
 
     def f(x):
-        log.refs(x)
+        log("refs", refcount(x))
         for y in gen(x):
-            log.refs(x, y)
-        log.refs(x)
+            log("refs", refcount(x), refcount(y))
+        log("refs", refcount(x))
 
     f(value)
-    log.refs(value)
+    log("refs", refcount(value))
 
 
 @case

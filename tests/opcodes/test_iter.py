@@ -1,6 +1,7 @@
 """Iteration: ranges, containers that change under the loop, user iterators, who owns what."""
 
 import itertools
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -403,32 +404,32 @@ def iterator_counts(log):
 
     def f(items):
         for x in items:
-            log.refs(items, x)
-        log.refs(items, x)
+            log("refs", refcount(items), refcount(x))
+        log("refs", refcount(items), refcount(x))
 
     def g(items):
         it = iter(items)
         for x in it:
-            log.refs(it, items, x)
+            log("refs", refcount(it), refcount(items), refcount(x))
             break
-        log.refs(it, items)
+        log("refs", refcount(it), refcount(items))
 
     def nested(items):
         for x in items:
             for y in items:
-                log.refs(items)
+                log("refs", refcount(items))
                 break
             else:
                 pass
-        log.refs(items)
+        log("refs", refcount(items))
 
     value = ["value"]
     for items in ([value, value], (value,), {1: value}, [(value, value)]):
-        log.refs(items, value)
+        log("refs", refcount(items), refcount(value))
         f(items)
         g(items)
         nested(items)
-        log.refs(items, value)
+        log("refs", refcount(items), refcount(value))
 
 
 @case

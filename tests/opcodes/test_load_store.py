@@ -1,5 +1,7 @@
 """Locals: loads, stores, deletes, swaps, unbound variables, wide operands."""
 
+from sys import getrefcount as refcount
+
 from harness import case
 
 
@@ -109,14 +111,14 @@ def swap_counts(log):
 
     def swap(a, b):
         a, b = b, a
-        log.refs(a, b)
+        log("refs", refcount(a), refcount(b))
         a, b, c = b, a, a
-        log.refs(a, b, c)
+        log("refs", refcount(a), refcount(b), refcount(c))
         return b
 
-    log.refs(p, q)
+    log("refs", refcount(p), refcount(q))
     r = swap(p, q)
-    log.refs(p, q, r)
+    log("refs", refcount(p), refcount(q), refcount(r))
     log(r is q, r is p)
 
 
@@ -248,28 +250,28 @@ def argument_rebinding(log):
 @case
 def counts_of_arguments(log):
     def f(a, b, c):
-        log.refs(a, b, c)
+        log("refs", refcount(a), refcount(b), refcount(c))
         b = a
-        log.refs(a, b, c)
+        log("refs", refcount(a), refcount(b), refcount(c))
         c = (a, b)
-        log.refs(a, b, c)
+        log("refs", refcount(a), refcount(b), refcount(c))
         del a
-        log.refs(b, c)
+        log("refs", refcount(b), refcount(c))
         return b
 
     x, y, z = [1], [2], [3]
-    log.refs(x, y, z)
+    log("refs", refcount(x), refcount(y), refcount(z))
     r = f(x, y, z)
-    log.refs(x, y, z, r)
+    log("refs", refcount(x), refcount(y), refcount(z), refcount(r))
     f(x, x, x)
-    log.refs(x, y, z, r)
+    log("refs", refcount(x), refcount(y), refcount(z), refcount(r))
 
 
 @case
 def pending_load_counts(log):
     """The operand stack owns what has been loaded, also while a callee looks."""
     def look(x):
-        log.refs(x)
+        log("refs", refcount(x))
         return 0
 
     def f(x):
@@ -282,9 +284,9 @@ def pending_load_counts(log):
         return look(x) or x
 
     x = ["probe"]
-    log.refs(x)
+    log("refs", refcount(x))
     log(f(x), g(x), h(x))
-    log.refs(x)
+    log("refs", refcount(x))
 
 
 @case

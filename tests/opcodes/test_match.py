@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import enum
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -385,17 +386,17 @@ def counts_and_lifetimes(log):
     value = ["value"]
 
     def f(x):
-        log.refs(x)
+        log("refs", refcount(x))
         match x:
             case [a, *b]:
-                log.refs(x, a, b)
+                log("refs", refcount(x), refcount(a), refcount(b))
             case {"k": c}:
-                log.refs(x, c)
-        log.refs(x)
+                log("refs", refcount(x), refcount(c))
+        log("refs", refcount(x))
 
     f([value, 1])
     f({"k": value})
-    log.refs(value)
+    log("refs", refcount(value))
 
     def g():
         match [log.probe("a"), log.probe("b")]:

@@ -1,5 +1,7 @@
 """super() in all its forms."""
 
+from sys import getrefcount as refcount
+
 from harness import case
 
 
@@ -308,18 +310,18 @@ def cooperative_init(log):
 def counts(log):
     class A:
         def m(self):
-            log.refs(self)
+            log("refs", refcount(self))
 
     class B(A):
         def m(self):
-            log.refs(self)
+            log("refs", refcount(self))
             super().m()
             f = super().m
-            log.refs(self)
+            log("refs", refcount(self))
             f()
             del f
-            log.refs(self)
+            log("refs", refcount(self))
 
     o = B()
     o.m()
-    log.refs(o)
+    log("refs", refcount(o))

@@ -1,5 +1,7 @@
 """Sequence unpacking, starred and nested, and its errors."""
 
+from sys import getrefcount as refcount
+
 from harness import case
 
 
@@ -196,16 +198,16 @@ def counts(log):
 
     def f(pair):
         a, b = pair
-        log.refs(a, b, pair)
+        log("refs", refcount(a), refcount(b), refcount(pair))
         c, *d = pair
-        log.refs(a, c, d, pair)
+        log("refs", refcount(a), refcount(c), refcount(d), refcount(pair))
         (e, g), h = (pair, value)
-        log.refs(e, g, h, pair)
+        log("refs", refcount(e), refcount(g), refcount(h), refcount(pair))
 
     pair = (value, value)
     f(pair)
     f([value, value])
-    log.refs(pair, value)
+    log("refs", refcount(pair), refcount(value))
 
 
 @case

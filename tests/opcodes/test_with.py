@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -303,19 +304,19 @@ def lifetimes(log):
 def counts(log):
     class M:
         def __enter__(self):
-            log.refs(self)
+            log("refs", refcount(self))
             return self
 
         def __exit__(self, *args):
-            log.refs(self)
+            log("refs", refcount(self))
             return True
 
     def f(m):
-        log.refs(m)
+        log("refs", refcount(m))
         with m as n:
-            log.refs(m, n)
+            log("refs", refcount(m), refcount(n))
             raise ValueError
-        log.refs(m)
+        log("refs", refcount(m))
 
     f(M())
 
