@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "tier1/inline_cache.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -25,6 +26,9 @@ size_t HotSize(const Stencil* s) {
   if (s->ending == Ending::kCallee) return s->size - kJumpSize + sizeof kCallCode;
   return s->size;
 }
+
+// In the cold part a call goes back to the hot part behind it.
+size_t ColdSize(const Stencil* s) { return s->ending == Ending::kCallee ? s->size + sizeof kCallCode : s->size; }
 
 // Addresses that the holes of one copy of a stencil refer to.
 struct Bindings {
@@ -73,10 +77,18 @@ bool Copy(const Stencil* s, uint8_t* at, bool hot, const Bindings& b) {
   bool fits = true;
   size_t size = hot ? HotSize(s) : s->size;
   size_t holes = s->hole_count;
-  bool drop_last = hot && (s->ending == Ending::kNext || s->ending == Ending::kCallee);
+  bool drop_last = (hot && s->ending == Ending::kNext) || s->ending == Ending::kCallee;
   if (drop_last) holes--;
   std::memcpy(at, s->bytes, std::min<size_t>(size, s->size));
-  if (hot && s->ending == Ending::kCallee) std::memcpy(at + s->size - kJumpSize, kCallCode, sizeof kCallCode);
+  if (s->ending == Ending::kCallee) {
+    uint8_t* call = at + s->size - kJumpSize;
+    std::memcpy(call, kCallCode, sizeof kCallCode);
+    if (!hot) {
+      call[sizeof kCallCode] = 0xE9;
+      Hole back{static_cast<uint16_t>(call + sizeof kCallCode + 1 - at), HoleKind::kPcRel32, HoleValue::kNext, 0, -4};
+      fits = Patch(at, back, b);
+    }
+  }
   for (size_t i = 0; i < holes; i++) {
     const Hole& hole = s->holes[i];
     if (hole.value == HoleValue::kReturn) {
@@ -119,7 +131,7 @@ class Assembler {
 
 void Assembler::MeasureCold(const Emission& e) {
   for (const Stencil* link : e.cold) {
-    if (link != nullptr) cold_size_ += link->size;
+    if (link != nullptr) cold_size_ += ColdSize(link);
   }
   if (e.dispose != nullptr) cold_size_ += e.dispose->size;
 }
@@ -163,6 +175,8 @@ void Assembler::PlaceSites() {
     site->unit = reinterpret_cast<UnitHeader*>(out_.block.data);
     site->pending = pending + draft.pending_begin;
     site->cell = draft.cell < 0 ? nullptr : out_.block.data + cells_at_ + draft.cell;
+    bool attr = site->fill == FillAttr || site->fill == FillMethod || site->fill == FillStoreAttr;
+    if (attr) ClearAttrCell(static_cast<AttrCell*>(site->cell));
     if (draft.emission < 0) continue;
     site->next_address = At(hot_[static_cast<size_t>(draft.emission) + 1]);
     site->taken_address = BlockAddress(t_.emissions[static_cast<size_t>(draft.emission)].target);
@@ -181,6 +195,8 @@ void Assembler::FillHeader() {
   bool exact = code_->co_kwonlyargcount == 0 && (code_->co_flags & (CO_VARARGS | CO_VARKEYWORDS)) == 0;
   h->argcount = exact ? code_->co_argcount : -1;
   h->nlocalsplus = code_->co_nlocalsplus;
+  h->entry_weight = t_.entry_weight;
+  h->loop_weight = t_.loop_weight;
 }
 
 void Assembler::EmitOne(const Emission& e, size_t index) {
@@ -193,14 +209,14 @@ void Assembler::EmitOne(const Emission& e, size_t index) {
   b.unit = data;
   b.site = e.site < 0 ? nullptr : reinterpret_cast<uint8_t*>(SiteAt(e.site));
   size_t dispose_at = cold_cursor_;
-  for (const Stencil* link : e.cold) dispose_at += link == nullptr ? 0 : link->size;
+  for (const Stencil* link : e.cold) dispose_at += link == nullptr ? 0 : ColdSize(link);
   b.dispose = At(dispose_at);
   b.cold = At(cold_cursor_);
   in_reach_ = Copy(e.stencil, At(hot_[index]), true, b) && in_reach_;
   for (const Stencil* link : e.cold) {
     if (link == nullptr) break;
     uint8_t* at = At(cold_cursor_);
-    cold_cursor_ += link->size;
+    cold_cursor_ += ColdSize(link);
     b.cold = At(cold_cursor_);
     in_reach_ = Copy(link, at, false, b) && in_reach_;
   }

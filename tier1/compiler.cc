@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/bytecode/decoder.h"
@@ -30,6 +31,17 @@ void tj_dealloc(PyObject* o) {
 }
 
 namespace {
+
+// Units alive, and what dead ones have run.
+absl::flat_hash_set<UnitImpl*>& LiveUnits() {
+  static auto* units = new absl::flat_hash_set<UnitImpl*>;
+  return *units;
+}
+uint64_t g_dead_native_bytecodes = 0;
+
+uint64_t NativeBytecodes(const UnitHeader* h) {
+  return h->entries * static_cast<uint64_t>(h->entry_weight) + h->back_edges * static_cast<uint64_t>(h->loop_weight);
+}
 
 vectorcallfunc g_default_vectorcall = nullptr;
 Py_ssize_t g_extra_index = -1;
@@ -142,12 +154,21 @@ absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code) {
 UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns)
     : whole_(std::move(assembled)), bytecodes_(bytecodes), compile_ns_(compile_ns) {
   header()->owner = this;
+  LiveUnits().insert(this);
   const char* name = PyUnicode_AsUTF8(code->co_qualname);
   if (name == nullptr) PyErr_Clear();
   NoteCodeForPerf(whole_.block.code, whole_.block.code_size, absl::StrCat("tierjit.t1:", name ? name : "?").c_str());
 }
 
+uint64_t UnitImpl::native_bytecodes() const {
+  uint64_t n = NativeBytecodes(header());
+  for (const Loop* loop : loops_) n += NativeBytecodes(loop->code.header());
+  return n;
+}
+
 UnitImpl::~UnitImpl() {
+  g_dead_native_bytecodes += native_bytecodes();
+  LiveUnits().erase(this);
   for (GlobalCell* cell : global_cells) ForgetGlobalCell(cell);
   for (AttrCell* cell : module_cells) ForgetModuleCell(cell);
   for (Loop* loop : loops_) {
@@ -209,6 +230,8 @@ std::string UnitImpl::Dump() const {
 
 Counters GetCounters() {
   Counters c{};
+  c.native_bytecodes = g_dead_native_bytecodes;
+  for (const UnitImpl* unit : LiveUnits()) c.native_bytecodes += unit->native_bytecodes();
   c.slow_calls = tj_rt.slow_calls;
   c.deopts = tj_rt.deopts;
   c.exceptions = tj_rt.exceptions;

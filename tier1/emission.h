@@ -46,6 +46,7 @@ struct Translation {
   std::vector<BlockStart> blocks;
   size_t cell_bytes = 0;
   int bytecodes = 0;
+  int entry_weight = 0, loop_weight = 0;  // UnitHeader
 };
 
 }  // namespace tierjit::tier1

@@ -96,6 +96,11 @@ bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
 
 }  // namespace
 
+void ClearAttrCell(AttrCell* cell) {
+  *cell = AttrCell{};
+  cell->values_version = cell->plain_version = cell->class_version = kNoVersion;
+}
+
 void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   AttrCell* cell = static_cast<AttrCell*>(site->cell);
   PyObject* name = NameOf(site);
@@ -109,7 +114,7 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
     if (offset <= 0) return;
     cell->offset = offset;
     cell->plain_version = version;
-    cell->values_version = 0;
+    cell->values_version = kNoVersion;
     return;
   }
   if (!HasInlineValues(type)) return;
@@ -118,7 +123,7 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   cell->offset = ValueOffset(type, index);
   cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
   cell->values_version = version;
-  cell->plain_version = 0;
+  cell->plain_version = kNoVersion;
 }
 
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
@@ -136,10 +141,10 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
     cell->keys_entries = static_cast<uint32_t>(keys->dk_nentries);
     cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
     cell->values_version = version;
-    cell->plain_version = 0;
+    cell->plain_version = kNoVersion;
   } else if (type->tp_dictoffset == 0 && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
     cell->plain_version = version;
-    cell->values_version = 0;
+    cell->values_version = kNoVersion;
   } else {
     return;
   }
@@ -159,7 +164,7 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
     if (offset <= 0) return;
     cell->offset = offset;
     cell->plain_version = version;
-    cell->values_version = 0;
+    cell->values_version = kNoVersion;
     return;
   }
   if (!HasInlineValues(type)) return;
@@ -168,7 +173,7 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
   cell->offset = ValueOffset(type, index);
   cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
   cell->values_version = version;
-  cell->plain_version = 0;
+  cell->plain_version = kNoVersion;
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {

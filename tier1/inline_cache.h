@@ -13,6 +13,9 @@ void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* si
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 void FillCall(PyThreadState* ts, PyObject* callable, PyObject* self, Site* site);
 
+// A cell that matches nothing.
+void ClearAttrCell(AttrCell* cell);
+
 // QuickPath functions (rt.h).
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);

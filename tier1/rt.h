@@ -62,7 +62,9 @@ struct UnitHeader {
   int32_t argcount;              // positional arguments bound one to one; -1: every call goes through the binder
   int32_t nlocalsplus;
   int32_t flags;
+  PyObject *globals, *builtins;  // that the global cells belong to; NULL until the first entry
   uint64_t entries, back_edges;  // counters for tier-up and statistics
+  int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
   void* owner;                   // the tier1::Unit
 };
 
@@ -89,7 +91,6 @@ using CacheFill = void (*)(PyThreadState* ts, PyObject* a, PyObject* b, Site* si
 
 enum SiteFlags : uint8_t {
   kResultInAcc = 1,    // the instruction's top result is handed over in the accumulator
-  kPollAfter = 2,      // the interpreter checks the eval breaker after this instruction
   kTestResult = 4,     // fused with a conditional jump: pop the result and branch on it
   kJumpIfTrue = 8,     // sense of that jump
   kNegated = 16,       // a UNARY_NOT stands between
@@ -124,8 +125,9 @@ struct Departure {
   PyObject* value;
 };
 
-// Inline caches, one struct a family. A version of 0 never matches: each form of the chain has a field of its own, so at most
-// one of them can hit.
+// Inline caches, one struct a family. Each form of a chain has a version field of its own, so at most one of them can hit.
+// 0 is the version of types that have none at the moment, so a field that must not match holds kNoVersion.
+inline constexpr uint32_t kNoVersion = 0xffffffffu;
 struct AttrCell {
   uint32_t values_version;  // type version: the value lies in the inline values
   uint32_t plain_version;   // type version: the value lies in the object itself (slots); methods: instances have no dict

@@ -120,6 +120,15 @@ bool ToolsListen(PyCodeObject* code) {
   return false;
 }
 
+// The unit's global cells belong to the dicts of its first entry.
+bool SameNames(_PyInterpreterFrame* frame, UnitHeader* unit) {
+  if (unit->globals == nullptr) {
+    unit->globals = frame->f_globals;
+    unit->builtins = frame->f_builtins;
+  }
+  return unit->globals == frame->f_globals && unit->builtins == frame->f_builtins;
+}
+
 // What RESUME and backward jumps look at.
 PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -128,10 +137,32 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   if (!PollEvents(ts, frame, sp)) return Fail();
   site->unit->entries++;
   bool room = RefreshStackLimit();
-  if (room && MayRunNatively(ts, site->unit)) return Py_None;
+  if (room && MayRunNatively(ts, site->unit) && SameNames(frame, site->unit)) return Py_None;
   RequestInterpreter(ts, frame, sp, site->instr);
   if (!room) g_leave = LeaveKind::kNoRoom;
   return nullptr;
+}
+
+// The compiled callee of a call, its frame bound and linked; NULL: not such a callee (no exception), or binding failed
+// (exception set, operands released).
+_PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee, int* consumed) {
+  bool keywords = site->flags & kKeywordCall;
+  bool ex = !keywords && !(site->flags & kPlainCall);
+  PyObject* callable = ex ? sp[-3 - (site->oparg & 1)] : nullptr;
+  PyFunctionObject* function = ex ? PyFunction_Check(callable) ? reinterpret_cast<PyFunctionObject*>(callable) : nullptr
+                                  : PythonCallee(ts, sp, site->oparg, keywords);
+  if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
+  *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  if (*callee == nullptr || (*callee)->vectorcall != function->vectorcall) return nullptr;
+  _PyInterpreterFrame* frame = ex ? PushPythonCallEx(ts, sp, site->oparg, consumed)
+                                  : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
+  if (frame == nullptr) return nullptr;
+  frame->instr_ptr = (*callee)->first_traceable;
+  frame->stacktop = -1;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  ts->py_recursion_remaining--;
+  return frame;
 }
 
 // A str that grows in place, or an operation on builtin types; NULL without an exception: not that simple.
@@ -235,10 +266,6 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   }
   PyObject** sp;
   if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
-  if (site->flags & kPollAfter) {
-    FollowTracer();
-    if (!PollEvents(ts, frame, sp)) return Fail();
-  }
   if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
     RequestInterpreter(ts, frame, sp, site->next);
     return nullptr;
@@ -286,6 +313,39 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   if (site->flags & kResultInAcc) *sp++ = acc;
   RequestInterpreter(ts, frame, sp, site->next);
   return 0;
+}
+
+Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  MakeCanonical(lp, nullptr, site);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  if (site->fill != nullptr && site->misses < kMaxFills) {
+    site->misses++;
+    site->fill(ts, sp[-site->popped], sp[1 - site->popped], site);
+  }
+  UnitHeader* callee;
+  int consumed = 0;
+  _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
+  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  if (ts->current_exception != nullptr) {
+    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
+    return {nullptr, nullptr};
+  }
+  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
+  sp = site->handler(ts, frame, sp, site->oparg);
+  if (sp == nullptr) {
+    PyObject** left = StackBase(lp, site) + site->depth - site->popped;
+    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
+    frame->stacktop = -1;
+    return {nullptr, nullptr};
+  }
+  FollowTracer();
+  PyObject* result = sp[-1];
+  if ((ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return {nullptr, result};
+  Py_DECREF(result);
+  return {nullptr, nullptr};
 }
 
 PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {

@@ -10,6 +10,8 @@ namespace tierjit::tier1 {
 enum ExtraFlags : uint8_t {
   kEntryCheck = 32,  // RESUME and backward jumps: events, tracing, stack room
   kLeave = 64,       // the interpreter goes on at `instr`
+  kPlainCall = 1,    // call sites: CALL ...
+  kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX
   kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
 };
 

@@ -1,5 +1,6 @@
 // Attributes, subscripts and calls.
 #include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
 #include "tier1/inline_cache.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
@@ -167,8 +168,18 @@ void Translator::Call(const Instruction& in) {
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
-  Site& site = SlowPath(e, DecisionFor(CALL).handler, popped, kResultInAcc | kPollAfter);
-  site.fill = FillCall;
+  AddCold(e, s.call_any);
+  e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
+  out_->sites[e.site].cell = e.cell;
+  out_->sites[e.site].site.fill = FillCall;
+  AfterCall(in, popped);
+}
+
+void Translator::CallAny(const Instruction& in) {
+  SpillAll();
+  int popped = NumPopped(in.opcode, in.oparg);
+  Emission& e = Emit(Stencils().call_any);
+  e.site = MakeSite(DecisionFor(in.opcode).handler, popped, in.opcode == CALL_KW ? kKeywordCall : 0);
   AfterCall(in, popped);
 }
 

@@ -1,5 +1,7 @@
 #include "tier1/translator.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
@@ -33,7 +35,20 @@ absl::Status Translator::Run(Translation* out) {
   }
   while (TranslateReachableBlocks() && status_.ok()) {
   }
+  Weigh();
   return status_;
+}
+
+// Rough: a back-edge stands for the mean loop, an entry for what lies outside of loops.
+void Translator::Weigh() {
+  int in_loops = 0, loops = 0;
+  for (const Instruction& in : decoded_.instructions()) {
+    if (in.opcode != JUMP_BACKWARD) continue;
+    in_loops += decoded_.IndexAt(in.offset) - decoded_.IndexAt(in.target) + 1;
+    loops++;
+  }
+  out_->loop_weight = loops == 0 ? 0 : in_loops / loops;
+  out_->entry_weight = std::max(1, out_->bytecodes - in_loops);
 }
 
 void Translator::FindLeaders() {
@@ -161,14 +176,14 @@ bool Translator::TranslateInstruction() {
     case STORE_SUBSCR: StoreSubscript(in); return true;
     case UNPACK_SEQUENCE: UnpackSequence(in); return true;
     case CALL: Call(in); return true;
+    case CALL_KW: case CALL_FUNCTION_EX: CallAny(in); return true;
     case FOR_ITER: ForIter(in); return true;
     default: break;
   }
   if (LoadStore(in)) return true;
   const OpcodeDecision& decision = DecisionFor(in.opcode);
   if (decision.decision == Decision::kHandler) {
-    uint8_t flags = in.opcode == CALL_KW || in.opcode == CALL_FUNCTION_EX ? kPollAfter : 0;
-    EmitHandler(in, decision.handler, NumPopped(in.opcode, in.oparg), NumPushed(in.opcode, in.oparg), flags);
+    EmitHandler(in, decision.handler, NumPopped(in.opcode, in.oparg), NumPushed(in.opcode, in.oparg));
     return true;
   }
   if (mode_.loop) {
@@ -183,7 +198,9 @@ bool Translator::TranslateInstruction() {
 void Translator::Resume(const Instruction& in) {
   if ((in.oparg & 3) != 0) return;
   SpillAll();
-  Emission& e = Emit(Stencils().resume);
+  bool globals = false;
+  for (const Instruction& i : decoded_.instructions()) globals = globals || i.opcode == LOAD_GLOBAL;
+  Emission& e = Emit(globals ? Stencils().resume_globals : Stencils().resume);
   e.p = reinterpret_cast<uint64_t>(code_);
   SlowPath(e, nullptr, 0, kEntryCheck);
 }
@@ -204,7 +221,7 @@ void Translator::Return(const Instruction& in) {
   }
   ToAccumulator();
   Drop(1);
-  Emit(Stencils().return_R);
+  Emit(Stencils().return_R).p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
 }
 
 void Translator::ForIter(const Instruction& in) {

@@ -34,6 +34,7 @@ class Translator {
  private:
   // Driver (translator.cc).
   void FindLeaders();
+  void Weigh();
   void EnterUnit();
   bool TranslateReachableBlocks();
   void TranslateBlock(int first);
@@ -102,6 +103,7 @@ class Translator {
   void StoreSubscript(const Instruction& in);
   void UnpackSequence(const Instruction& in);
   void Call(const Instruction& in);
+  void CallAny(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);
   void Return(const Instruction& in);

@@ -49,6 +49,7 @@ class UnitImpl final : public Unit {
 
   UnitHeader* header() const { return whole_.header(); }
   const Assembled& whole() const { return whole_; }
+  uint64_t native_bytecodes() const;
   int loop_count() const { return static_cast<int>(loops_.size()); }
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.

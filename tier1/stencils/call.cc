@@ -53,10 +53,16 @@ CALL_ONE(1) CALL_ONE(2) CALL_ONE(3) CALL_ONE(4)
 STENCIL(call_plain_n) { MUSTTAIL return call_python<-1, false>(lp, rt, acc, ts, REST); }
 STENCIL(call_method_n) { MUSTTAIL return call_python<-1, true>(lp, rt, acc, ts, REST); }
 
-// Enters the frame that a helper has pushed and linked: acc = native entry address, x = its localsplus.
-STENCIL(enter_pushed) {
-  lp = reinterpret_cast<PyObject**>(x);
-  GO(TJ_CALLEE, acc);
+extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
+
+// Any call. The helper either binds the arguments of a compiled function to a new frame, which is entered here (no C frame lies
+// between the two functions, and references move as in the interpreter), or does the whole call.
+STENCIL(call_any) {
+  Departure d = tj_call(lp, ts, static_cast<Site*>(ADDRESS_OF(H_SITE)));
+  // The hint decides the layout: the jump to the callee must come last. What follows every call sees to errors.
+  if (LIKELY(d.resume == nullptr)) GO(TJ_NEXT, d.value);
+  lp = reinterpret_cast<PyObject**>(d.value);
+  GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
 }
 
 // The callee has returned: acc is its result. Tracing may have been switched on meanwhile.
@@ -99,6 +105,17 @@ STENCIL(resume) {
   NEXT(DEAD);
 }
 
+// The same for code that reads globals: the cells hold the values of one pair of dicts.
+STENCIL(resume_globals) {
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
+  if (UNLIKELY(reinterpret_cast<PyCodeObject*>(pointer_p())->_co_monitoring != nullptr)) COLD_EMPTY();
+  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
+  if (UNLIKELY(frame_of(lp)->f_globals != unit()->globals)) COLD_EMPTY();
+  if (UNLIKELY(frame_of(lp)->f_builtins != unit()->builtins)) COLD_EMPTY();
+  unit()->entries++;
+  NEXT(DEAD);
+}
+
 STENCIL(jump_backward) {
   unit()->back_edges++;
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
@@ -106,8 +123,10 @@ STENCIL(jump_backward) {
 }
 STENCIL(jump) { TARGET(DEAD); }
 
-STENCIL(return_R) { GO(TJ_THUNK_return, acc); }
-// Units entered through a running loop do not own their frame: they stop in front of the return.
-STENCIL(stop) { GO(TJ_RETURN, acc); }
+// P: address of the return instruction, which a frame object that stays alive goes on showing.
+STENCIL(return_R) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  GO(TJ_THUNK_return, acc);
+}
 
 }  // namespace tierjit::tier1
