@@ -15,7 +15,8 @@ import types
 
 CASE_SECONDS = 30       # then the watchdog dumps the stack and ends the process
 TAIL = 10               # last repeats of a case over which memory growth is looked at
-CONFIRMING = 200        # further repeats before a growth is called a leak
+WARMING = 200           # further repeats of a case that grew: caches and free lists fill up
+CONFIRMING = 1000       # and the repeats after those over which it must not have grown by a block each
 
 
 def run_once(function, log_type, describe, typed):
@@ -50,6 +51,7 @@ def leaked_blocks(run, repeats):
     """Memory blocks that each further call leaves behind, 0 when the growth ends."""
     if repeats < 2 * TAIL or growth(run, TAIL) < TAIL:
         return 0
+    growth(run, WARMING)
     return max(0, growth(run, CONFIRMING) // CONFIRMING)
 
 

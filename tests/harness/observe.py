@@ -52,9 +52,9 @@ def describe_exception(error, seen=()):
     """Type, text, arguments, notes, traceback, cause and context of `error`, and the members of a group."""
     if error is None:
         return None
-    if any(error is other for other in seen):
+    if id(error) in seen:
         return "(seen before)"
-    seen = (*seen, error)
+    seen = (*seen, id(error))
     text = {
         "type": type(error).__qualname__,
         "str": ADDRESS.sub("0x?", str(error)),
