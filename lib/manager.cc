@@ -85,6 +85,10 @@ absl::Status Manager::PrepareInterpreter() {
   Py_ssize_t index = CodeStates::Get().RequestIndex();
   if (index < 0) return absl::UnavailableError("the interpreter has no free co_extra index");
   if (absl::Status status = tier1::Initialise(hooks.default_entry(), index); !status.ok()) return status;
+  tier1::SetCallObserver([](PyFunctionObject* func) {
+    FunctionHooks& hooks = FunctionHooks::Get();
+    if (hooks.client() != nullptr && hooks.IsCounting(func)) hooks.client()->OnCountedCall(func);
+  });
   if (PyUnstable_AtExit(PyInterpreterState_Get(), &Manager::OnInterpreterExit, this) != 0) {
     return absl::UnavailableError("cannot register an exit hook");
   }

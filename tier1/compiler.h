@@ -51,6 +51,10 @@ absl::Status CanCompile(PyCodeObject* code);
 // set for the interpreter to raise at instr_ptr. [GIL]
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
 
+// `observer` is called before compiled code calls a Python function that has neither the interpreter's entry nor its unit's: it may
+// compile it, so that the call enters it directly. NULL: nobody. [GIL]
+void SetCallObserver(void (*observer)(PyFunctionObject* function));
+
 // To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
 

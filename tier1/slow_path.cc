@@ -14,6 +14,8 @@ namespace {
 
 // kNoRoom: as kInterpreter, because the C stack ends soon.
 enum class LeaveKind : uint8_t { kException, kInterpreter, kNoRoom };
+void (*g_call_observer)(PyFunctionObject*) = nullptr;
+bool g_entered_callee = false;
 LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
 
 PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
@@ -152,7 +154,12 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
   PyFunctionObject* function = ex ? PyFunction_Check(callable) ? reinterpret_cast<PyFunctionObject*>(callable) : nullptr
                                   : PythonCallee(ts, sp, site->oparg, keywords);
   if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
+  bool entered = function->vectorcall == DefaultVectorcall();
   *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  if (!entered && g_call_observer != nullptr && (*callee == nullptr || (*callee)->vectorcall != function->vectorcall)) {
+    g_call_observer(function);
+    *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  }
   if (*callee == nullptr || (*callee)->vectorcall != function->vectorcall) return nullptr;
   _PyInterpreterFrame* frame = ex ? PushPythonCallEx(ts, sp, site->oparg, consumed)
                                   : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
@@ -200,7 +207,44 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
+// A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
+Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  MakeCanonical(lp, nullptr, site);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  UnitHeader* callee;
+  int consumed = 0;
+  bool fill = site->fill != nullptr && site->misses < kMaxFills;
+  if (fill) {
+    site->misses++;
+    site->fill(ts, sp[-site->popped], sp[1 - site->popped], site);
+  }
+  _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
+  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  if (ts->current_exception != nullptr) {
+    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
+    return {nullptr, nullptr};
+  }
+  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
+  sp = site->handler(ts, frame, sp, site->oparg);
+  if (sp == nullptr) {
+    PyObject** left = StackBase(lp, site) + site->depth - site->popped;
+    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
+    frame->stacktop = -1;
+    return {nullptr, nullptr};
+  }
+  FollowTracer();
+  PyObject* result = sp[-1];
+  if ((ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return {nullptr, result};
+  Py_DECREF(result);
+  return {nullptr, nullptr};
+}
+
 }  // namespace
+
+void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
   frame->stacktop = static_cast<int>(sp - frame->localsplus);
@@ -316,42 +360,17 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
 }
 
 Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
-  tj_rt.slow_calls++;
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  PyObject** sp = StackBase(lp, site) + site->depth;
-  MakeCanonical(lp, nullptr, site);
-  frame->instr_ptr = InstructionAt(site, site->instr);
-  if (site->fill != nullptr && site->misses < kMaxFills) {
-    site->misses++;
-    site->fill(ts, sp[-site->popped], sp[1 - site->popped], site);
-  }
-  UnitHeader* callee;
-  int consumed = 0;
-  _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
-  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
-  if (ts->current_exception != nullptr) {
-    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
-    return {nullptr, nullptr};
-  }
-  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
-  sp = site->handler(ts, frame, sp, site->oparg);
-  if (sp == nullptr) {
-    PyObject** left = StackBase(lp, site) + site->depth - site->popped;
-    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
-    frame->stacktop = -1;
-    return {nullptr, nullptr};
-  }
-  FollowTracer();
-  PyObject* result = sp[-1];
-  if ((ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return {nullptr, result};
-  Py_DECREF(result);
-  return {nullptr, nullptr};
+  Departure d = Call(lp, ts, site);
+  // An error is reported at another unit when the callee was entered directly.
+  g_entered_callee = d.resume != nullptr || d.value != nullptr;
+  return d;
 }
 
 PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   if (result == nullptr) {
+    OpLeave::callee_failed = g_entered_callee;
     OpError(frame, sp);
     return Fail();
   }

@@ -34,9 +34,13 @@ bool Fire(uint8_t tools, FireFunction fire, PyCodeObject* code, int32_t unit) {
   return fire(&state, reinterpret_cast<PyObject*>(code), unit * static_cast<int32_t>(sizeof(_Py_CODEUNIT))) == 0;
 }
 
+// Where an error is reported: the interpreter's position after the instruction, less one; after a Python callee that it had
+// entered itself, the unit before the call.
+int32_t ReportedUnit(PyCodeObject* code, int32_t unit) { return OpLeave::callee_failed ? unit - 1 : LastUnit(code, unit); }
+
 void FireRaise(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t unit) {
   if (ToolsListening(ts, CodeOf(frame), PY_MONITORING_EVENT_RAISE) == 0) return;
-  _PyEval_MonitorRaise(ts, frame, _PyCode_CODE(CodeOf(frame)) + LastUnit(CodeOf(frame), unit));
+  _PyEval_MonitorRaise(ts, frame, _PyCode_CODE(CodeOf(frame)) + ReportedUnit(CodeOf(frame), unit));
 }
 
 void FireReraise(PyThreadState* ts, PyCodeObject* code, int32_t unit) {
@@ -52,7 +56,7 @@ bool FireHandled(PyThreadState* ts, PyCodeObject* code, int32_t handler) {
 
 void FireUnwind(PyThreadState* ts, PyCodeObject* code, int32_t unit) {
   uint8_t tools = ToolsListening(ts, code, PY_MONITORING_EVENT_PY_UNWIND);
-  if (tools != 0) Fire(tools, _PyMonitoring_FirePyUnwindEvent, code, LastUnit(code, unit));
+  if (tools != 0) Fire(tools, _PyMonitoring_FirePyUnwindEvent, code, ReportedUnit(code, unit));
 }
 
 // The frame object of the current frame; null without memory. PyEval_GetFrame() clears the exception then, so that is
@@ -133,6 +137,9 @@ bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* unit, 
 bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* handler_unit, PyObject*** sp) {
   bool reraised = TakeWithoutTraceback();
   int32_t unit = TakeSite(frame, reraised);
+  struct ResetAtEnd {
+    ~ResetAtEnd() { OpLeave::callee_failed = false; }
+  } reset;
   PyObject** top = frame->localsplus + frame->stacktop;
   frame->stacktop = -1;  // what runs below finds a running frame, whose stack nobody reads
   if (reraised) {

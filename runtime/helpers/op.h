@@ -34,6 +34,7 @@ inline PyObject** OpError(_PyInterpreterFrame* frame, PyObject** sp) {
 // whoever handles the error.
 struct OpLeave {
   static inline bool without_traceback = false;  // [GIL]
+  static inline bool callee_failed = false;      // the error comes out of a compiled callee; reset likewise [GIL]
 };
 inline PyObject** OpReraise(_PyInterpreterFrame* frame, PyObject** sp) {
   OpLeave::without_traceback = true;
