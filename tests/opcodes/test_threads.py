@@ -263,8 +263,8 @@ def signal_ends_endless_loops(log):
 
     for function in (while_true, for_range, calls, methods, recursion, comprehension, nested, with_try):
         def run():
-            signal.setitimer(signal.ITIMER_REAL, 0.003)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.003)
                 function()
             except Alarm as error:
                 return function.__name__, str(error)
@@ -277,23 +277,20 @@ def handler_sees_frame(log):
 
     def handler(number, frame):
         seen.append((frame.f_code.co_name, sorted(k for k in frame.f_locals if k in ("i", "total", "stop")),
-                     0 < frame.f_lineno - frame.f_code.co_firstlineno < 5))
+                     0 < frame.f_lineno - frame.f_code.co_firstlineno < 6))
         stop.append(1)
 
     stop = []
 
     def loop():
         i = total = 0
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
         while not stop:
             i += 1
             total += i
         return "left"
 
-    def run():
-        signal.setitimer(signal.ITIMER_REAL, 0.002)
-        return loop()
-
-    log.call(with_handler, handler, run)
+    log.call(with_handler, handler, loop)
     log(seen)
 
 
@@ -307,15 +304,12 @@ def handler_changes_locals(log):
     def loop():
         running = True
         count = 0
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
         while running:
             count += 1
         return count > 0
 
-    def run():
-        signal.setitimer(signal.ITIMER_REAL, 0.002)
-        return loop()
-
-    log.call(with_handler, handler, run)
+    log.call(with_handler, handler, loop)
 
 
 @case
