@@ -15,7 +15,7 @@ class Mode:
 
 
 MODES = {mode.name: mode for mode in (
-    Mode("interp", False, {}, {}, 30, False, "a second process without tierjit: shows that the cases are deterministic"),
+    Mode("interp", False, {}, {}, 30, False, "once more without tierjit: the cases are deterministic"),
     Mode("tier1", True, {"tier1_threshold": 1}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
