@@ -272,6 +272,10 @@ int64_t tj_counter(const char* name) {
   return Guarded(int64_t{-1}, [&] { return FindCounter(name, &value) ? value : int64_t{-1}; });
 }
 
+char* tj_slow_sites(int limit) {
+  return Guarded(static_cast<char*>(nullptr), [&] { return CopyText(tier1::SlowSites(limit)); });
+}
+
 char* tj_stats_json(int reset) {
   return Guarded(static_cast<char*>(nullptr), [&] {
     char* text = CopyText(StatsJson(Manager::Get().loop_door().status()));

@@ -251,6 +251,8 @@ absl::StatusOr<Assembled> Assembler::Run() {
   if (!block.ok()) return block.status();
   out_.block = *block;
   out_.hot_bytes = hot_size_;
+  out_.sites_at = sites_at_;
+  out_.site_count = t_.sites.size();
   block_emission_.assign(static_cast<size_t>(Py_SIZE(code_)) + 1, -1);
   for (const BlockStart& s : t_.blocks) block_emission_[static_cast<size_t>(s.unit)] = s.emission;
   PlaceData();

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -166,6 +168,16 @@ uint64_t UnitImpl::native_bytecodes() const {
   return n;
 }
 
+void UnitImpl::AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>>* out) const {
+  auto add = [&](const Assembled& a) {
+    for (size_t i = 0; i < a.site_count; i++) {
+      if (a.sites()[i].visits != 0) out->emplace_back(&a.sites()[i], code());
+    }
+  };
+  add(whole_);
+  for (const Loop* loop : loops_) add(loop->code);
+}
+
 UnitImpl::~UnitImpl() {
   g_dead_native_bytecodes += native_bytecodes();
   LiveUnits().erase(this);
@@ -236,6 +248,21 @@ Counters GetCounters() {
   c.deopts = tj_rt.deopts;
   c.exceptions = tj_rt.exceptions;
   return c;
+}
+
+std::string SlowSites(int limit) {
+  std::vector<std::pair<const Site*, PyCodeObject*>> all;
+  for (const UnitImpl* unit : LiveUnits()) unit->AddVisitedSites(&all);
+  std::sort(all.begin(), all.end(), [](const auto& x, const auto& y) { return x.first->visits > y.first->visits; });
+  if (static_cast<int>(all.size()) > limit) all.resize(static_cast<size_t>(limit));
+  std::string out;
+  for (const auto& [site, code] : all) {
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code)));
+    const char* name = PyUnicode_AsUTF8(code->co_qualname);
+    absl::StrAppendFormat(&out, "%10u %s:%d %s %d\n", site->visits, name == nullptr ? "?" : name,
+                          PyCode_Addr2Line(code, site->instr * 2), OpcodeName(bytes[site->instr * 2]), site->oparg);
+  }
+  return out;
 }
 
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value) {

@@ -58,6 +58,10 @@ void SetCallObserver(void (*observer)(PyFunctionObject* function));
 // To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
 
+// Where compiled code leaves its fast paths most often: up to `limit` lines "visits function:line opcode", most visited first.
+// The answer to "why is this slow". [GIL]
+std::string SlowSites(int limit);
+
 struct Counters {
   uint64_t native_bytecodes;       // estimate: bytecodes run in compiled code
   uint64_t interpreted_bytecodes;  // in functions that tierjit handles, after a deoptimisation

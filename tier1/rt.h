@@ -113,6 +113,7 @@ struct Site {
   uint8_t flags;
   uint8_t pending_count;  // entries of `pending`: operands included, lowest first
   uint16_t misses;
+  uint32_t visits;      // how often the slow path was taken here
   Pending* pending;
   const void* next_address;   // branching sites: native code of the two ways
   const void* taken_address;

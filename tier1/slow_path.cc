@@ -210,6 +210,7 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
 // A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
 Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
+  site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   MakeCanonical(lp, nullptr, site);
@@ -294,6 +295,7 @@ extern "C" {
 PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   if (site->flags & kEntryCheck) return CheckEntry(lp, ts, site);
   tj_rt.slow_calls++;
+  site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
   if (site->flags & kLeave) {
     RequestInterpreter(ts, frame, StackBase(lp, site) + site->depth, site->instr);
@@ -319,6 +321,7 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
+  site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
   bool test = site->flags & kTestResult;
   bool if_true = site->flags & kJumpIfTrue;

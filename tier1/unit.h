@@ -27,9 +27,11 @@ struct Listed {  // for listings
 struct Assembled {
   CodeBlock block;
   size_t hot_bytes = 0;
+  size_t sites_at = 0, site_count = 0;  // in the data block
   std::vector<BlockEntry> blocks;
   std::vector<Listed> listing;
   UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
+  const Site* sites() const { return reinterpret_cast<const Site*>(block.data + sites_at); }
   const void* AddressOf(int32_t unit) const;  // NULL if no block starts there
 };
 
@@ -50,6 +52,7 @@ class UnitImpl final : public Unit {
   UnitHeader* header() const { return whole_.header(); }
   const Assembled& whole() const { return whole_; }
   uint64_t native_bytecodes() const;
+  void AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>>* out) const;
   int loop_count() const { return static_cast<int>(loops_.size()); }
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.

@@ -135,7 +135,13 @@ PyObject* MachineCode(PyObject*, PyObject* func) {
 
 PyObject* StatsJson(PyObject*, PyObject* reset) { return TakeText(tj_stats_json(PyObject_IsTrue(reset) == 1)); }
 
+PyObject* SlowSites(PyObject*, PyObject* limit) {
+  int count = PyLong_AsInt(limit);
+  return count == -1 && PyErr_Occurred() ? nullptr : TakeText(tj_slow_sites(count));
+}
+
 PyMethodDef kMethods[] = {
+    {"slow_sites", SlowSites, METH_O, nullptr},
     {"attach", Attach, METH_NOARGS, nullptr},
     {"detach", Detach, METH_NOARGS, nullptr},
     {"why_unavailable", WhyUnavailable, METH_NOARGS, nullptr},

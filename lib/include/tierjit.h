@@ -161,6 +161,10 @@ TJ_API char *tj_why_not(void *func);
  * code_bytes, hot_bytes, data_bytes, compile_ns, entries, back_edges, slow_calls (of the compiled code). [GIL] */
 TJ_API char *tj_info_json(void *func);
 
+/* Where compiled code leaves its fast paths most often: at most `limit` lines "visits function:line opcode oparg", most visited
+ * first. The answer to "why is this slow". [GIL] */
+TJ_API char *tj_slow_sites(int limit);
+
 /* One line an emission: bytecode offset, stencil, address, size in bytes. NULL when not compiled. [GIL] */
 TJ_API char *tj_dump(void *func);
 

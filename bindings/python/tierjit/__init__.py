@@ -14,7 +14,7 @@ from . import _tierjit
 
 __all__ = [
     "FunctionInfo", "compile", "configure", "disable", "disassemble", "enable", "get_config", "info", "is_available",
-    "is_compiled", "is_enabled", "jit", "never", "pause", "stats", "why_unavailable",
+    "is_compiled", "is_enabled", "jit", "never", "pause", "slow_sites", "stats", "why_unavailable",
 ]
 __version__ = _tierjit.version
 
@@ -139,6 +139,11 @@ def info(func):
 def stats(reset=False):
     """Counters since the start, or since the last reset, as a dict. Times are in ns, sizes in bytes."""
     return _parse(_tierjit.stats_json(reset))
+
+
+def slow_sites(limit=20):
+    """Where compiled code leaves its fast paths most often, as text: one line a place, "visits function:line opcode oparg"."""
+    return _tierjit.slow_sites(limit)
 
 
 def disassemble(func, what="stencils"):
