@@ -117,6 +117,7 @@ absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra
   InitialiseTable();
   (void)Stencils();
   absl::Status placed = PlaceThunks();
+  Arena::Get().CodeRange(&tj_rt.code_low, &tj_rt.code_span);
   done = placed.ok();
   return placed;
 }

@@ -191,6 +191,12 @@ int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t h
   const Assembled* code = impl->LoopVersion(header);
   const void* address = code == nullptr ? nullptr : code->AddressOf(header);
   if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits) return 0;
+  UnitHeader* h = code->header();
+  if (h->globals == nullptr) {
+    h->globals = frame->f_globals;
+    h->builtins = frame->f_builtins;
+  }
+  if (h->globals != frame->f_globals || h->builtins != frame->f_builtins) return 0;  // its global cells hold others' values
   LoopRuns().push_back({frame, code});
   frame->stacktop = -1;
   ts->c_recursion_remaining -= kCStackUnits;

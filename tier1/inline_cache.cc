@@ -28,6 +28,15 @@ Py_ssize_t SharedKeyIndex(PyTypeObject* type, PyObject* name) {
   return -1;
 }
 
+// Position of `name` among the entries of a combined table of string keys; one behind the last if it is not there.
+int64_t UnicodeEntryIndex(PyDictKeysObject* keys, PyObject* name) {
+  if (keys->dk_kind != DICT_KEYS_UNICODE) return keys->dk_nentries;
+  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
+  int64_t i = 0;
+  while (i < keys->dk_nentries && entries[i].me_key != name) i++;
+  return i;
+}
+
 bool HasInlineValues(PyTypeObject* type) { return type->tp_flags & Py_TPFLAGS_INLINE_VALUES; }
 
 int32_t ValueOffset(PyTypeObject* type, Py_ssize_t index) {
@@ -82,7 +91,10 @@ void FillClassAttr(PyObject* owner, PyObject* name, AttrCell* cell) {
   cell->class_version = version;
 }
 
+// Owner and instance forms share fields, so a site that sees both keeps what it saw first.
 bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
+  bool instances = cell->values_version != kNoVersion || cell->plain_version != kNoVersion;
+  if (instances && (PyModule_Check(owner) || PyType_Check(owner))) return true;
   if (PyModule_Check(owner)) {
     FillModule(owner, name, cell, site);
     return true;
@@ -94,6 +106,42 @@ bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
   return false;
 }
 
+// A further class at a site whose first form is taken by another one.
+void AddPolyEntry(PolyCell* cell, const PolyEntry& entry) {
+  cell->more[cell->next % kPolyEntries] = entry;
+  cell->next++;
+}
+
+// Whether the first form is free, or was the same class's.
+bool TakesFirst(const AttrCell& first, uint32_t version) {
+  bool unused = first.values_version == kNoVersion && first.plain_version == kNoVersion;
+  return unused || first.values_version == version || first.plain_version == version;
+}
+
+void SetField(PolyCell* cell, uint32_t version, int32_t offset, int32_t values_offset) {
+  if (cell->first.owner != nullptr || !TakesFirst(cell->first, version)) {
+    return AddPolyEntry(cell, {version, 0, offset, values_offset, nullptr});
+  }
+  cell->first.offset = offset;
+  cell->first.values_version = values_offset != 0 ? version : kNoVersion;
+  cell->first.plain_version = values_offset != 0 ? kNoVersion : version;
+  cell->first.values_offset = values_offset;
+}
+
+void SetHint(PolyCell* cell, PyObject* owner, PyObject* name, uint32_t version) {
+  if (!(Py_TYPE(owner)->tp_flags & Py_TPFLAGS_MANAGED_DICT)) return;
+  PyDictObject* dict = _PyObject_GetManagedDict(owner);
+  if (dict == nullptr || dict->ma_values != nullptr) return;
+  int64_t index = UnicodeEntryIndex(dict->ma_keys, name);
+  if (index >= dict->ma_keys->dk_nentries) return;
+  cell->dict_version = version;
+  cell->hint = static_cast<uint32_t>(index);
+}
+
+bool InlineValuesValid(PyObject* owner) {
+  return HasInlineValues(Py_TYPE(owner)) && _PyObject_InlineValues(owner)->valid;
+}
+
 }  // namespace
 
 void ClearAttrCell(AttrCell* cell) {
@@ -101,55 +149,56 @@ void ClearAttrCell(AttrCell* cell) {
   cell->values_version = cell->plain_version = cell->class_version = kNoVersion;
 }
 
+void ClearPolyCell(PolyCell* cell) {
+  *cell = PolyCell{};
+  ClearAttrCell(&cell->first);
+  cell->dict_version = kNoVersion;
+  for (PolyEntry& e : cell->more) e.version = kNoVersion;
+}
+
 void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
-  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PolyCell* cell = static_cast<PolyCell*>(site->cell);
   PyObject* name = NameOf(site);
-  if (FillOwner(owner, name, cell, site)) return;
+  if (FillOwner(owner, name, &cell->first, site)) return;
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
   if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr != nullptr && IsDataDescriptor(descr)) {
     int32_t offset = SlotOffsetOf(type, descr);
-    if (offset <= 0) return;
-    cell->offset = offset;
-    cell->plain_version = version;
-    cell->values_version = kNoVersion;
+    if (offset > 0) SetField(cell, version, offset, 0);
     return;
   }
-  if (!HasInlineValues(type)) return;
+  if (!InlineValuesValid(owner)) return SetHint(cell, owner, name, version);
   Py_ssize_t index = SharedKeyIndex(type, name);
-  if (index < 0) return;
-  cell->offset = ValueOffset(type, index);
-  cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
-  cell->values_version = version;
-  cell->plain_version = kNoVersion;
+  if (index >= 0) SetField(cell, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
 }
 
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
-  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PolyCell* poly = static_cast<PolyCell*>(site->cell);
   PyObject* name = NameOf(site);
-  if (FillOwner(owner, name, cell, site)) return;
+  if (FillOwner(owner, name, &poly->first, site)) return;
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
   if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr == nullptr || !PyType_HasFeature(Py_TYPE(descr), Py_TPFLAGS_METHOD_DESCRIPTOR)) return;
+  PolyEntry entry{version, 0, 0, 0, descr};
   if (HasInlineValues(type)) {
     PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
     if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return;
-    cell->keys_entries = static_cast<uint32_t>(keys->dk_nentries);
-    cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
-    cell->values_version = version;
-    cell->plain_version = kNoVersion;
-  } else if (type->tp_dictoffset == 0 && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
-    cell->plain_version = version;
-    cell->values_version = kNoVersion;
-  } else {
+    entry.keys_entries = static_cast<uint32_t>(keys->dk_nentries);
+    entry.values_offset = static_cast<int32_t>(type->tp_basicsize);
+  } else if (type->tp_dictoffset != 0 || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
     return;
   }
+  AttrCell* cell = &poly->first;
+  if (!TakesFirst(*cell, version) || cell->owner != nullptr) return AddPolyEntry(poly, entry);
+  cell->keys_entries = entry.keys_entries;
+  cell->values_offset = entry.values_offset;
+  cell->values_version = entry.values_offset != 0 ? version : kNoVersion;
+  cell->plain_version = entry.values_offset != 0 ? kNoVersion : version;
   cell->value = descr;
-  cell->owner = nullptr;
 }
 
 void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
@@ -167,7 +216,7 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
     cell->values_version = kNoVersion;
     return;
   }
-  if (!HasInlineValues(type)) return;
+  if (!InlineValuesValid(owner)) return;
   Py_ssize_t index = SharedKeyIndex(type, name);
   if (index < 0) return;
   cell->offset = ValueOffset(type, index);
@@ -180,22 +229,11 @@ void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   _PyInterpreterFrame* frame = ts->current_frame;
   GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
   PyObject* value = WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell);
-  if (value != nullptr) OwnerOf(site->unit)->global_cells.push_back(cell);
-}
-
-void FillCall(PyThreadState* ts, PyObject* callable, PyObject* self, Site* site) {
-  if (!PyFunction_Check(callable)) return;
-  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(callable);
-  UnitHeader* callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
-  if (callee == nullptr || function->vectorcall != callee->vectorcall) {
-    site->misses--;  // it may be compiled later
-    return;
+  if (value != nullptr) {
+    OwnerOf(site->unit)->global_cells.push_back(cell);
+  } else if (PyDict_CheckExact(frame->f_globals)) {
+    cell->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(frame->f_globals)->ma_keys, NameOf(site));
   }
-  int count = site->oparg + (self != nullptr);
-  if (callee->argcount != count) return;
-  CallCell* cell = static_cast<CallCell*>(site->cell);
-  cell->vectorcall = callee->vectorcall;
-  cell->unit = callee;
 }
 
 }  // namespace tierjit::tier1

@@ -11,10 +11,10 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
-void FillCall(PyThreadState* ts, PyObject* callable, PyObject* self, Site* site);
 
-// A cell that matches nothing.
+// Cells that match nothing.
 void ClearAttrCell(AttrCell* cell);
+void ClearPolyCell(PolyCell* cell);
 
 // QuickPath functions (rt.h).
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
@@ -22,6 +22,7 @@ PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
 PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
+PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 
 }  // namespace tierjit::tier1

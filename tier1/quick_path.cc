@@ -163,6 +163,22 @@ PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, 
   return Py_XNewRef(PyDict_GetItemWithError(container, key));
 }
 
+// An instance attribute that lies in the instance's own dict already, and whose old value does not die.
+PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (type->tp_setattro != PyObject_GenericSetAttr || !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) return nullptr;
+  PyDictObject* dict = _PyObject_GetManagedDict(owner);
+  if (dict == nullptr || dict->ma_values != nullptr || dict->ma_keys->dk_kind != DICT_KEYS_UNICODE) return nullptr;
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr != nullptr && Py_TYPE(descr)->tp_descr_set != nullptr) return nullptr;
+  PyObject* old = PyDict_GetItemWithError(reinterpret_cast<PyObject*>(dict), name);
+  if (old == nullptr || (Py_REFCNT(old) == 1 && tj_needs_frame(old))) return nullptr;
+  if (PyDict_SetItem(reinterpret_cast<PyObject*>(dict), name, value) == 0) return Py_None;
+  PyErr_Clear();
+  return nullptr;
+}
+
 // A plain instance attribute at a site that sees several classes.
 PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   PyTypeObject* type = Py_TYPE(owner);

@@ -42,6 +42,7 @@ struct Rt {
   PyObject* none_object;
   // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
   uintptr_t stack_low, stack_span;
+  uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
   FreeList ints, floats;
@@ -50,6 +51,9 @@ extern "C" Rt tj_rt;
 
 inline constexpr int64_t kSmallIntMin = -5, kSmallIntMax = 256;
 inline constexpr int64_t kSmallIntSize = 32;
+
+// A unit's vectorcall entry is `mov r8, imm64 unit; jmp tj_vectorcall`: where the address of the unit stands in it.
+inline constexpr int kEntryUnitOffset = 2;
 
 // First bytes of a unit's data block; addressed through H_UNIT.
 struct UnitHeader {
@@ -93,7 +97,7 @@ enum SiteFlags : uint8_t {
   kResultInAcc = 1,    // the instruction's top result is handed over in the accumulator
   kTestResult = 4,     // fused with a conditional jump: pop the result and branch on it
   kJumpIfTrue = 8,     // sense of that jump
-  kNegated = 16,       // a UNARY_NOT stands between
+  kNullAbove = 16,     // a NULL that the translator pushes itself belongs above the result (LOAD_GLOBAL)
 };
 
 // One per place that can leave the fast path.
@@ -140,13 +144,25 @@ struct AttrCell {
   PyObject* value;          // method or attribute of `owner`; borrowed, guarded by the version or the watcher
 };
 
-struct GlobalCell {
-  PyObject* value;  // borrowed from the watched dict; NULL when not known
+// Further classes seen at an attribute site. `value`: the method, for the method form.
+struct PolyEntry {
+  uint32_t version;
+  uint32_t keys_entries;
+  int32_t offset, values_offset;
+  PyObject* value;
+};
+inline constexpr int kPolyEntries = 3;
+struct PolyCell {
+  AttrCell first;
+  uint32_t dict_version;  // type version: the value lies in the instance's dict, as entry `hint` of its keys
+  uint32_t hint;
+  PolyEntry more[kPolyEntries];
+  uint32_t next;          // entry to be replaced next
 };
 
-struct CallCell {
-  vectorcallfunc vectorcall;  // of the compiled callee seen here
-  UnitHeader* unit;
+struct GlobalCell {
+  PyObject* value;  // borrowed from the watched dict; NULL when not known
+  int64_t index;    // of the entry in the keys of the unit's globals: the way to names that change often
 };
 
 }  // namespace tierjit::tier1

@@ -217,11 +217,6 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   frame->instr_ptr = InstructionAt(site, site->instr);
   UnitHeader* callee;
   int consumed = 0;
-  bool fill = site->fill != nullptr && site->misses < kMaxFills;
-  if (fill) {
-    site->misses++;
-    site->fill(ts, sp[-site->popped], sp[1 - site->popped], site);
-  }
   _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
   if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
   if (ts->current_exception != nullptr) {
@@ -313,6 +308,7 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   PyObject** sp;
   if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
   if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
+    if (site->flags & kNullAbove) *sp++ = nullptr;
     RequestInterpreter(ts, frame, sp, site->next);
     return nullptr;
   }

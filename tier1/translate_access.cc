@@ -16,15 +16,19 @@ void Translator::LoadAttr(const Instruction& in) {
   bool local = Top().kind == Kind::kLocal;
   uint32_t owner = local ? LocalOffset(Top().value) : 0;
   if (!method) {
-    const Stencil* order[3] = {local ? s.attr_value_L : s.attr_value_R, local ? s.attr_slot_L : s.attr_slot_R,
-                               local ? s.attr_fixed_L : s.attr_fixed_R};
+    const Stencil* order[4] = {local ? s.attr_value_L : s.attr_value_R, local ? s.attr_slot_L : s.attr_slot_R,
+                               local ? s.attr_fixed_L : s.attr_fixed_R, local ? s.attr_hint_L : s.attr_hint_R};
     if (in.adaptive == LOAD_ATTR_SLOT) std::swap(order[0], order[1]);
     if (in.adaptive == LOAD_ATTR_MODULE || in.adaptive == LOAD_ATTR_CLASS) std::swap(order[0], order[2]);
+    if (in.adaptive == LOAD_ATTR_WITH_HINT) std::swap(order[0], order[3]);
     Emission& e = Emit(order[0]);
     AddCold(e, order[1]);
     AddCold(e, order[2]);
-    e.cell = NewCell(sizeof(AttrCell));
+    AddCold(e, order[3]);
+    AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);
+    e.cell = NewCell(sizeof(PolyCell));
     e.a = owner;
+    e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg >> 1));
     Site& site = SlowPath(e, handler, 1, kResultInAcc);
     site.fill = FillAttr;
     site.quick = QuickAttr;
@@ -40,11 +44,11 @@ void Translator::LoadAttr(const Instruction& in) {
   Emission& e = Emit(order[0]);
   AddCold(e, order[1]);
   AddCold(e, order[2]);
-  e.cell = NewCell(sizeof(AttrCell));
+  AddCold(e, local ? s.method_poly_L : s.method_poly_R);
+  e.cell = NewCell(sizeof(PolyCell));
   e.a = SlotOffset(depth() - 1);
   e.b = owner;
-  Site& site = SlowPath(e, handler, 1, 0);
-  site.fill = FillMethod;
+  SlowPath(e, handler, 1, 0).fill = FillMethod;
   Drop(1);
   AddDispose(e, 0);
   Push(Kind::kMem);
@@ -54,28 +58,28 @@ void Translator::LoadAttr(const Instruction& in) {
 void Translator::StoreAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   OpHandler handler = DecisionFor(STORE_ATTR).handler;
-  // Fast forms borrow the owner from a local.
   FreeAccumulator(2);
-  if (Top().kind != Kind::kLocal || Top(2).kind == Kind::kNull) {
-    Emission& e = Emit(s.cold_slow);
-    e.cell = NewCell(sizeof(AttrCell));
-    SlowPath(e, handler, 2, 0);
-    Drop(2);
-    return;
+  if (Top(2).kind == Kind::kNull || Top().kind == Kind::kNull || Top().kind == Kind::kConst) SpillAll();
+  if (Top().kind == Kind::kMem || Top().kind == Kind::kConst) {
+    if (Top(2).kind == Kind::kAcc) Spill(depth() - 2);
+    ToAccumulator();
   }
   Entry value = Top(2), owner = Top(1);
-  const Stencil *values = s.set_value_ML, *slots = s.set_slot_ML;
+  bool local = owner.kind == Kind::kLocal;
+  const Stencil *values = local ? s.set_value_ML : s.set_value_MR, *slots = local ? s.set_slot_ML : s.set_slot_MR;
   if (value.kind == Kind::kAcc) values = s.set_value_RL, slots = s.set_slot_RL;
-  if (value.kind == Kind::kLocal) values = s.set_value_LL, slots = s.set_slot_LL;
-  if (value.kind == Kind::kConst) values = s.set_value_CL, slots = s.set_slot_CL;
+  if (value.kind == Kind::kLocal) values = local ? s.set_value_LL : s.set_value_LR, slots = local ? s.set_slot_LL : s.set_slot_LR;
+  if (value.kind == Kind::kConst) values = local ? s.set_value_CL : s.set_value_CR, slots = local ? s.set_slot_CL : s.set_slot_CR;
   bool slot_first = in.adaptive == STORE_ATTR_SLOT;
   Emission& e = Emit(slot_first ? slots : values);
   AddCold(e, slot_first ? values : slots);
   e.cell = NewCell(sizeof(AttrCell));
-  e.a = LocalOffset(owner.value);
+  e.a = local ? LocalOffset(owner.value) : 0;
   e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(depth() - 2);
   e.p = value.value;
-  SlowPath(e, handler, 2, 0).fill = FillStoreAttr;
+  Site& site = SlowPath(e, handler, 2, 0);
+  site.fill = FillStoreAttr;
+  site.quick = QuickStoreAttr;
   Drop(2);
   AddDispose(e, 0);
 }
@@ -163,15 +167,12 @@ void Translator::Call(const Instruction& in) {
   }
   int count = in.oparg + !no_self;
   Emission& e = Emit(s.call[!no_self][count < 5 ? count : 5]);
-  e.cell = NewCell(sizeof(CallCell));
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
   AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
-  out_->sites[e.site].cell = e.cell;
-  out_->sites[e.site].site.fill = FillCall;
   AfterCall(in, popped);
 }
 

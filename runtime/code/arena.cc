@@ -336,6 +336,11 @@ absl::StatusOr<CodeBlock> Arena::Allocate(size_t code_size, size_t data_size) {
   return block;
 }
 
+void Arena::CodeRange(uintptr_t* low, uintptr_t* span) const {
+  *low = reinterpret_cast<uintptr_t>(state_->code.base());
+  *span = state_->zone_size;
+}
+
 void Arena::Free(const CodeBlock& block) {
   if (block.code != nullptr) state_->code.Free(block.code, RoundUp(block.code_size, kCodeAlignment));
   if (block.data != nullptr) state_->data.Free(block.data, RoundUp(block.data_size, kDataAlignment));

@@ -60,6 +60,9 @@ class Arena {
   // (no executable memory or no address space).
   const void* Reachable(const void* target);
 
+  // The address range that all code blocks lie in; empty until the first Allocate().
+  void CodeRange(uintptr_t* low, uintptr_t* span) const;
+
   ArenaStats stats() const;
 
  private:

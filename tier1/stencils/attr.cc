@@ -45,6 +45,81 @@ template <K k> BODY load_slot(SIGNATURE) {
 STENCIL(attr_slot_L) { MUSTTAIL return load_slot<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(attr_slot_R) { MUSTTAIL return load_slot<K::R>(lp, rt, acc, ts, REST); }
 
+// The value lies in the instance's dict, at the place where it was last time. P: the name.
+INLINE PyDictUnicodeEntry* entry_at(PyDictKeysObject* keys, uint32_t index) {
+  return reinterpret_cast<PyDictUnicodeEntry*>(keys->dk_indices + (int64_t{1} << keys->dk_log2_index_bytes)) + index;
+}
+template <K k> BODY load_hint(SIGNATURE) {
+  PyObject* o = k == K::R ? acc : *slot_at(lp, H_A);
+  PolyCell* c = cell<PolyCell>();
+  if (UNLIKELY(Py_TYPE(o)->tp_version_tag != c->dict_version)) COLD();
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(reinterpret_cast<PyObject**>(o)[-3]);
+  if (UNLIKELY(dict == nullptr || dict->ma_values != nullptr)) COLD();
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || c->hint >= static_cast<uint64_t>(keys->dk_nentries))) COLD();
+  PyDictUnicodeEntry* entry = entry_at(keys, c->hint);
+  if (UNLIKELY(entry->me_key != pointer_p())) COLD();
+  PyObject* v = entry->me_value;
+  if (UNLIKELY(v == nullptr)) COLD();
+  incref(v);
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
+  }
+  NEXT(v);
+}
+STENCIL(attr_hint_L) { MUSTTAIL return load_hint<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(attr_hint_R) { MUSTTAIL return load_hint<K::R>(lp, rt, acc, ts, REST); }
+
+// Further classes at the site.
+INLINE PolyEntry* find_entry(PyObject* o, PolyCell* c, PolyEntry* more) {
+  uint32_t version = Py_TYPE(o)->tp_version_tag;
+  if (version == more[0].version) return &more[0];
+  if (version == more[1].version) return &more[1];
+  if (version == more[2].version) return &more[2];
+  return nullptr;
+}
+INLINE PolyEntry* poly_entries() {
+  PolyEntry* r;
+  asm("leaq H_CELL+%c1(%%rip), %0" : "=r"(r) : "i"(offsetof(PolyCell, more)));
+  return r;
+}
+static_assert(kPolyEntries == 3);
+template <K k> BODY load_poly(SIGNATURE) {
+  PyObject* o = k == K::R ? acc : *slot_at(lp, H_A);
+  PolyEntry* e = find_entry(o, cell<PolyCell>(), poly_entries());
+  if (UNLIKELY(e == nullptr)) COLD();
+  if (UNLIKELY(e->values_offset != 0 && !reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) {
+    COLD();
+  }
+  PyObject* v = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset);
+  if (UNLIKELY(v == nullptr)) COLD();
+  incref(v);
+  if constexpr (owned(k)) {
+    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
+  }
+  NEXT(v);
+}
+STENCIL(attr_poly_L) { MUSTTAIL return load_poly<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(attr_poly_R) { MUSTTAIL return load_poly<K::R>(lp, rt, acc, ts, REST); }
+
+template <K k> BODY load_method_poly(SIGNATURE) {
+  PyObject* o = k == K::R ? acc : *slot_at(lp, H_B);
+  PolyEntry* e = find_entry(o, cell<PolyCell>(), poly_entries());
+  if (UNLIKELY(e == nullptr)) COLD();
+  if (e->values_offset != 0) {
+    if (UNLIKELY(!reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) COLD();
+    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
+    if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != e->keys_entries)) COLD();
+  }
+  PyObject** to = slot_at(lp, H_A);
+  to[0] = incref(e->value);
+  if constexpr (k == K::L) incref(o);
+  to[1] = o;
+  NEXT(DEAD);
+}
+STENCIL(method_poly_L) { MUSTTAIL return load_method_poly<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(method_poly_R) { MUSTTAIL return load_method_poly<K::R>(lp, rt, acc, ts, REST); }
+
 // Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, the word
 // at `values_offset` is one that never changes.
 INLINE uint32_t* version_of(PyObject* o, AttrCell* c) {
@@ -123,8 +198,16 @@ template <K kv> INLINE PyObject* stored(PyObject** lp, PyObject* acc) {
   else if constexpr (kv == K::C) return pointer_p();
   else return *slot_at(lp, H_B);
 }
-template <K kv> BODY store_value(SIGNATURE) {
-  PyObject* o = *slot_at(lp, H_A);
+// Owners are borrowed from a local, or owned by the accumulator; such an owner must not die here, as one object only can be disposed of.
+template <K ko> INLINE PyObject* owner_of(PyObject** lp, PyObject* acc) {
+  if constexpr (ko == K::R) return acc;
+  else return *slot_at(lp, H_A);
+}
+template <K kv, K ko = K::L> BODY store_value(SIGNATURE) {
+  PyObject* o = owner_of<ko>(lp, acc);
+  if constexpr (ko == K::R) {
+    if (UNLIKELY(*refcount32(o) == 1)) COLD();
+  }
   AttrCell* c = cell<AttrCell>();
   if (UNLIKELY(!has_values(o, c))) COLD();
   PyDictValues* values = values_of(o, c);
@@ -135,6 +218,7 @@ template <K kv> BODY store_value(SIGNATURE) {
   PyObject* v = stored<kv>(lp, acc);
   if constexpr (!owned(kv)) incref(v);
   *field = v;
+  if constexpr (ko == K::R) (void)decref(o);
   if (LIKELY(old != nullptr)) {
     if (decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
     NEXT(DEAD);
@@ -150,18 +234,28 @@ STENCIL(set_value_LL) { MUSTTAIL return store_value<K::L>(lp, rt, acc, ts, REST)
 STENCIL(set_value_CL) { MUSTTAIL return store_value<K::C>(lp, rt, acc, ts, REST); }
 STENCIL(set_value_ML) { MUSTTAIL return store_value<K::M>(lp, rt, acc, ts, REST); }
 
-template <K kv> BODY store_slot(SIGNATURE) {
-  PyObject* o = *slot_at(lp, H_A);
+template <K kv, K ko = K::L> BODY store_slot(SIGNATURE) {
+  PyObject* o = owner_of<ko>(lp, acc);
   AttrCell* c = cell<AttrCell>();
+  if constexpr (ko == K::R) {
+    if (UNLIKELY(*refcount32(o) == 1)) COLD();
+  }
   if (UNLIKELY(!is_plain(o, c))) COLD();
   PyObject** field = field_of(o, c);
   PyObject* old = *field;
   PyObject* v = stored<kv>(lp, acc);
   if constexpr (!owned(kv)) incref(v);
   *field = v;
+  if constexpr (ko == K::R) (void)decref(o);
   if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
   NEXT(DEAD);
 }
+STENCIL(set_slot_MR) { MUSTTAIL return store_slot<K::M, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_slot_LR) { MUSTTAIL return store_slot<K::L, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_slot_CR) { MUSTTAIL return store_slot<K::C, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_MR) { MUSTTAIL return store_value<K::M, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_LR) { MUSTTAIL return store_value<K::L, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_value_CR) { MUSTTAIL return store_value<K::C, K::R>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_RL) { MUSTTAIL return store_slot<K::R>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_LL) { MUSTTAIL return store_slot<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_CL) { MUSTTAIL return store_slot<K::C>(lp, rt, acc, ts, REST); }

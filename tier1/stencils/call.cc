@@ -3,19 +3,31 @@
 
 namespace tierjit::tier1 {
 
+// The unit that a function enters: its vectorcall, when it lies in our code, is an entry that begins with `mov r8, unit`.
+INLINE bool is_compiled(Rt* rt, PyFunctionObject* f) {
+  return LIKELY(reinterpret_cast<uintptr_t>(f->vectorcall) - rt->code_low < rt->code_span);
+}
+INLINE UnitHeader* unit_of(PyFunctionObject* f) {
+  return *reinterpret_cast<UnitHeader**>(reinterpret_cast<char*>(f->vectorcall) + kEntryUnitOffset);
+}
+
 // Pushes the callee's frame and enters it. A: slot of the callable; B: slot of the first argument (self included);
 // C: their number; P: address of the CALL instruction. References of callable and arguments move into the new frame.
 template <int n, bool method> BODY call_python(SIGNATURE) {
   PyObject* f = *slot_at(lp, H_A);
   PyObject** args = slot_at(lp, H_B);
-  CallCell* c = cell<CallCell>();
   if (UNLIKELY(Py_TYPE(f) != rt->function_type)) COLD_EMPTY();
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
-  if (UNLIKELY(function->vectorcall != c->vectorcall)) COLD_EMPTY();
+  if (UNLIKELY(!is_compiled(rt, function))) COLD_EMPTY();
   if constexpr (method) {
     if (UNLIKELY(args[0] == nullptr)) COLD_EMPTY();
   }
-  UnitHeader* u = c->unit;
+  UnitHeader* u = unit_of(function);
+  if constexpr (n >= 0) {
+    if (UNLIKELY(u->argcount != n)) COLD_EMPTY();
+  } else {
+    if (UNLIKELY(u->argcount != HOLE(H_C))) COLD_EMPTY();
+  }
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
   char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
   if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD_EMPTY();

@@ -106,6 +106,20 @@ STENCIL(load_global) {
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
+// A global that changes too often for a cell: by its place in the keys of the globals dict. P: its name.
+STENCIL(load_global_entry) {
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(unit()->globals);
+  int64_t index = cell<GlobalCell>()->index;
+  if (UNLIKELY(dict == nullptr || dict->ma_values != nullptr)) COLD_EMPTY();
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || index >= keys->dk_nentries)) COLD_EMPTY();
+  PyDictUnicodeEntry* entry =
+      reinterpret_cast<PyDictUnicodeEntry*>(keys->dk_indices + (int64_t{1} << keys->dk_log2_index_bytes)) + index;
+  if (UNLIKELY(entry->me_key != pointer_p())) COLD_EMPTY();
+  PyObject* v = entry->me_value;
+  if (UNLIKELY(v == nullptr)) COLD_EMPTY();
+  NEXT(incref(v));
+}
 STENCIL(load_deref) {
   PyObject* v = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A))->ob_ref;
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
