@@ -175,8 +175,8 @@ void Assembler::PlaceSites() {
     site->unit = reinterpret_cast<UnitHeader*>(out_.block.data);
     site->pending = pending + draft.pending_begin;
     site->cell = draft.cell < 0 ? nullptr : out_.block.data + cells_at_ + draft.cell;
-    if (site->fill == FillAttr || site->fill == FillMethod) ClearPolyCell(static_cast<PolyCell*>(site->cell));
-    if (site->fill == FillStoreAttr) ClearAttrCell(static_cast<AttrCell*>(site->cell));
+    bool attr = site->fill == FillAttr || site->fill == FillMethod || site->fill == FillStoreAttr;
+    if (attr) ClearPolyCell(static_cast<PolyCell*>(site->cell));
     if (draft.emission < 0) continue;
     site->next_address = At(hot_[static_cast<size_t>(draft.emission) + 1]);
     site->taken_address = BlockAddress(t_.emissions[static_cast<size_t>(draft.emission)].target);

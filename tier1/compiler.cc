@@ -78,6 +78,10 @@ bool tj_needs_frame(PyObject* o) {
            Py_TYPE(o) == &PyRangeIter_Type);
 }
 
+PyObject* InitName() {
+  static PyObject* name = PyUnicode_InternFromString("__init__");
+  return name;
+}
 vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }
 Py_ssize_t CodeExtraIndex() { return g_extra_index; }
 
@@ -103,6 +107,7 @@ void InitialiseTable() {
   r.true_object = Py_True;
   r.false_object = Py_False;
   r.none_object = Py_None;
+  r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");
   FillLatin1();
   FollowTracer();
   RefillInts();

@@ -104,8 +104,8 @@ void RemoveLoopRun(_PyInterpreterFrame* frame) {
   }
 }
 
-// Pushes a frame whose arguments are exactly the positional parameters; NULL: no room on the data stack chunk.
-_PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
+// Pushes a frame without arguments yet; NULL: no room on the data stack chunk.
+_PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit) {
   PyObject** base = ts->datastack_top;
   PyObject** top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(base) + unit->frame_bytes);
   if (base == nullptr || top >= ts->datastack_limit) return nullptr;
@@ -121,15 +121,54 @@ _PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, Py
   frame->stacktop = -1;
   frame->return_offset = 0;
   frame->owner = FRAME_OWNED_BY_THREAD;
-  for (int i = 0; i < unit->argcount; i++) frame->localsplus[i] = Py_NewRef(args[i]);
   return frame;
 }
 
+// Whether `args` are operands on the stack of the interpreter's running frame, which is calling `function`. The interpreter releases
+// them from there after the call, so they may be taken and None left in their place: they die in the callee, as if it had moved
+// them itself.
+bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args) {
+  _PyInterpreterFrame* frame = ts->current_frame;
+  if (frame == nullptr || frame->owner == FRAME_OWNED_BY_CSTACK) return false;
+  PyObject* const* bottom = frame->localsplus + CodeOf(frame)->co_nlocalsplus;
+  PyObject* const* end = frame->localsplus + CodeOf(frame)->co_nlocalsplus + CodeOf(frame)->co_stacksize;
+  if (args < bottom + 2 || args > end) return false;
+  return args[-1] == function || (args[-1] == nullptr && args[-2] == function);
+}
+
+// Pushes a frame whose arguments are exactly the positional parameters; NULL: no room.
+_PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
+  _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
+  if (frame == nullptr) return nullptr;
+  if (MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args)) {
+    PyObject** slots = const_cast<PyObject**>(args);
+    for (int i = 0; i < unit->argcount; i++) {
+      frame->localsplus[i] = slots[i];
+      slots[i] = Py_None;
+    }
+  } else {
+    for (int i = 0; i < unit->argcount; i++) frame->localsplus[i] = Py_NewRef(args[i]);
+  }
+  return frame;
+}
+
+constexpr size_t kMaxTaken = 32;
 // Binds arguments of any shape; NULL with an exception set when they do not fit.
 _PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
                                PyObject* kwnames) {
   size_t total = nargs + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
-  for (size_t i = 0; i < total; i++) Py_INCREF(args[i]);
+  bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args);
+  PyObject* taken[kMaxTaken];
+  take = take && total <= kMaxTaken;
+  for (size_t i = 0; i < total; i++) {
+    if (take) {
+      taken[i] = args[i];
+      const_cast<PyObject**>(args)[i] = Py_None;
+    } else {
+      Py_INCREF(args[i]);
+    }
+  }
+  if (take) args = taken;
   Py_INCREF(function);
   _PyInterpreterFrame* frame = _PyEvalFramePushAndInit(ts, function, nullptr, args, nargs, kwnames);
   if (frame != nullptr) frame->stacktop = -1;
@@ -153,6 +192,24 @@ PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* 
 }  // namespace
 
 bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
+
+PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject* first,
+                                 PyObject** args, int count) {
+  bool room = ts->py_recursion_remaining > 1 && ts->c_recursion_remaining > kCStackUnits;
+  _PyInterpreterFrame* frame = room ? PushFrame(ts, function, unit) : nullptr;
+  if (frame != nullptr) {
+    frame->localsplus[0] = Py_NewRef(first);
+    for (int i = 0; i < count; i++) frame->localsplus[i + 1] = args[i];
+    return EnterFrame(ts, frame, unit);
+  }
+  std::vector<PyObject*> all;
+  all.reserve(static_cast<size_t>(count) + 1);
+  all.push_back(first);
+  all.insert(all.end(), args, args + count);
+  PyObject* result = PyObject_Vectorcall(reinterpret_cast<PyObject*>(function), all.data(), all.size(), nullptr);
+  for (int i = 0; i < count; i++) Py_DECREF(args[i]);
+  return result;
+}
 
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                                    UnitHeader* unit) {

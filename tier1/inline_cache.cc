@@ -108,20 +108,24 @@ bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
 
 // A further class at a site whose first form is taken by another one.
 void AddPolyEntry(PolyCell* cell, const PolyEntry& entry) {
+  for (PolyEntry& e : cell->more) {
+    if (e.type == entry.type) {
+      e = entry;
+      return;
+    }
+  }
   cell->more[cell->next % kPolyEntries] = entry;
   cell->next++;
 }
 
 // Whether the first form is free, or was the same class's.
-bool TakesFirst(const AttrCell& first, uint32_t version) {
-  bool unused = first.values_version == kNoVersion && first.plain_version == kNoVersion;
-  return unused || first.values_version == version || first.plain_version == version;
-}
+bool TakesFirst(const AttrCell& first, PyTypeObject* type) { return first.type == nullptr || first.type == type; }
 
-void SetField(PolyCell* cell, uint32_t version, int32_t offset, int32_t values_offset) {
-  if (cell->first.owner != nullptr || !TakesFirst(cell->first, version)) {
-    return AddPolyEntry(cell, {version, 0, offset, values_offset, nullptr});
+void SetField(PolyCell* cell, PyTypeObject* type, uint32_t version, int32_t offset, int32_t values_offset) {
+  if (cell->first.owner != nullptr || !TakesFirst(cell->first, type)) {
+    return AddPolyEntry(cell, {version, 0, offset, values_offset, nullptr, type});
   }
+  cell->first.type = type;
   cell->first.offset = offset;
   cell->first.values_version = values_offset != 0 ? version : kNoVersion;
   cell->first.plain_version = values_offset != 0 ? kNoVersion : version;
@@ -144,14 +148,9 @@ bool InlineValuesValid(PyObject* owner) {
 
 }  // namespace
 
-void ClearAttrCell(AttrCell* cell) {
-  *cell = AttrCell{};
-  cell->values_version = cell->plain_version = cell->class_version = kNoVersion;
-}
-
 void ClearPolyCell(PolyCell* cell) {
   *cell = PolyCell{};
-  ClearAttrCell(&cell->first);
+  cell->first.values_version = cell->first.plain_version = cell->first.class_version = kNoVersion;
   cell->dict_version = kNoVersion;
   for (PolyEntry& e : cell->more) e.version = kNoVersion;
 }
@@ -166,12 +165,12 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr != nullptr && IsDataDescriptor(descr)) {
     int32_t offset = SlotOffsetOf(type, descr);
-    if (offset > 0) SetField(cell, version, offset, 0);
+    if (offset > 0) SetField(cell, type, version, offset, 0);
     return;
   }
   if (!InlineValuesValid(owner)) return SetHint(cell, owner, name, version);
   Py_ssize_t index = SharedKeyIndex(type, name);
-  if (index >= 0) SetField(cell, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
+  if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
 }
 
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
@@ -183,7 +182,7 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr == nullptr || !PyType_HasFeature(Py_TYPE(descr), Py_TPFLAGS_METHOD_DESCRIPTOR)) return;
-  PolyEntry entry{version, 0, 0, 0, descr};
+  PolyEntry entry{version, 0, 0, 0, descr, type};
   if (HasInlineValues(type)) {
     PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
     if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return;
@@ -193,7 +192,8 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
     return;
   }
   AttrCell* cell = &poly->first;
-  if (!TakesFirst(*cell, version) || cell->owner != nullptr) return AddPolyEntry(poly, entry);
+  if (!TakesFirst(*cell, type) || cell->owner != nullptr) return AddPolyEntry(poly, entry);
+  cell->type = type;
   cell->keys_entries = entry.keys_entries;
   cell->values_offset = entry.values_offset;
   cell->values_version = entry.values_offset != 0 ? version : kNoVersion;
@@ -202,7 +202,7 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
 }
 
 void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
-  AttrCell* cell = static_cast<AttrCell*>(site->cell);
+  PolyCell* cell = static_cast<PolyCell*>(site->cell);
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
@@ -210,19 +210,12 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr != nullptr && IsDataDescriptor(descr)) {
     int32_t offset = SlotOffsetOf(type, descr);
-    if (offset <= 0) return;
-    cell->offset = offset;
-    cell->plain_version = version;
-    cell->values_version = kNoVersion;
+    if (offset > 0) SetField(cell, type, version, offset, 0);
     return;
   }
   if (!InlineValuesValid(owner)) return;
   Py_ssize_t index = SharedKeyIndex(type, name);
-  if (index < 0) return;
-  cell->offset = ValueOffset(type, index);
-  cell->values_offset = static_cast<int32_t>(type->tp_basicsize);
-  cell->values_version = version;
-  cell->plain_version = kNoVersion;
+  if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {

@@ -12,8 +12,7 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 
-// Cells that match nothing.
-void ClearAttrCell(AttrCell* cell);
+// A cell that matches nothing.
 void ClearPolyCell(PolyCell* cell);
 
 // QuickPath functions (rt.h).

@@ -40,6 +40,7 @@ struct Rt {
   PyObject* true_object;
   PyObject* false_object;
   PyObject* none_object;
+  PyObject* list_append;  // the method descriptor
   // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
   uintptr_t stack_low, stack_span;
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
@@ -140,6 +141,7 @@ struct AttrCell {
   uint32_t keys_entries;    // methods: dk_nentries of the shared keys when the name was not among them
   int32_t offset;           // of the value from the object, bytes
   int32_t values_offset;    // of the inline values header from the object, bytes
+  PyTypeObject* type;       // that the instance form was filled for, to find it again after its version has changed
   PyObject* owner;          // module (its dict is watched) or class
   PyObject* value;          // method or attribute of `owner`; borrowed, guarded by the version or the watcher
 };
@@ -150,6 +152,7 @@ struct PolyEntry {
   uint32_t keys_entries;
   int32_t offset, values_offset;
   PyObject* value;
+  PyTypeObject* type;
 };
 inline constexpr int kPolyEntries = 3;
 struct PolyCell {

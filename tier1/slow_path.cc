@@ -4,6 +4,7 @@
 
 #include "runtime/deopt/unwind.h"
 #include "runtime/helpers/call.h"
+#include "tier1/call_path.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -207,6 +208,14 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
+// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
+PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
+  FollowTracer();
+  if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
+  Py_DECREF(result);
+  return nullptr;
+}
+
 // A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
 Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
@@ -215,6 +224,9 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   PyObject** sp = StackBase(lp, site) + site->depth;
   MakeCanonical(lp, nullptr, site);
   frame->instr_ptr = InstructionAt(site, site->instr);
+  if (PyObject * direct; (site->flags & kPlainCall) && CallDirectly(ts, sp, site->oparg, &direct)) {
+    return {nullptr, AfterDirectCall(ts, direct)};
+  }
   UnitHeader* callee;
   int consumed = 0;
   _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
@@ -231,11 +243,7 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
     frame->stacktop = -1;
     return {nullptr, nullptr};
   }
-  FollowTracer();
-  PyObject* result = sp[-1];
-  if ((ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return {nullptr, result};
-  Py_DECREF(result);
-  return {nullptr, nullptr};
+  return {nullptr, AfterDirectCall(ts, sp[-1])};
 }
 
 }  // namespace

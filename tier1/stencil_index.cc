@@ -43,6 +43,7 @@ void FillArithmetic(StencilIndex* s) {
     for (int pair = 0; pair < kPairCount; pair++) {
       s->int_op[op][pair] = Require(absl::StrCat("int_", kArithmeticNames[op], "_", kIntPairs[pair]));
       s->wide_op[op][pair] = FindStencil(absl::StrCat("wide_", kArithmeticNames[op], "_", kIntPairs[pair]));
+      s->mixed_op[op][pair] = FindStencil(absl::StrCat("mixed_", kArithmeticNames[op], "_", kFloatPairs[pair]));
       s->float_op[op][pair] = FindStencil(absl::StrCat("float_", kArithmeticNames[op], "_", kFloatPairs[pair]));
     }
   }

@@ -24,6 +24,7 @@ struct StencilIndex {
   // [operation][pair], null where the form does not exist.
   const Stencil* int_op[kArithmeticCount][kPairCount];
   const Stencil* wide_op[kArithmeticCount][kPairCount];  // ints of up to two digits
+  const Stencil* mixed_op[kArithmeticCount][kPairCount];  // a float and an int
   const Stencil* float_op[kArithmeticCount][kPairCount];
   const Stencil* int_jump[6][kComparePairs];
   const Stencil* int_bool[6][kComparePairs];
@@ -42,7 +43,7 @@ struct StencilIndex {
   X(pop_M) X(load_global) X(load_global_entry) X(load_deref) X(store_deref_R) X(int_negate_L) X(int_negate_R) X(float_negate_L)                 \
   X(float_negate_R) X(attr_value_L) X(attr_value_R) X(attr_slot_L) X(attr_slot_R) X(attr_fixed_L) X(attr_fixed_R)          \
   X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(attr_hint_L) X(attr_hint_R) X(attr_poly_L) X(attr_poly_R) X(method_poly_L) X(method_poly_R) X(set_value_MR)            \
-  X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
+  X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
   X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
   X(unpack_tuple_2) X(unpack_list) X(after_call) X(call_any) X(resume) X(resume_globals) X(jump_backward) X(jump) X(return_R)            \
   X(jump_if_true_L) X(jump_if_true_R) X(jump_if_false_L) X(jump_if_false_R) X(jump_if_true_sized_L)                        \

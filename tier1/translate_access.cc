@@ -73,7 +73,13 @@ void Translator::StoreAttr(const Instruction& in) {
   bool slot_first = in.adaptive == STORE_ATTR_SLOT;
   Emission& e = Emit(slot_first ? slots : values);
   AddCold(e, slot_first ? values : slots);
-  e.cell = NewCell(sizeof(AttrCell));
+  if (local) {
+    AddCold(e, value.kind == Kind::kAcc     ? s.set_poly_R
+               : value.kind == Kind::kLocal ? s.set_poly_L
+               : value.kind == Kind::kConst ? s.set_poly_C
+                                            : s.set_poly_M);
+  }
+  e.cell = NewCell(sizeof(PolyCell));
   e.a = local ? LocalOffset(owner.value) : 0;
   e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(depth() - 2);
   e.p = value.value;
@@ -148,6 +154,15 @@ void Translator::StoreSubscript(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+void Translator::ListAppend(const Instruction& in) {
+  SpillBelow(1);
+  ToAccumulator();
+  Emission& e = Emit(Stencils().list_append);
+  e.a = SlotOffset(depth() - 1 - in.oparg);
+  SlowPath(e, DecisionFor(LIST_APPEND).handler, 1, 0);
+  Drop(1);
+}
+
 void Translator::AfterCall(const Instruction& in, int popped) {
   Drop(popped);
   Emission& after = Emit(Stencils().after_call);
@@ -171,6 +186,7 @@ void Translator::Call(const Instruction& in) {
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
   AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
   AfterCall(in, popped);

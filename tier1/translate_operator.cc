@@ -111,6 +111,8 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
   if (second != nullptr) AddCold(e, second);
   const Stencil* wide = s.wide_op[static_cast<int>(op)][pair];
   if (ints != nullptr && wide != nullptr) AddCold(e, wide);
+  const Stencil* mixed = s.mixed_op[static_cast<int>(op)][pair];
+  if (mixed != nullptr) AddCold(e, mixed);
   SetOperands(e, a, b, depth() - 2);
   Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
   site.quick = QuickBinary;
@@ -157,6 +159,14 @@ void Translator::UnaryNegative(const Instruction& in) {
   SlowPath(e, DecisionFor(UNARY_NEGATIVE).handler, 1, kResultInAcc);
   Drop(1);
   PushAccumulator(float_first ? Hint::kFloat : Hint::kInt);
+}
+
+void Translator::UnaryNot(const Instruction& in) {
+  ToAccumulator();
+  Emission& e = Emit(Stencils().not_R);
+  SlowPath(e, DecisionFor(UNARY_NOT).handler, 1, kResultInAcc);
+  Drop(1);
+  PushAccumulator();
 }
 
 const Instruction* Translator::FusedJump() const {

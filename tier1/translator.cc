@@ -161,6 +161,8 @@ bool Translator::TranslateInstruction() {
       return false;
     case BINARY_OP: BinaryOp(in); return true;
     case UNARY_NEGATIVE: UnaryNegative(in); return true;
+    case UNARY_NOT: UnaryNot(in); return true;
+    case LIST_APPEND: ListAppend(in); return true;
     case COMPARE_OP: CompareOp(in); return true;
     case TO_BOOL: ToBool(in); return true;
     case IS_OP: IsOp(in); return true;

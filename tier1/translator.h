@@ -82,6 +82,8 @@ class Translator {
   void PopTop();
   void BinaryOp(const Instruction& in);
   void UnaryNegative(const Instruction& in);
+  void UnaryNot(const Instruction& in);
+  void ListAppend(const Instruction& in);
   Pair ArrangePair();
   bool EmitArithmetic(const Instruction& in, Arithmetic op);
   void SetOperands(Emission& e, const Entry& a, const Entry& b, int base);

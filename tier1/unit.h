@@ -105,6 +105,11 @@ void RefillFloats();
 void FollowTracer();
 void InitialiseTable();
 
+// Runs `function`, whose unit takes count + 1 positional arguments, with `first` (borrowed) and `args` (references are taken).
+PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject* first,
+                                 PyObject** args, int count);
+PyObject* InitName();  // "__init__", interned
+
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                                    UnitHeader* unit);
 

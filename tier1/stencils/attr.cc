@@ -198,6 +198,13 @@ template <K kv> INLINE PyObject* stored(PyObject** lp, PyObject* acc) {
   else if constexpr (kv == K::C) return pointer_p();
   else return *slot_at(lp, H_B);
 }
+// The first store of an attribute: note the insertion order as dicts do.
+INLINE void note_first_store(PyDictValues* values, PyObject** field) {
+  uint8_t* order = reinterpret_cast<uint8_t*>(&values->values[values->capacity]);
+  order[values->size] = static_cast<uint8_t>(field - values->values);
+  values->size++;
+}
+
 // Owners are borrowed from a local, or owned by the accumulator; such an owner must not die here, as one object only can be disposed of.
 template <K ko> INLINE PyObject* owner_of(PyObject** lp, PyObject* acc) {
   if constexpr (ko == K::R) return acc;
@@ -223,12 +230,32 @@ template <K kv, K ko = K::L> BODY store_value(SIGNATURE) {
     if (decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
     NEXT(DEAD);
   }
-  // First store: note the insertion order as dicts do.
-  uint8_t* order = reinterpret_cast<uint8_t*>(&values->values[values->capacity]);
-  order[values->size] = static_cast<uint8_t>(field - values->values);
-  values->size++;
+  note_first_store(values, field);
   NEXT(DEAD);
 }
+template <K kv> BODY store_poly(SIGNATURE) {
+  PyObject* o = *slot_at(lp, H_A);
+  PolyEntry* e = find_entry(o, cell<PolyCell>(), poly_entries());
+  if (UNLIKELY(e == nullptr || e->values_offset == 0)) COLD();
+  PyDictValues* values = reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset);
+  if (UNLIKELY(!values->valid)) COLD();
+  if (UNLIKELY(reinterpret_cast<PyObject**>(o)[-3] != nullptr)) COLD();  // managed dict
+  PyObject** field = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset);
+  PyObject* old = *field;
+  PyObject* v = stored<kv>(lp, acc);
+  if constexpr (!owned(kv)) incref(v);
+  *field = v;
+  if (old == nullptr) {
+    note_first_store(values, field);
+    NEXT(DEAD);
+  }
+  if (decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+  NEXT(DEAD);
+}
+STENCIL(set_poly_R) { MUSTTAIL return store_poly<K::R>(lp, rt, acc, ts, REST); }
+STENCIL(set_poly_L) { MUSTTAIL return store_poly<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(set_poly_C) { MUSTTAIL return store_poly<K::C>(lp, rt, acc, ts, REST); }
+STENCIL(set_poly_M) { MUSTTAIL return store_poly<K::M>(lp, rt, acc, ts, REST); }
 STENCIL(set_value_RL) { MUSTTAIL return store_value<K::R>(lp, rt, acc, ts, REST); }
 STENCIL(set_value_LL) { MUSTTAIL return store_value<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(set_value_CL) { MUSTTAIL return store_value<K::C>(lp, rt, acc, ts, REST); }

@@ -211,6 +211,45 @@ WIDE_PAIRS(rshift, Op::kRshift)
 #define DIV_ONE(a, b) STENCIL(int_truediv_##a##b) { MUSTTAIL return int_truediv<P::a, P::b>(lp, rt, acc, ts, REST); }
 DIV_ONE(L, L) DIV_ONE(L, N) DIV_ONE(L, R) DIV_ONE(R, L) DIV_ONE(R, N) DIV_ONE(M, R) DIV_ONE(N, L) DIV_ONE(N, R)
 
+// One operand a float and the other a compact int: after the pure forms in the chain.
+INLINE bool number_ok(Rt* rt, PyObject* o) { return is_float(rt, o) || is_compact_int(rt, o); }
+INLINE double number_of(Rt* rt, PyObject* o) {
+  return is_float(rt, o) ? float_value(o) : static_cast<double>(int_value(o));
+}
+template <P p> INLINE void drop_number(Rt* rt, PyObject* o) {
+  if constexpr (is_owned(p)) {
+    if (decref(o)) push_free(Py_TYPE(o) == rt->float_type ? &rt->floats : &rt->ints, o);
+  }
+}
+template <Op op, P pa, P pb> BODY mixed_op(SIGNATURE) {
+  PyObject* a = left<pa>(lp, acc);
+  PyObject* b = right<pb>(lp, acc);
+  if (UNLIKELY(!number_ok(rt, a))) COLD();
+  if (UNLIKELY(!number_ok(rt, b))) COLD();
+  if (UNLIKELY(!is_float(rt, a) && !is_float(rt, b))) COLD();
+  if (UNLIKELY(!usable(&rt->floats) || !usable(&rt->ints))) COLD();
+  double u = number_of(rt, a), v = number_of(rt, b), r;
+  if constexpr (op == Op::kAdd) r = u + v;
+  else if constexpr (op == Op::kSub) r = u - v;
+  else if constexpr (op == Op::kMul) r = u * v;
+  else {
+    if (UNLIKELY(v == 0.0)) COLD();
+    r = u / v;
+  }
+  PyObject* o = new_float(rt, r);
+  drop_number<pa>(rt, a);
+  drop_number<pb>(rt, b);
+  NEXT(o);
+}
+#define MIXED_ONE(name, op, a, b) \
+  STENCIL(mixed_##name##_##a##b) { MUSTTAIL return mixed_op<op, P::a, P::b>(lp, rt, acc, ts, REST); }
+#define MIXED_PAIRS(name, op)                                                              \
+  MIXED_ONE(name, op, L, L) MIXED_ONE(name, op, L, R) MIXED_ONE(name, op, R, L) MIXED_ONE(name, op, M, R)
+MIXED_PAIRS(add, Op::kAdd)
+MIXED_PAIRS(sub, Op::kSub)
+MIXED_PAIRS(mul, Op::kMul)
+MIXED_PAIRS(truediv, Op::kTrueDiv)
+
 #define FLOAT_ONE(name, op, a, b) \
   STENCIL(float_##name##_##a##b) { MUSTTAIL return float_op<op, P::a, P::b>(lp, rt, acc, ts, REST); }
 #define FLOAT_PAIRS(name, op)                                                                                    \

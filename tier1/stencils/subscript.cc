@@ -108,6 +108,32 @@ SET_ONE(R, L, L) SET_ONE(R, L, N) SET_ONE(R, M, L) SET_ONE(R, M, N) SET_ONE(R, M
 SET_ONE(L, L, L) SET_ONE(L, L, N) SET_ONE(L, L, R) SET_ONE(L, M, L) SET_ONE(L, M, N) SET_ONE(L, M, R)
 SET_ONE(M, L, L) SET_ONE(M, L, N) SET_ONE(M, L, R) SET_ONE(M, M, L) SET_ONE(M, M, N) SET_ONE(M, M, R)
 
+// Appending while the list has room. A: slot of the list, which stays on the stack.
+STENCIL(list_append) {
+  PyListObject* list = reinterpret_cast<PyListObject*>(*slot_at(lp, H_A));
+  Py_ssize_t size = reinterpret_cast<PyVarObject*>(list)->ob_size;
+  if (UNLIKELY(size >= list->allocated)) COLD();
+  list->ob_item[size] = acc;
+  reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
+  NEXT(DEAD);
+}
+// `list.append(x)` as a call. A: slot of the callable, B: of self, then the argument. The method descriptor is immortal or owned by
+// the stack like any callable.
+STENCIL(call_list_append) {
+  PyObject* f = *slot_at(lp, H_A);
+  PyObject** args = slot_at(lp, H_B);
+  if (f != rt->list_append) COLD_EMPTY();
+  PyListObject* list = reinterpret_cast<PyListObject*>(args[0]);
+  if (UNLIKELY(list == nullptr || Py_TYPE(list) != rt->list_type)) COLD_EMPTY();
+  Py_ssize_t size = reinterpret_cast<PyVarObject*>(list)->ob_size;
+  if (UNLIKELY(size >= list->allocated || *refcount32(args[0]) == 1 || *refcount32(f) == 1)) COLD_EMPTY();
+  list->ob_item[size] = args[1];
+  reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
+  (void)decref(args[0]);
+  (void)decref(f);
+  NEXT(rt->none_object);
+}
+
 // Unpacking of exact tuples and lists: items to the slots from A on, in stack order (last item lowest).
 template <bool list> BODY unpack(SIGNATURE) {
   PyObject* o = acc;
