@@ -106,6 +106,8 @@ bool FillOwner(PyObject* owner, PyObject* name, AttrCell* cell, Site* site) {
   return false;
 }
 
+constexpr int32_t kManagedDictOffset = -3 * static_cast<int32_t>(sizeof(PyObject*));
+
 // A further class at a site whose first form is taken by another one.
 void AddPolyEntry(PolyCell* cell, const PolyEntry& entry) {
   for (PolyEntry& e : cell->more) {
@@ -188,9 +190,13 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
     if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return;
     entry.keys_entries = static_cast<uint32_t>(keys->dk_nentries);
     entry.values_offset = static_cast<int32_t>(type->tp_basicsize);
-  } else if (type->tp_dictoffset != 0 || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
-    return;
+  } else if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) {
+    entry.offset = kManagedDictOffset;
+  } else if (type->tp_dictoffset != 0) {
+    if (type->tp_dictoffset < 0) return;
+    entry.offset = static_cast<int32_t>(type->tp_dictoffset);
   }
+  if (entry.offset != 0) return AddPolyEntry(poly, entry);  // matches while the instance has no dict
   AttrCell* cell = &poly->first;
   if (!TakesFirst(*cell, type) || cell->owner != nullptr) return AddPolyEntry(poly, entry);
   cell->type = type;

@@ -21,6 +21,7 @@ PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
 PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
+PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site);
 PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 

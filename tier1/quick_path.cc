@@ -61,8 +61,18 @@ PyObject* FloatBinary(int op, PyObject* a, PyObject* b) {
     case NB_SUBTRACT: return FloatResult(x - y);
     case NB_MULTIPLY: return FloatResult(x * y);
     case NB_TRUE_DIVIDE: return y == 0.0 ? nullptr : FloatResult(x / y);
+    case NB_POWER: return PyFloat_Type.tp_as_number->nb_power(a, b, Py_None);
+    case NB_FLOOR_DIVIDE: return PyFloat_Type.tp_as_number->nb_floor_divide(a, b);
+    case NB_REMAINDER: return PyFloat_Type.tp_as_number->nb_remainder(a, b);
     default: return nullptr;
   }
+}
+
+// Powers that take no time to speak of.
+bool SmallPower(PyObject* base, PyObject* exponent) {
+  PyLongObject* b = reinterpret_cast<PyLongObject*>(base);
+  PyLongObject* e = reinterpret_cast<PyLongObject*>(exponent);
+  return _PyLong_IsCompact(b) && _PyLong_IsCompact(e) && _PyLong_CompactValue(e) >= 0 && _PyLong_CompactValue(e) < 64;
 }
 
 PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
@@ -77,6 +87,9 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
     case NB_XOR: return methods->nb_xor(a, b);
     case NB_FLOOR_DIVIDE: return zero ? nullptr : methods->nb_floor_divide(a, b);
     case NB_REMAINDER: return zero ? nullptr : methods->nb_remainder(a, b);
+    case NB_POWER: return SmallPower(a, b) ? methods->nb_power(a, b, Py_None) : nullptr;
+    case NB_LSHIFT: return SmallPower(b, b) ? methods->nb_lshift(a, b) : nullptr;
+    case NB_RSHIFT: return methods->nb_rshift(a, b);
     default: return nullptr;  // what can fail, or take long, keeps its frame
   }
 }
@@ -157,10 +170,34 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
 }
 
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
-  RefillInts();
-  if (!PyDict_CheckExact(container) || !PyUnicode_CheckExact(key)) return nullptr;
-  if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
-  return Py_XNewRef(PyDict_GetItemWithError(container, key));
+  if (tj_rt.ints.count < 2) RefillInts();
+  PyObject* r = nullptr;
+  if (PyDict_CheckExact(container)) {
+    if (!PyUnicode_CheckExact(key)) return nullptr;
+    if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
+    return Py_XNewRef(PyDict_GetItemWithError(container, key));
+  }
+  // Element access of an extension's own immutable type (array, bytes, deque, ...) with an int: no Python code takes part.
+  PyTypeObject* type = Py_TYPE(container);
+  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key)) return nullptr;
+  PyMappingMethods* mapping = type->tp_as_mapping;
+  if (mapping == nullptr || mapping->mp_subscript == nullptr) return nullptr;
+  r = mapping->mp_subscript(container, key);
+  if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
+  return r;
+}
+
+// array[i] = number and the like.
+PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site) {
+  PyObject* key = site->third;
+  PyTypeObject* type = Py_TYPE(container);
+  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
+  if (PyList_CheckExact(container) || PyDict_CheckExact(container)) return nullptr;
+  PyMappingMethods* mapping = type->tp_as_mapping;
+  if (mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;
+  if (mapping->mp_ass_subscript(container, key, value) == 0) return Py_None;
+  PyErr_Clear();
+  return nullptr;
 }
 
 // An instance attribute that lies in the instance's own dict already, and whose old value does not die.

@@ -88,6 +88,8 @@ struct Pending {  // one stack entry that is not canonical
   uint64_t value;
 };
 
+inline constexpr uint8_t kCanonicalOperand = 0xff;
+
 struct Site;
 // Tries to do the operation without foreign code. Operands are borrowed. New reference, or NULL (no exception) to decline.
 using QuickPath = PyObject* (*)(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
@@ -119,7 +121,9 @@ struct Site {
   uint8_t pending_count;  // entries of `pending`: operands included, lowest first
   uint16_t misses;
   uint32_t visits;      // how often the slow path was taken here
+  uint8_t operand[4];   // index into `pending` of the first operands, kCanonicalOperand for those that lie in their slots
   Pending* pending;
+  PyObject* third;            // third operand while a quick path runs, borrowed
   const void* next_address;   // branching sites: native code of the two ways
   const void* taken_address;
 };

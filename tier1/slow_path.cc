@@ -4,6 +4,7 @@
 
 #include "runtime/deopt/unwind.h"
 #include "runtime/helpers/call.h"
+#include "runtime/helpers/handlers.h"
 #include "tier1/call_path.h"
 #include "tier1/unit.h"
 
@@ -25,21 +26,18 @@ _PyInterpreterFrame* FrameOf(PyObject** lp) {
 }
 _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
 
-// Operand `index` (0: the lowest one popped) wherever it is.
-PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int index) {
-  int slot = site->depth - site->popped + index;
-  for (int i = 0; i < site->pending_count; i++) {
-    const Pending& p = site->pending[i];
-    if (p.slot != slot) continue;
-    if (p.kind == Kind::kLocal) return lp[p.value];
-    if (p.kind == Kind::kConst) return reinterpret_cast<PyObject*>(p.value);
-    return p.kind == Kind::kAcc ? acc : nullptr;
-  }
-  return StackBase(lp, site)[slot];
+// Operand `index` (0: the lowest one popped, at most 3) wherever it is.
+inline PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int index) {
+  uint8_t at = site->operand[index];
+  if (at == kCanonicalOperand) return StackBase(lp, site)[site->depth - site->popped + index];
+  const Pending& p = site->pending[at];
+  if (p.kind == Kind::kLocal) return lp[p.value];
+  if (p.kind == Kind::kConst) return reinterpret_cast<PyObject*>(p.value);
+  return p.kind == Kind::kAcc ? acc : nullptr;
 }
 
 // Every pending entry becomes an owned reference in its slot.
-void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
+inline void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
   PyObject** base = StackBase(lp, site);
   for (int i = 0; i < site->pending_count; i++) {
     const Pending& p = site->pending[i];
@@ -53,7 +51,8 @@ void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
 
 // Loads below the operands become pending again; false when foreign code has changed one of the locals meanwhile (then
 // the slots keep what was loaded).
-bool MakePending(PyObject** lp, const Site* site) {
+inline bool MakePending(PyObject** lp, const Site* site) {
+  if (site->pending_count == 0) return true;
   PyObject** base = StackBase(lp, site);
   int below = site->depth - site->popped;
   for (int i = 0; i < site->pending_count; i++) {
@@ -67,12 +66,9 @@ bool MakePending(PyObject** lp, const Site* site) {
   return true;
 }
 
-bool IsBorrowed(const Site* site, int index) {
-  int slot = site->depth - site->popped + index;
-  for (int i = 0; i < site->pending_count; i++) {
-    if (site->pending[i].slot == slot) return site->pending[i].kind != Kind::kAcc;
-  }
-  return false;
+inline bool IsBorrowed(const Site* site, int index) {
+  uint8_t at = site->operand[index];
+  return at != kCanonicalOperand && site->pending[at].kind != Kind::kAcc;
 }
 
 bool SimpleDeath(PyObject* o) {
@@ -82,7 +78,7 @@ bool SimpleDeath(PyObject* o) {
 
 // Quick paths leave the operands alone; here owned ones are released, unless that could run foreign code.
 bool ReleaseOperands(PyObject** lp, PyObject* acc, const Site* site) {
-  PyObject* owned[2];
+  PyObject* owned[4];
   int count = 0;
   for (int index = 0; index < site->popped; index++) {
     if (IsBorrowed(site, index)) continue;
@@ -187,6 +183,7 @@ PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) 
     if (s != nullptr && !IsBorrowed(site, 1)) Py_DECREF(b);
     return s;
   }
+  if (site->popped > 2) site->third = Operand(lp, acc, site, 2);
   PyObject* r = site->quick(ts, a, b, site);
   if (r == nullptr) return nullptr;
   if (ReleaseOperands(lp, acc, site)) return r;
@@ -210,7 +207,8 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
 
 // What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
 PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
-  FollowTracer();
+  static uint32_t calls = 0;
+  if ((++calls & 63) == 0) FollowTracer();
   if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
   Py_DECREF(result);
   return nullptr;
@@ -246,6 +244,36 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   return {nullptr, AfterDirectCall(ts, sp[-1])};
 }
 
+// FOR_ITER over any iterator; nothing is pending.
+Departure NextItem(PyObject** lp, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  site->visits++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  PyObject* iterator = sp[-1];
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  PyObject* item = Py_TYPE(iterator)->tp_iternext(iterator);
+  if (item == nullptr) {
+    if (ts->current_exception != nullptr) {
+      if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        OpError(frame, sp);
+        return {Fail(), nullptr};
+      }
+      _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+      PyErr_Clear();
+    }
+    *--sp = nullptr;
+    tj_decref(iterator);
+  } else {
+    *sp++ = item;
+  }
+  if (!MayRunNatively(ts, site->unit)) {
+    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken);
+    return {nullptr, nullptr};
+  }
+  return {item != nullptr ? site->next_address : site->taken_address, item};
+}
+
 }  // namespace
 
 void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
@@ -258,6 +286,7 @@ void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
 }
 
 bool MayRunNatively(PyThreadState* ts, UnitHeader* unit) {
+  if (ts->eval_breaker == unit->expected_breaker && unit->code->_co_monitoring == nullptr) return true;
   uintptr_t version = ts->eval_breaker & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
   if (ToolsListen(unit->code)) return false;
   if (version == unit->expected_breaker) return true;
@@ -324,6 +353,7 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
 }
 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (site->handler == op_for_iter) return NextItem(lp, ts, site);
   tj_rt.slow_calls++;
   site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);

@@ -149,7 +149,7 @@ void Translator::StoreSubscript(const Instruction& in) {
     SetOperands(e, o, key, depth() - 2);
     e.d = v.kind == Kind::kLocal ? LocalOffset(v.value) : SlotOffset(depth() - 3);
   }
-  SlowPath(e, handler, 3, 0);
+  SlowPath(e, handler, 3, 0).quick = QuickStoreSubscript;
   Drop(3);
   AddDispose(e, 0);
 }

@@ -112,7 +112,8 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
   const Stencil* wide = s.wide_op[static_cast<int>(op)][pair];
   if (ints != nullptr && wide != nullptr) AddCold(e, wide);
   const Stencil* mixed = s.mixed_op[static_cast<int>(op)][pair];
-  if (mixed != nullptr) AddCold(e, mixed);
+  bool float_constant = constant != nullptr && PyFloat_CheckExact(reinterpret_cast<PyObject*>(constant->value));
+  if (mixed != nullptr && (constant == nullptr || float_constant)) AddCold(e, mixed);
   SetOperands(e, a, b, depth() - 2);
   Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
   site.quick = QuickBinary;

@@ -42,8 +42,11 @@ int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
   site.depth = static_cast<uint16_t>(depth());
   site.popped = static_cast<uint16_t>(popped);
   site.flags = flags;
+  for (uint8_t& operand : site.operand) operand = kCanonicalOperand;
   for (int i = 0; i < depth(); i++) {
     if (stack_[i].kind == Kind::kMem) continue;
+    int operand = i - (depth() - popped);
+    if (operand >= 0 && operand < 4) site.operand[operand] = site.pending_count;
     out_->pending.push_back({static_cast<uint16_t>(i), stack_[i].kind, stack_[i].value});
     site.pending_count++;
   }

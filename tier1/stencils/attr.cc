@@ -110,6 +110,9 @@ template <K k> BODY load_method_poly(SIGNATURE) {
     if (UNLIKELY(!reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) COLD();
     PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
     if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != e->keys_entries)) COLD();
+  } else if (e->offset != 0) {
+    // The instance may have a dict, but has none.
+    if (UNLIKELY(*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset) != nullptr)) COLD();
   }
   PyObject** to = slot_at(lp, H_A);
   to[0] = incref(e->value);

@@ -211,10 +211,14 @@ WIDE_PAIRS(rshift, Op::kRshift)
 #define DIV_ONE(a, b) STENCIL(int_truediv_##a##b) { MUSTTAIL return int_truediv<P::a, P::b>(lp, rt, acc, ts, REST); }
 DIV_ONE(L, L) DIV_ONE(L, N) DIV_ONE(L, R) DIV_ONE(R, L) DIV_ONE(R, N) DIV_ONE(M, R) DIV_ONE(N, L) DIV_ONE(N, R)
 
-// One operand a float and the other a compact int: after the pure forms in the chain.
-INLINE bool number_ok(Rt* rt, PyObject* o) { return is_float(rt, o) || is_compact_int(rt, o); }
-INLINE double number_of(Rt* rt, PyObject* o) {
-  return is_float(rt, o) ? float_value(o) : static_cast<double>(int_value(o));
+// One operand a float (a constant F certainly is) and the other a compact int: after the pure forms in the chain.
+template <P p> INLINE bool number_ok(Rt* rt, PyObject* o) {
+  if constexpr (p == P::F) return true;
+  else return is_float(rt, o) || is_compact_int(rt, o);
+}
+template <P p> INLINE double number_of(Rt* rt, PyObject* o) {
+  if constexpr (p == P::F) return float_of<p>(o);
+  else return is_float(rt, o) ? float_value(o) : static_cast<double>(int_value(o));
 }
 template <P p> INLINE void drop_number(Rt* rt, PyObject* o) {
   if constexpr (is_owned(p)) {
@@ -224,11 +228,13 @@ template <P p> INLINE void drop_number(Rt* rt, PyObject* o) {
 template <Op op, P pa, P pb> BODY mixed_op(SIGNATURE) {
   PyObject* a = left<pa>(lp, acc);
   PyObject* b = right<pb>(lp, acc);
-  if (UNLIKELY(!number_ok(rt, a))) COLD();
-  if (UNLIKELY(!number_ok(rt, b))) COLD();
-  if (UNLIKELY(!is_float(rt, a) && !is_float(rt, b))) COLD();
+  if (UNLIKELY(!number_ok<pa>(rt, a))) COLD();
+  if (UNLIKELY(!number_ok<pb>(rt, b))) COLD();
+  if constexpr (pa != P::F && pb != P::F) {
+    if (UNLIKELY(!is_float(rt, a) && !is_float(rt, b))) COLD();
+  }
   if (UNLIKELY(!usable(&rt->floats) || !usable(&rt->ints))) COLD();
-  double u = number_of(rt, a), v = number_of(rt, b), r;
+  double u = number_of<pa>(rt, a), v = number_of<pb>(rt, b), r;
   if constexpr (op == Op::kAdd) r = u + v;
   else if constexpr (op == Op::kSub) r = u - v;
   else if constexpr (op == Op::kMul) r = u * v;
@@ -244,7 +250,8 @@ template <Op op, P pa, P pb> BODY mixed_op(SIGNATURE) {
 #define MIXED_ONE(name, op, a, b) \
   STENCIL(mixed_##name##_##a##b) { MUSTTAIL return mixed_op<op, P::a, P::b>(lp, rt, acc, ts, REST); }
 #define MIXED_PAIRS(name, op)                                                              \
-  MIXED_ONE(name, op, L, L) MIXED_ONE(name, op, L, R) MIXED_ONE(name, op, R, L) MIXED_ONE(name, op, M, R)
+  MIXED_ONE(name, op, L, L) MIXED_ONE(name, op, L, R) MIXED_ONE(name, op, R, L) MIXED_ONE(name, op, M, R) \
+  MIXED_ONE(name, op, L, F) MIXED_ONE(name, op, R, F) MIXED_ONE(name, op, F, L) MIXED_ONE(name, op, F, R)
 MIXED_PAIRS(add, Op::kAdd)
 MIXED_PAIRS(sub, Op::kSub)
 MIXED_PAIRS(mul, Op::kMul)
