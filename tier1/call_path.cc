@@ -1,5 +1,9 @@
 #include "tier1/call_path.h"
 
+#include <utility>
+
+#include "runtime/helpers/call.h"
+#include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -67,8 +71,15 @@ bool CallClass(PyThreadState* ts, PyTypeObject* type, PyObject** args, int count
   return true;
 }
 
-}  // namespace
+bool g_failed_without_frame = false;
+void (*g_call_observer)(PyFunctionObject*) = nullptr;
 
+_PyInterpreterFrame* FrameOf(PyObject** lp) {
+  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
+}
+
+// Builtin functions and methods, and plain classes. True: done, *result is the new reference or NULL with an exception set, the operands
+// are released. False: nothing has happened.
 bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result) {
   PyObject** operands = sp - oparg - 2;
   PyObject* callable = operands[0];
@@ -90,6 +101,183 @@ bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result
     return true;
   }
   return false;
+}
+
+// The unit that `function` enters, NULL if its entry is none of ours.
+inline UnitHeader* CompiledUnit(PyFunctionObject* function) {
+  uintptr_t entry = reinterpret_cast<uintptr_t>(function->vectorcall);
+  if (entry - tj_rt.code_low >= tj_rt.code_span) return nullptr;
+  return *reinterpret_cast<UnitHeader**>(entry + kEntryUnitOffset);
+}
+
+void Link(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
+  frame->instr_ptr = unit->first_traceable;
+  frame->stacktop = -1;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  ts->py_recursion_remaining--;
+}
+
+// Fills trailing parameters from the function's defaults; false if there are not enough.
+bool FillDefaults(PyFunctionObject* function, PyObject** locals, int from, int argcount) {
+  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
+  if (argcount - from > defaults) return false;
+  for (int i = from; i < argcount; i++) {
+    locals[i] = Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, i - (argcount - defaults)));
+  }
+  return true;
+}
+
+// Whether positional arguments and defaults can be laid down one to one.
+bool Fits(PyFunctionObject* function, UnitHeader* unit, int count) {
+  if (unit->argcount < count) return false;
+  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
+  return unit->argcount - count <= defaults;
+}
+
+// CALL of a compiled function of plain parameters: `args` move, defaults are added. NULL: not that plain.
+_PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count) {
+  if (!Fits(function, unit, count)) return nullptr;
+  _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
+  if (frame == nullptr) return nullptr;
+  for (int i = 0; i < count; i++) frame->localsplus[i] = args[i];
+  FillDefaults(function, frame->localsplus, count, unit->argcount);
+  return frame;
+}
+
+// Index of the parameter `name` (interned, like all names in code) among those that may be given by keyword, -1 if none.
+int ParameterIndex(PyCodeObject* code, PyObject* name) {
+  for (int i = code->co_posonlyargcount; i < code->co_argcount; i++) {
+    if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == name) return i;
+  }
+  return -1;
+}
+
+constexpr int kMaxKeywords = 8;
+// The same for CALL_KW, whose keywords must all name parameters that have no argument yet; others are missing ones' defaults.
+_PyInterpreterFrame* PushKeywords(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count,
+                                  PyObject* names) {
+  int keywords = static_cast<int>(PyTuple_GET_SIZE(names));
+  int positional = count - keywords;
+  int argcount = unit->argcount;
+  if (keywords > kMaxKeywords || argcount < count || argcount > 16) return nullptr;
+  int index[kMaxKeywords];
+  uint32_t given = (1u << positional) - 1;
+  for (int k = 0; k < keywords; k++) {
+    index[k] = ParameterIndex(unit->code, PyTuple_GET_ITEM(names, k));
+    if (index[k] < 0 || (given >> index[k] & 1)) return nullptr;
+    given |= 1u << index[k];
+  }
+  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
+  for (int i = 0; i < argcount - defaults; i++) {
+    if (!(given >> i & 1)) return nullptr;
+  }
+  _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
+  if (frame == nullptr) return nullptr;
+  for (int i = 0; i < positional; i++) frame->localsplus[i] = args[i];
+  for (int k = 0; k < keywords; k++) frame->localsplus[index[k]] = args[positional + k];
+  for (int i = positional; i < argcount; i++) {
+    if (given >> i & 1) continue;
+    frame->localsplus[i] = Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, i - (argcount - defaults)));
+  }
+  return frame;
+}
+
+// A callee of plain parameters, its frame not yet linked; NULL: see to it the general way, nothing has happened.
+_PyInterpreterFrame* PushFast(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee) {
+  bool keywords = site->flags & kKeywordCall;
+  PyObject** operands = sp - site->popped;
+  if (!PyFunction_Check(operands[0]) || ts->py_recursion_remaining <= 1) return nullptr;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(operands[0]);
+  *callee = CompiledUnit(function);
+  if (*callee == nullptr || (*callee)->argcount < 0) return nullptr;
+  PyObject** args = operands + 1 + (operands[1] == nullptr);
+  int count = static_cast<int>(sp - keywords - args);
+  _PyInterpreterFrame* frame = keywords ? PushKeywords(ts, function, *callee, args, count, sp[-1])
+                                        : PushPlain(ts, function, *callee, args, count);
+  if (frame == nullptr) return nullptr;
+  Py_DECREF(function);  // PushFrame() took a reference, the stack's is left over
+  if (keywords) Py_DECREF(sp[-1]);
+  return frame;
+}
+
+// The compiled callee of a call, its frame bound; NULL: not such a callee (no exception), or binding failed
+// (exception set, operands released).
+_PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee, int* consumed) {
+  bool keywords = site->flags & kKeywordCall;
+  bool ex = !keywords && !(site->flags & kPlainCall);
+  PyObject* callable = ex ? sp[-3 - (site->oparg & 1)] : nullptr;
+  PyFunctionObject* function = ex ? PyFunction_Check(callable) ? reinterpret_cast<PyFunctionObject*>(callable) : nullptr
+                                  : PythonCallee(ts, sp, site->oparg, keywords);
+  if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
+  bool entered = function->vectorcall == DefaultVectorcall();
+  *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  if (!entered && g_call_observer != nullptr && (*callee == nullptr || (*callee)->vectorcall != function->vectorcall)) {
+    g_call_observer(function);
+    *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+  }
+  if (*callee == nullptr || (*callee)->vectorcall != function->vectorcall) return nullptr;
+  _PyInterpreterFrame* frame = ex ? PushPythonCallEx(ts, sp, site->oparg, consumed)
+                                  : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
+  if (frame == nullptr) return nullptr;
+  return frame;
+}
+
+// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
+PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
+  static uint32_t calls = 0;
+  if ((++calls & 63) == 0) FollowTracer();
+  if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
+  Py_DECREF(result);
+  return nullptr;
+}
+
+// A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
+Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  site->visits++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
+  // All operands lie in their slots, but for the NULL that stands for no self.
+  for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
+  frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  if (PyObject * direct; (site->flags & kPlainCall) && CallDirectly(ts, sp, site->oparg, &direct)) {
+    return {nullptr, AfterDirectCall(ts, direct)};
+  }
+  UnitHeader* callee;
+  int consumed = 0;
+  bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
+  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, &callee);
+  if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, &callee, &consumed);
+  if (pushed != nullptr) {
+    Link(ts, pushed, callee);
+    return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  }
+  if (ts->current_exception != nullptr) {
+    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
+    return {nullptr, nullptr};
+  }
+  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
+  sp = site->handler(ts, frame, sp, site->oparg);
+  if (sp == nullptr) {
+    PyObject** left = lp + site->unit->nlocalsplus + site->depth - site->popped;
+    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
+    frame->stacktop = -1;
+    return {nullptr, nullptr};
+  }
+  return {nullptr, AfterDirectCall(ts, sp[-1])};
+}
+
+}  // namespace
+
+void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
+
+bool TakeFailedWithoutFrame() { return std::exchange(g_failed_without_frame, false); }
+
+extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
+  Departure d = Call(lp, ts, site);
+  g_failed_without_frame = d.resume == nullptr && d.value == nullptr;
+  return d;
 }
 
 }  // namespace tierjit::tier1

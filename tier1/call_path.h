@@ -1,4 +1,4 @@
-// Calls from compiled code that need no bound frame: builtin functions and methods, and classes.
+// Calls from compiled code that the stencils do not do themselves.
 #ifndef TIERJIT_TIER1_CALL_PATH_H_
 #define TIERJIT_TIER1_CALL_PATH_H_
 
@@ -6,10 +6,12 @@
 
 namespace tierjit::tier1 {
 
-// Calls the callable of a CALL with `oparg` arguments whose operands end at `sp`, all owned by the stack, if it is a builtin function,
-// a method descriptor or a plain class. True: done, *result is the new reference or NULL with an exception set, the operands are
-// released. False: nothing has happened. [GIL]
-bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result);
+// Whether the last call failed before a frame of the callee was entered; forgets it. [GIL]
+bool TakeFailedWithoutFrame();
+
+// Called from compiled code, see tier1/stencils/call.cc. `resume`: native entry of a compiled callee, whose bound and linked frame has
+// its localsplus at `value`; NULL: the call is done, `value` is the result or NULL with an exception set.
+extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
 
 }  // namespace tierjit::tier1
 

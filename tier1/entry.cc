@@ -104,26 +104,6 @@ void RemoveLoopRun(_PyInterpreterFrame* frame) {
   }
 }
 
-// Pushes a frame without arguments yet; NULL: no room on the data stack chunk.
-_PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit) {
-  PyObject** base = ts->datastack_top;
-  PyObject** top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(base) + unit->frame_bytes);
-  if (base == nullptr || top >= ts->datastack_limit) return nullptr;
-  ts->datastack_top = top;
-  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(base);
-  frame->f_executable = Py_NewRef(unit->code);
-  frame->f_funcobj = Py_NewRef(function);
-  frame->f_globals = function->func_globals;
-  frame->f_builtins = function->func_builtins;
-  frame->f_locals = nullptr;
-  frame->frame_obj = nullptr;
-  frame->instr_ptr = unit->first_traceable;
-  frame->stacktop = -1;
-  frame->return_offset = 0;
-  frame->owner = FRAME_OWNED_BY_THREAD;
-  return frame;
-}
-
 // Whether `args` are operands on the stack of the interpreter's running frame, which is calling `function`. The interpreter releases
 // them from there after the call, so they may be taken and None left in their place: they die in the callee, as if it had moved
 // them itself.
@@ -190,6 +170,25 @@ PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* 
 }
 
 }  // namespace
+
+_PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit) {
+  PyObject** base = ts->datastack_top;
+  PyObject** top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(base) + unit->frame_bytes);
+  if (base == nullptr || top >= ts->datastack_limit) return nullptr;
+  ts->datastack_top = top;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(base);
+  frame->f_executable = Py_NewRef(unit->code);
+  frame->f_funcobj = Py_NewRef(function);
+  frame->f_globals = function->func_globals;
+  frame->f_builtins = function->func_builtins;
+  frame->f_locals = nullptr;
+  frame->frame_obj = nullptr;
+  frame->instr_ptr = unit->first_traceable;
+  frame->stacktop = -1;
+  frame->return_offset = 0;
+  frame->owner = FRAME_OWNED_BY_THREAD;
+  return frame;
+}
 
 bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
 

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include "runtime/deopt/unwind.h"
-#include "runtime/helpers/call.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/call_path.h"
 #include "tier1/unit.h"
@@ -16,8 +15,6 @@ namespace {
 
 // kNoRoom: as kInterpreter, because the C stack ends soon.
 enum class LeaveKind : uint8_t { kException, kInterpreter, kNoRoom };
-void (*g_call_observer)(PyFunctionObject*) = nullptr;
-bool g_entered_callee = false;
 LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
 
 PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
@@ -142,33 +139,6 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   return nullptr;
 }
 
-// The compiled callee of a call, its frame bound and linked; NULL: not such a callee (no exception), or binding failed
-// (exception set, operands released).
-_PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee, int* consumed) {
-  bool keywords = site->flags & kKeywordCall;
-  bool ex = !keywords && !(site->flags & kPlainCall);
-  PyObject* callable = ex ? sp[-3 - (site->oparg & 1)] : nullptr;
-  PyFunctionObject* function = ex ? PyFunction_Check(callable) ? reinterpret_cast<PyFunctionObject*>(callable) : nullptr
-                                  : PythonCallee(ts, sp, site->oparg, keywords);
-  if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
-  bool entered = function->vectorcall == DefaultVectorcall();
-  *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
-  if (!entered && g_call_observer != nullptr && (*callee == nullptr || (*callee)->vectorcall != function->vectorcall)) {
-    g_call_observer(function);
-    *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
-  }
-  if (*callee == nullptr || (*callee)->vectorcall != function->vectorcall) return nullptr;
-  _PyInterpreterFrame* frame = ex ? PushPythonCallEx(ts, sp, site->oparg, consumed)
-                                  : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
-  if (frame == nullptr) return nullptr;
-  frame->instr_ptr = (*callee)->first_traceable;
-  frame->stacktop = -1;
-  frame->previous = ts->current_frame;
-  ts->current_frame = frame;
-  ts->py_recursion_remaining--;
-  return frame;
-}
-
 // A str that grows in place, or an operation on builtin types; NULL without an exception: not that simple.
 PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   PyObject* a = Operand(lp, acc, site, 0);
@@ -205,45 +175,6 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
-// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
-PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
-  static uint32_t calls = 0;
-  if ((++calls & 63) == 0) FollowTracer();
-  if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
-  Py_DECREF(result);
-  return nullptr;
-}
-
-// A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
-Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
-  tj_rt.slow_calls++;
-  site->visits++;
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  PyObject** sp = StackBase(lp, site) + site->depth;
-  MakeCanonical(lp, nullptr, site);
-  frame->instr_ptr = InstructionAt(site, site->instr);
-  if (PyObject * direct; (site->flags & kPlainCall) && CallDirectly(ts, sp, site->oparg, &direct)) {
-    return {nullptr, AfterDirectCall(ts, direct)};
-  }
-  UnitHeader* callee;
-  int consumed = 0;
-  _PyInterpreterFrame* pushed = PushCompiled(ts, sp, site, &callee, &consumed);
-  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
-  if (ts->current_exception != nullptr) {
-    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
-    return {nullptr, nullptr};
-  }
-  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
-  sp = site->handler(ts, frame, sp, site->oparg);
-  if (sp == nullptr) {
-    PyObject** left = StackBase(lp, site) + site->depth - site->popped;
-    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
-    frame->stacktop = -1;
-    return {nullptr, nullptr};
-  }
-  return {nullptr, AfterDirectCall(ts, sp[-1])};
-}
-
 // FOR_ITER over any iterator; nothing is pending.
 Departure NextItem(PyObject** lp, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
@@ -275,8 +206,6 @@ Departure NextItem(PyObject** lp, PyThreadState* ts, Site* site) {
 }
 
 }  // namespace
-
-void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
   frame->stacktop = static_cast<int>(sp - frame->localsplus);
@@ -396,18 +325,11 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   return 0;
 }
 
-Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
-  Departure d = Call(lp, ts, site);
-  // An error is reported at another unit when the callee was entered directly.
-  g_entered_callee = d.resume != nullptr || d.value != nullptr;
-  return d;
-}
-
 PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   if (result == nullptr) {
-    OpLeave::callee_failed = g_entered_callee;
+    OpLeave::callee_failed = !TakeFailedWithoutFrame();
     OpError(frame, sp);
     return Fail();
   }

@@ -105,6 +105,8 @@ void RefillFloats();
 void FollowTracer();
 void InitialiseTable();
 
+// Pushes a frame for `function`, not linked and without arguments; NULL: no room in the data stack's chunk.
+_PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit);
 // Runs `function`, whose unit takes count + 1 positional arguments, with `first` (borrowed) and `args` (references are taken).
 PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject* first,
                                  PyObject** args, int count);
