@@ -10,15 +10,17 @@ import pytest
 from program import environment
 
 tierjit = pytest.importorskip("tierjit")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _host():
-    built = pathlib.Path(tierjit.__file__).parents[2] / "embed" / "tierjit_embed_host"
-    return os.environ.get("TIERJIT_EMBED_HOST") or (str(built) if built.exists() else None)
+    folders = [pathlib.Path(tierjit.__file__).parents[2] / "embed", ROOT / "build" / "bindings" / "embed"]
+    built = [str(folder / "tierjit_embed_host") for folder in folders if (folder / "tierjit_embed_host").exists()]
+    return os.environ.get("TIERJIT_EMBED_HOST") or next(iter(built), None)
 
 
 pytestmark = pytest.mark.skipif(
-    _host() is None, reason="needs the example host: run from a build directory, or set TIERJIT_EMBED_HOST")
+    _host() is None, reason="needs the example host: build it (tools/dev setup), or set TIERJIT_EMBED_HOST")
 
 PROGRAM = """
 import sys

@@ -89,6 +89,13 @@ def test_endings(stencils, name, ending):
     assert stencils[name].ending == ending
 
 
+def test_return_in_the_middle(tmp_path):
+    path = compile_stencils(tmp_path, 'PN void s_x(ARGS) { if (*acc) { GO(TJ_RETURN); } *acc = 1; GO(TJ_COLD); } }')
+    stencil, = extract.extract([path])
+    place = next(hole.offset for hole in stencil.holes if hole.value == 'kReturn')
+    assert stencil.ending == 'kNone' and stencil.code[place - 1] == 0xE9
+
+
 def test_droppable_jump_is_last_hole(stencils):
     for stencil in stencils.values():
         if stencil.ending != 'kNone':
@@ -171,8 +178,10 @@ REFUSED = {
                                r'R_X86_64_32S? H_CELL: this hole takes R_X86_64_64 or R_X86_64_PC32 only'),
     'unknown hole': ('PN void s_x(ARGS) { acc = lp + (uintptr_t)&H_BAD; GO(TJ_NEXT); }', r'H_BAD: no such hole'),
     'unknown continuation': ('PN void s_x(ARGS) { GO(TJ_WRONG); }', r'TJ_WRONG-0x4: no such hole'),
-    'return in the middle': ('PN void s_x(ARGS) { if (*acc) { GO(TJ_RETURN); } *acc = 1; GO(TJ_COLD); }',
-                             r's_x\+0x\w+: R_X86_64_PLT32 TJ_RETURN-0x4: only the trailing jmp'),
+    'callee in the middle': ('PN void s_x(ARGS) { if (*acc) { GO(TJ_CALLEE); } *acc = 1; GO(TJ_COLD); }',
+                             r's_x\+0x\w+: R_X86_64_PLT32 TJ_CALLEE-0x4: only the trailing jmp'),
+    'conditional return': ('PN void s_x(ARGS) { asm volatile("je TJ_RETURN"); GO(TJ_NEXT); }',
+                           r's_x\+0x\w+: R_X86_64_PLT32 TJ_RETURN-0x4: only a jmp may go there'),
     'relocation type': ('PN void s_x(ARGS) { asm("movq H_A@GOTPCREL(%%rip),%0" : "=r"(acc)); GO(TJ_NEXT); }',
                         r's_x\+0x\w+: R_X86_64_REX_GOTPCRELX H_A-0x4: relocation type that stencils cannot have'),
     'cold stencil': ('[[gnu::cold]] PN void s_x(ARGS) { GO(TJ_NEXT); }',
@@ -306,7 +315,7 @@ def test_without_objdump(good, tmp_path):
 
 @pytest.mark.parametrize('code, found', [
     ('c3', 'ret'), ('ffe0', 'indirect jump'), ('41ffe3', 'indirect jump'), ('ff6008', 'indirect jump'),
-    ('41ff642408', 'indirect jump'), ('ff24c500000000', 'indirect jump'), ('ffd0', None), ('ebc3', None),
+    ('41ff642408', 'indirect jump'), ('ff24c500000000', 'indirect jump'), ('ffd0', None), ('ebc3', 'local jump'),
     ('ff6008c3', None), ('0f0b', None)])
 def test_terminators(code, found):
     assert extract._terminator(bytes.fromhex(code)) == found

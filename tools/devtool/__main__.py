@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int:
     # The tools' own search path must not reach the programs that they start.
     os.environ.pop("PYTHONPATH", None)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("TIERJIT_PYTHON", None)  # has served its purpose; tierjit would take it for an option
     module = importlib.import_module(f".{COMMANDS[argv[0]][0]}", __package__)
     try:
         return module.main(argv[1:])

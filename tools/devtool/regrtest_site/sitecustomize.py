@@ -1,12 +1,13 @@
 """Found first on the path of every process of a CPython test run, on both sides of the comparison.
 
-Only with TIERJIT_FORCE in the environment does it do anything: then every function is compiled on its first call,
-in the test process and in all the processes that it starts.
+Only with FORCE_TIERJIT in the environment does it do anything: then every function is compiled on its first call,
+in the test process and in all the processes that it starts. (The name does not begin with TIERJIT_: tierjit warns of
+unknown options there, on a stderr that tests look at.)
 """
 
 import os
 
-if os.environ.get("TIERJIT_FORCE"):
+if os.environ.get("FORCE_TIERJIT"):
     import tierjit
 
     tierjit.configure(tier1_threshold=1)
