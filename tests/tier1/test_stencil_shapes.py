@@ -1,0 +1,140 @@
+"""Shapes of the stencils that the build made: relocations, stack use, calls, sizes.
+
+Looks at the objects in build/ (or in $TJ_BUILD).
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TJ_BUILD") or ROOT / "build")
+sys.path.insert(0, str(ROOT / "tools"))
+
+from stencilgen import elf64, extract, stencilgen  # noqa: E402
+
+OBJECTS = sorted((BUILD / "tier1").glob("*.stencil.o"))
+pytestmark = [pytest.mark.skipif(not OBJECTS, reason=f"{BUILD} holds no stencils (tools/dev setup builds them)"),
+              pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump (binutils)")]
+
+# The C functions that stencils call. A fast path calls none; these are what slow paths and calls of any kind end in.
+EXTERNALS = {
+    "call_any": {"tj_call"},
+    "clear_locals": {"memset"},
+    "thunk_after_call": {"tj_after_call"},
+    "thunk_dispose": {"tj_dispose"},
+    "thunk_exit": {"tj_leave"},
+    "thunk_return": {"tj_dealloc", "tj_pop_chunk", "tj_return_slow"},
+    "thunk_slow": {"tj_slow"},
+    "thunk_slow_branch": {"tj_slow_branch"},
+}
+
+# Families by the beginning of the name, first match counts, and the bytes that their largest member may have. A larger
+# stencil may be right; then raise the figure in the same commit.
+CEILINGS = [
+    ("float_bool_", 190), ("float_jump_", 181), ("float_jumpnot_", 181), ("float_negate_", 150), ("float_", 297),
+    ("int_bool_", 249), ("int_jump_", 240), ("int_negate_", 225), ("int_", 386),
+    ("wide_bool_", 302), ("wide_jump_", 295), ("wide_", 533), ("mixed_", 451),
+    ("attr_fixed_", 92), ("attr_hint_", 184), ("attr_poly_", 134), ("attr_slot_", 92), ("attr_value_", 109),
+    ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 157), ("method_values_", 135),
+    ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
+    ("call_any", 49), ("call_list_append", 170), ("call_", 567), ("after_call", 41), ("return_", 23),
+    ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("list_append", 50),
+    ("for_range", 214), ("for_", 97), ("unpack_", 219),
+    ("load_global", 158), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 58), ("store_", 129),
+    ("move_", 25), ("swap_", 43), ("copy_", 42), ("pop_", 49), ("check_local", 23), ("take_local", 29),
+    ("clear_locals", 52), ("resume", 129), ("jump_backward", 34), ("jump_if_", 118), ("jump", 5),
+    ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_", 151),
+]
+
+
+def by_name():
+    return {shape.name: shape for shape in stencilgen.shapes([str(path) for path in OBJECTS])} if OBJECTS else {}
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return by_name()
+
+
+def family(name):
+    return next((prefix for prefix, _ in CEILINGS if name.startswith(prefix)), None)
+
+
+def test_relocations():
+    """The linker's job is done by patching, which knows five types only."""
+    allowed = set(extract.KINDS)
+    for path in OBJECTS:
+        elf = elf64.ElfObject(str(path))
+        for section in elf.sections:
+            if section.name.startswith(".text"):
+                found = {relocation.type for relocation in elf.relocations(section.index)}
+                assert found <= allowed, f"{path.name} {section.name}: {sorted(found - allowed)}"
+
+
+def test_the_rules_of_extraction_hold():
+    stencils = extract.extract([str(path) for path in OBJECTS])
+    assert len(stencils) > 300
+    for stencil in stencils:
+        assert stencil.instructions, f"{stencil.name}: objdump told nothing"
+
+
+def test_no_stack_use(shapes):
+    """Nothing lives on the C stack within or between stencils: no spills, no saved registers, no frames."""
+    users = {name: (shape.pushes, shape.stack) for name, shape in shapes.items() if shape.pushes or shape.stack != 0}
+    assert not users
+
+
+def test_calls_find_an_aligned_stack(shapes):
+    assert not [name for name, shape in shapes.items() if shape.misaligned_calls]
+
+
+def test_only_slow_paths_call(shapes):
+    called = {name: set(shape.externals) for name, shape in shapes.items() if shape.externals}
+    assert called == EXTERNALS
+    assert {name for name, shape in shapes.items() if shape.calls} == set(EXTERNALS)
+
+
+@pytest.mark.parametrize("pattern", [
+    r"(int|wide|float|mixed)_\w+", r"(attr|method|set)_\w+", r"(list|tuple|str)_(get|set)_\w+", r"list_append",
+    r"call_(plain|method)_\w+", r"call_list_append", r"for_\w+", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
+    r"jump\w*", r"resume\w*", r"return_R", r"unpack_\w+", r"clear_locals_\d"])
+def test_fast_paths_call_nothing(shapes, pattern):
+    members = [shape for name, shape in shapes.items() if re.fullmatch(pattern, name)]
+    assert members
+    assert not [shape.name for shape in members if shape.calls]
+
+
+def test_calls_of_compiled_functions_end_in_the_call(shapes):
+    """The callee is entered by the last jump, which becomes a call, so that it returns behind the stencil."""
+    names = [name for name in shapes if re.fullmatch(r"call_((plain|method)_\w+|any)", name)]
+    assert names and {shapes[name].ending for name in names} == {"kCallee"}
+
+
+def test_most_stencils_fall_through(shapes):
+    """A trailing jump to the next stencil is dropped; the others cost a taken jump on the hot way."""
+    hot = [shape for shape in shapes.values() if not shape.name.startswith(("cold_", "thunk_"))]
+    dropped = [shape for shape in hot if shape.ending in ("kNext", "kCallee")]
+    assert len(dropped) >= 0.8 * len(hot)
+
+
+def test_every_stencil_has_a_ceiling(shapes):
+    assert not [name for name in shapes if family(name) is None]
+    used = {family(name) for name in shapes}
+    assert not [prefix for prefix, _ in CEILINGS if prefix not in used]
+
+
+@pytest.mark.parametrize("prefix, ceiling", CEILINGS)
+def test_size(shapes, prefix, ceiling):
+    large = {name: shape.size for name, shape in shapes.items() if family(name) == prefix and shape.size > ceiling}
+    assert not large, f"larger than {ceiling} bytes"
+
+
+def test_report_agrees(shapes):
+    lines = (BUILD / "tier1" / "stencils.report.txt").read_text().splitlines()
+    sizes = {line.split()[0]: int(line.split()[1]) for line in lines if line and not line.startswith("#")}
+    assert sizes == {name: shape.size for name, shape in shapes.items()}
