@@ -63,10 +63,15 @@ void Forget(const Watched& gone) {
 // Name cells are interned strings; other keys of equal value are rare enough to clear everything.
 bool CanBeAnyName(PyObject* key) { return !PyUnicode_CheckExact(key) || !PyUnicode_CHECK_INTERNED(key); }
 
+// A dict in which a name is found without foreign code.
+bool IsNamespace(PyObject* dict) {
+  return PyDict_CheckExact(dict) && reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL;
+}
+
 }  // namespace
 
 PyObject* WatchGlobalCell(PyObject* globals, PyObject* builtins, PyObject* name, GlobalCell* cell) {
-  if (!PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins)) return nullptr;
+  if (!IsNamespace(globals) || !IsNamespace(builtins)) return nullptr;
   PyObject* value = PyDict_GetItemWithError(globals, name);
   bool in_globals = value != nullptr;
   if (!in_globals) value = PyDict_GetItemWithError(builtins, name);

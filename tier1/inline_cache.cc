@@ -11,6 +11,26 @@ PyObject* NameOf(Site* site) {
   return PyTuple_GET_ITEM(site->unit->code->co_names, index);
 }
 
+bool OnlyStrKeys(PyObject* dict) { return reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL; }
+
+// Whether a name can be looked up in `type` and its bases beforehand: keys that are not str may have a foreign __eq__, which
+// must run as often as in the interpreter.
+bool LookupIsPure(PyTypeObject* type) {
+  PyObject* mro = type->tp_mro;
+  if (mro == nullptr) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+    PyObject* dict = PyType_GetDict(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro, i)));
+    bool pure = dict != nullptr && OnlyStrKeys(dict);
+    Py_XDECREF(dict);
+    if (!pure) return false;
+  }
+  return true;
+}
+
+bool SameName(PyObject* key, PyObject* name) {
+  return key == name || (key != nullptr && PyUnicode_CheckExact(key) && !PyUnicode_CHECK_INTERNED(key) && PyUnicode_Compare(key, name) == 0);
+}
+
 // The type's version tag, assigned now if need be; 0 when it cannot have one.
 uint32_t VersionOf(PyTypeObject* type) {
   if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
@@ -23,7 +43,7 @@ Py_ssize_t SharedKeyIndex(PyTypeObject* type, PyObject* name) {
   if (keys == nullptr || keys->dk_kind != DICT_KEYS_SPLIT) return -1;
   PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
   for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
-    if (entries[i].me_key == name) return i;
+    if (SameName(entries[i].me_key, name)) return i;  // names from outside need not be interned
   }
   return -1;
 }
@@ -58,7 +78,7 @@ int32_t SlotOffsetOf(PyTypeObject* type, PyObject* descr) {
 PyObject* WatchedModuleValue(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
   if (!PyModule_CheckExact(module) || _PyType_Lookup(&PyModule_Type, name) != nullptr) return nullptr;
   PyObject* dict = reinterpret_cast<PyModuleObject*>(module)->md_dict;
-  if (dict == nullptr) return nullptr;
+  if (dict == nullptr || !OnlyStrKeys(dict)) return nullptr;
   PyObject* value = PyDict_GetItemWithError(dict, name);
   if (value == nullptr || !WatchModuleCell(dict, name, cell)) return nullptr;
   OwnerOf(site->unit)->module_cells.push_back(cell);
@@ -79,6 +99,8 @@ void FillModule(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
 void FillClassAttr(PyObject* owner, PyObject* name, AttrCell* cell) {
   PyTypeObject* type = reinterpret_cast<PyTypeObject*>(owner);
   PyTypeObject* meta = Py_TYPE(owner);
+  // Only the class itself is guarded, so its metaclass must not get new attributes.
+  if (!(meta->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !LookupIsPure(type)) return;
   if (meta->tp_getattro != PyType_Type.tp_getattro || _PyType_Lookup(meta, name) != nullptr) return;
   PyObject* value = _PyType_Lookup(type, name);
   uint32_t version = VersionOf(type);
@@ -163,7 +185,7 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   if (FillOwner(owner, name, &cell->first, site)) return;
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
-  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
+  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr || !LookupIsPure(type)) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr != nullptr && IsDataDescriptor(descr)) {
     int32_t offset = SlotOffsetOf(type, descr);
@@ -181,7 +203,7 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   if (FillOwner(owner, name, &poly->first, site)) return;
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
-  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr) return;
+  if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr || !LookupIsPure(type)) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr == nullptr || !PyType_HasFeature(Py_TYPE(descr), Py_TPFLAGS_METHOD_DESCRIPTOR)) return;
   PolyEntry entry{version, 0, 0, 0, descr, type};
@@ -212,7 +234,7 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
   PyTypeObject* type = Py_TYPE(owner);
   uint32_t version = VersionOf(type);
-  if (version == 0 || type->tp_setattro != PyObject_GenericSetAttr) return;
+  if (version == 0 || type->tp_setattro != PyObject_GenericSetAttr || !LookupIsPure(type)) return;
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr != nullptr && IsDataDescriptor(descr)) {
     int32_t offset = SlotOffsetOf(type, descr);

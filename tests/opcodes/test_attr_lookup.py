@@ -557,3 +557,62 @@ def inherits_slots_and_dict(log):
     log(get_x(m))
     del m.x
     log.call(get_x, m)
+
+
+def read_mark(owner):
+    return owner.mark
+
+
+def call_mark(owner):
+    return owner.mark()
+
+
+@case
+def lookups_with_side_effects(log):
+    """A key that is not a str compares itself with every name that is looked up: once a look-up."""
+    class Key:
+        def __hash__(self):
+            return hash("mark")
+
+        def __eq__(self, other):
+            log("compared with", other)
+            return False
+
+    Thing = type("Thing", (), {Key(): 1, "other": 2, "mark": lambda self=None: 3})
+    thing = Thing()
+    for _ in range(3):
+        log(call_mark(thing), call_mark(Thing))
+        log.call(setattr, thing, "mark", lambda: 4)
+        log(call_mark(thing))
+        del thing.mark
+
+
+@case
+def metaclass_gains_attribute(log):
+    class Meta(type):
+        pass
+
+    class Thing(metaclass=Meta):
+        mark = "class"
+
+    for _ in range(3):
+        log(read_mark(Thing))
+    Meta.mark = property(lambda cls: "metaclass")
+    log(read_mark(Thing))
+    del Meta.mark
+    log(read_mark(Thing))
+
+
+@case
+def names_that_are_not_interned(log):
+    class Thing:
+        def mark(self):
+            return "method"
+
+    first, second = Thing(), Thing()
+    name = "".join(["ma", "rk"])
+    first.__dict__[name] = lambda: "own"
+    for _ in range(3):
+        log(call_mark(first), call_mark(second))
+    second.__dict__["".join(["ma", "rk"])] = lambda: "own too"
+    log(call_mark(first), call_mark(second))
