@@ -32,6 +32,16 @@ bool ImmediateDouble(const Entry& e, uint64_t* bits) {
   return true;
 }
 
+bool Divides(Arithmetic op) {
+  return op == Arithmetic::kTrueDiv || op == Arithmetic::kFloorDiv || op == Arithmetic::kMod;
+}
+
+// A constant zero: in the stencils an immediate is an address, which the compiler takes for not zero.
+bool IsZero(const Entry& e) {
+  uint64_t bits;
+  return ImmediateDouble(e, &bits) && bits << 1 == 0;
+}
+
 Arithmetic ArithmeticOf(int oparg) {
   switch (oparg) {
     case NB_ADD: case NB_INPLACE_ADD: return Arithmetic::kAdd;
@@ -97,6 +107,7 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
   Pair pair = ArrangePair();
   if (pair == kNoPair) return false;
   Entry a = Top(2), b = Top(1);
+  if (Divides(op) && IsZero(b)) return false;
   const Stencil* ints = s.int_op[static_cast<int>(op)][pair];
   const Stencil* floats = s.float_op[static_cast<int>(op)][pair];
   const Entry* constant = a.kind == Kind::kConst ? &a : b.kind == Kind::kConst ? &b : nullptr;

@@ -738,3 +738,16 @@ def mixed_expression_with_calls(log):
         return a + g(a) * 2 - g(a + 1) / g(2) % 7
 
     log.each(f, (1, lambda x: x), (1.5, lambda x: x * 2), (3, lambda x: 0), (3, lambda x: "s"))
+
+
+ZERO_DIVISIONS = (
+    lambda x: x / 0, lambda x: x // 0, lambda x: x % 0, lambda x: x / 0.0, lambda x: x // 0.0, lambda x: x % 0.0,
+    lambda x: (x + x) / 0, lambda x: (x + x) // 0, lambda x: (x + x) % 0, lambda x: (x + x) / 0.0,
+)
+
+
+@case
+def division_by_constant_zero(log):
+    for function in ZERO_DIVISIONS:
+        for x in (0, 7, -7, 1 << 40, 1.5, True):
+            log.call(function, x)
