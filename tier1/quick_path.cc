@@ -120,8 +120,6 @@ PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
   if (!IsNumber(a) || !IsNumber(b)) return nullptr;
   int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
   bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b);
-  RefillInts();
-  if (!ints || op == NB_TRUE_DIVIDE) RefillFloats();
   PyObject* r = ints && op != NB_TRUE_DIVIDE ? IntBinary(op, a, b) : FloatBinary(op, a, b);
   if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
   return r;
@@ -170,7 +168,6 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
 }
 
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
-  if (tj_rt.ints.count < 2) RefillInts();
   PyObject* r = nullptr;
   if (PyDict_CheckExact(container)) {
     if (!PyUnicode_CheckExact(key)) return nullptr;
@@ -187,12 +184,23 @@ PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, 
   return r;
 }
 
+// A str key among str keys, whose old value does not die.
+PyObject* StoreInDict(PyObject* dict, PyObject* key, PyObject* value) {
+  if (!PyUnicode_CheckExact(key) || reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
+  PyObject* old = PyDict_GetItemWithError(dict, key);
+  if (old != nullptr && Py_REFCNT(old) == 1 && tj_needs_frame(old)) return nullptr;
+  if (PyDict_SetItem(dict, key, value) == 0) return Py_None;
+  PyErr_Clear();
+  return nullptr;
+}
+
 // array[i] = number and the like.
 PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site) {
   PyObject* key = site->third;
+  if (PyDict_CheckExact(container)) return StoreInDict(container, key, value);
   PyTypeObject* type = Py_TYPE(container);
   if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
-  if (PyList_CheckExact(container) || PyDict_CheckExact(container)) return nullptr;
+  if (PyList_CheckExact(container)) return nullptr;
   PyMappingMethods* mapping = type->tp_as_mapping;
   if (mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;
   if (mapping->mp_ass_subscript(container, key, value) == 0) return Py_None;

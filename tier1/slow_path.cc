@@ -175,10 +175,18 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
+// Stencils give up when a free list is empty or full, so the slow path keeps them in between.
+inline void BalanceFreeLists() {
+  constexpr uint32_t kUsable = kFreeListCapacity - 3;
+  if (tj_rt.ints.count - 1 >= kUsable) RefillInts();
+  if (tj_rt.floats.count - 1 >= kUsable) RefillFloats();
+}
+
 // FOR_ITER over any iterator; nothing is pending.
 Departure NextItem(PyObject** lp, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
   site->visits++;
+  BalanceFreeLists();
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   PyObject* iterator = sp[-1];
@@ -262,6 +270,7 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
     RequestInterpreter(ts, frame, StackBase(lp, site) + site->depth, site->instr);
     return nullptr;
   }
+  BalanceFreeLists();
   if (site->quick != nullptr) {
     if (PyObject* r = TryQuick(lp, acc, ts, site)) return r;
     if (ts->current_exception != nullptr) {
@@ -286,6 +295,7 @@ Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* 
   tj_rt.slow_calls++;
   site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
+  BalanceFreeLists();
   bool test = site->flags & kTestResult;
   bool if_true = site->flags & kJumpIfTrue;
   if (site->quick != nullptr) {
