@@ -1,4 +1,5 @@
-"""`tools/dev bench`: the macro benchmarks (table, JSON, PNG plot) and the micro benchmarks (Google Benchmark).
+"""`tools/dev bench`: the macro benchmarks (table, JSON, PNG plot), the figures that have a limit (compile time, sizes,
+import, calls) and the micro benchmarks (Google Benchmark).
 
 Results go to perf/results/. Macro figures are CPU time of whole calls, fresh processes, contenders alternating.
 """
@@ -10,7 +11,7 @@ import subprocess
 import time
 from dataclasses import asdict
 
-from . import common, macro, setup
+from . import common, figures, macro, setup
 from .common import BUILD, RESULTS, ROOT, ToolError, say
 
 MICRO = BUILD / "perf" / "micro" / "tierjit_micro"
@@ -23,9 +24,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this program (may be repeated)")
     parser.add_argument("--quick", action="store_true", help="about twenty programs instead of all")
     parser.add_argument("--baseline", action="store_true", help="interpreter on both sides: shows the noise")
-    parser.add_argument("--no-macro", action="store_true", help="micro benchmarks only")
-    parser.add_argument("--no-micro", action="store_true", help="macro benchmarks only")
-    return parser.parse_args(arguments)
+    parser.add_argument("--no-macro", action="store_true", help="leave out the macro benchmarks")
+    parser.add_argument("--no-figures", action="store_true", help="leave out the figures that have a limit")
+    parser.add_argument("--no-micro", action="store_true", help="leave out the micro benchmarks")
+    parser.add_argument("--figures", action="store_true", help="the figures that have a limit, nothing else")
+    options = parser.parse_args(arguments)
+    if options.figures:
+        options.no_macro = options.no_micro = True
+    return options
 
 
 def commit() -> str:
@@ -96,6 +102,8 @@ def main(arguments: list[str]) -> int:
     common.in_venv("bench", arguments)
     RESULTS.mkdir(parents=True, exist_ok=True)
     wrong = [] if options.no_macro else run_macro(options)
+    if not options.no_figures:
+        figures.run(macro.console(), macro.chosen(options.only, options.quick))
     if not options.no_micro:
         run_micro()
     if wrong:

@@ -20,7 +20,6 @@ PROGRAMS = {
     "pkg-config": "pkg-config",
     "ld": "binutils",
     "clang++-19": "clang-19",
-    "ld.lld-19": "lld-19",
     "valgrind": "valgrind",
 }
 LIBRARIES = {"absl_base": "libabsl-dev", "benchmark": "libbenchmark-dev"}
@@ -51,8 +50,6 @@ def clangxx() -> str | None:
 def has_program(name: str) -> bool:
     if name == "clang++-19":
         return clangxx() is not None
-    if name == "ld.lld-19":
-        return any(shutil.which(f"ld.lld{suffix}") for suffix in ("-19", "-20", "-21", ""))
     return shutil.which(name) is not None
 
 
