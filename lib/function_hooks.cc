@@ -12,6 +12,7 @@ PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   FunctionHooks& hooks = FunctionHooks::Get();
   vectorcallfunc entry = hooks.client() != nullptr ? hooks.client()->OnCountedCall(func) : hooks.default_entry();
+  if (entry == hooks.default_entry()) return tier1::CallInterpreted(callable, args, nargsf, kwnames);
   return entry(callable, args, nargsf, kwnames);
 }
 

@@ -44,28 +44,27 @@ PyFunctionObject* PlainInit(PyTypeObject* type) {
   return cached.init;
 }
 
-// `type(*args)`; false when the class or its `__init__` is not of the plain kind. The arguments move into the frame.
-bool CallClass(PyThreadState* ts, PyTypeObject* type, PyObject** args, int count, PyObject** result) {
+// `type(*args)`; false when the class or its `__init__` is not of the plain kind. `slots` are the stack entries of self (NULL yet) and
+// the arguments, which move into the frame.
+bool CallClass(PyThreadState* ts, PyTypeObject* type, PyObject** slots, int count, PyObject** result) {
   PyFunctionObject* init = PlainInit(type);
-  if (init == nullptr) return false;
-  UnitHeader* unit = UnitOf(reinterpret_cast<PyCodeObject*>(init->func_code));
-  if (unit == nullptr || unit->vectorcall != init->vectorcall || unit->argcount != count + 1) return false;
+  UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
+  if (unit == nullptr || unit->argcount != count + 1) return false;
+  *result = nullptr;
   PyObject* self = PyType_GenericAlloc(type, 0);
   if (self == nullptr) {
-    *result = nullptr;
-    Release(args, args + count);
+    Release(slots + 1, slots + 1 + count);
     return true;
   }
-  PyObject* none = CallWithMovedArguments(ts, init, unit, self, args, count);
-  if (none == nullptr) {
-    *result = nullptr;
-  } else if (none != Py_None) {
-    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
-    Py_DECREF(none);
-    *result = nullptr;
-  } else {
+  slots[0] = Py_NewRef(self);
+  PyObject* none = CallWithMovedArguments(ts, init, unit, slots, count + 1);
+  if (none == Py_None) {
     *result = self;
     return true;
+  }
+  if (none != nullptr) {
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
+    Py_DECREF(none);
   }
   Py_DECREF(self);
   return true;
@@ -96,18 +95,11 @@ bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result
     return true;
   }
   if (kind == &PyType_Type && self == nullptr && (reinterpret_cast<PyTypeObject*>(callable)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-    if (!CallClass(ts, reinterpret_cast<PyTypeObject*>(callable), operands + 2, oparg, result)) return false;
+    if (!CallClass(ts, reinterpret_cast<PyTypeObject*>(callable), operands + 1, oparg, result)) return false;
     tj_decref(callable);
     return true;
   }
   return false;
-}
-
-// The unit that `function` enters, NULL if its entry is none of ours.
-inline UnitHeader* CompiledUnit(PyFunctionObject* function) {
-  uintptr_t entry = reinterpret_cast<uintptr_t>(function->vectorcall);
-  if (entry - tj_rt.code_low >= tj_rt.code_span) return nullptr;
-  return *reinterpret_cast<UnitHeader**>(entry + kEntryUnitOffset);
 }
 
 void Link(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {

@@ -55,6 +55,10 @@ int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t h
 // compile it, so that the call enters it directly. NULL: nobody. [GIL]
 void SetCallObserver(void (*observer)(PyFunctionObject* function));
 
+// A vectorcall that runs the Python function `callable` in the interpreter. As there, the caller's references to the arguments move
+// into the new frame when they lie on the stack of an interpreted caller. [GIL]
+PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
+
 // To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
 

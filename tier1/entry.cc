@@ -1,4 +1,6 @@
 // Ways from C into compiled code: vectorcall, and loops that the interpreter runs.
+#include <utility>
+
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/unwind.h"
 #include "tier1/slow_path.h"
@@ -192,21 +194,15 @@ _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, Un
 
 bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
 
-PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject* first,
-                                 PyObject** args, int count) {
+PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count) {
   bool room = ts->py_recursion_remaining > 1 && ts->c_recursion_remaining > kCStackUnits;
   _PyInterpreterFrame* frame = room ? PushFrame(ts, function, unit) : nullptr;
   if (frame != nullptr) {
-    frame->localsplus[0] = Py_NewRef(first);
-    for (int i = 0; i < count; i++) frame->localsplus[i + 1] = args[i];
+    for (int i = 0; i < count; i++) frame->localsplus[i] = std::exchange(args[i], nullptr);
     return EnterFrame(ts, frame, unit);
   }
-  std::vector<PyObject*> all;
-  all.reserve(static_cast<size_t>(count) + 1);
-  all.push_back(first);
-  all.insert(all.end(), args, args + count);
-  PyObject* result = PyObject_Vectorcall(reinterpret_cast<PyObject*>(function), all.data(), all.size(), nullptr);
-  for (int i = 0; i < count; i++) Py_DECREF(args[i]);
+  PyObject* result = PyObject_Vectorcall(reinterpret_cast<PyObject*>(function), args, static_cast<size_t>(count), nullptr);
+  for (int i = 0; i < count; i++) Py_CLEAR(args[i]);
   return result;
 }
 
@@ -225,6 +221,16 @@ extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, si
   if (frame == nullptr) frame = PushBound(ts, function, args, nargs, kwnames);
   if (frame == nullptr) return nullptr;
   return EnterFrame(ts, frame, unit);
+}
+
+PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  if (!MayTakeArguments(ts, callable, args)) return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  _PyInterpreterFrame* frame =
+      PushBound(ts, reinterpret_cast<PyFunctionObject*>(callable), args, PyVectorcall_NARGS(nargsf), kwnames);
+  if (frame == nullptr) return nullptr;
+  frame->stacktop = CodeOf(frame)->co_nlocalsplus;
+  return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
 // Exceptions that no handler of the loop version takes are raised by the interpreter at the faulting instruction.

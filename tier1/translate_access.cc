@@ -3,13 +3,14 @@
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/inline_cache.h"
 #include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/translator.h"
 
 namespace tierjit::tier1 {
 
 void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
-  OpHandler handler = DecisionFor(LOAD_ATTR).handler;
+  OpHandler handler = LoadAttrHandler;
   bool method = in.oparg & 1;
   FreeAccumulator(1);
   if (Top().kind != Kind::kLocal) ToAccumulator();
@@ -92,7 +93,7 @@ void Translator::StoreAttr(const Instruction& in) {
 
 void Translator::Subscript(const Instruction& in) {
   const StencilIndex& s = Stencils();
-  OpHandler handler = DecisionFor(BINARY_SUBSCR).handler;
+  OpHandler handler = SubscriptHandler;
   Pair pair = ArrangePair();
   Entry a = Top(2), b = Top(1);
   int form = pair == kLL ? kSubLL : pair == kLI ? kSubLN : pair == kLR ? kSubLR : pair == kRL ? kSubRL : pair == kRI ? kSubRN
@@ -126,7 +127,7 @@ void Translator::Subscript(const Instruction& in) {
 
 void Translator::StoreSubscript(const Instruction& in) {
   const StencilIndex& s = Stencils();
-  OpHandler handler = DecisionFor(STORE_SUBSCR).handler;
+  OpHandler handler = StoreSubscriptHandler;
   FreeAccumulator(3);
   if (Top(2).kind == Kind::kAcc) Spill(depth() - 2);
   if (Top(2).kind == Kind::kConst) Spill(depth() - 2);

@@ -107,9 +107,15 @@ void InitialiseTable();
 
 // Pushes a frame for `function`, not linked and without arguments; NULL: no room in the data stack's chunk.
 _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit);
-// Runs `function`, whose unit takes count + 1 positional arguments, with `first` (borrowed) and `args` (references are taken).
-PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject* first,
-                                 PyObject** args, int count);
+// Runs `function`, whose unit takes `count` positional arguments, with `args`, whose references move into the frame: the array holds
+// NULLs afterwards. [GIL]
+PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count);
+// The unit that `function` enters, NULL if its entry is none of ours.
+inline UnitHeader* CompiledUnit(PyFunctionObject* function) {
+  uintptr_t entry = reinterpret_cast<uintptr_t>(function->vectorcall);
+  if (entry - tj_rt.code_low >= tj_rt.code_span) return nullptr;
+  return *reinterpret_cast<UnitHeader**>(entry + kEntryUnitOffset);
+}
 PyObject* InitName();  // "__init__", interned
 
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,

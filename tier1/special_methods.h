@@ -1,0 +1,17 @@
+// Handlers for operations that Python classes implement themselves: `__getitem__`, `__setitem__`, properties. A compiled function is
+// entered at once, with the operands as its arguments, instead of through a type slot.
+#ifndef TIERJIT_TIER1_SPECIAL_METHODS_H_
+#define TIERJIT_TIER1_SPECIAL_METHODS_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+// OpHandlers (runtime/helpers/op.h) for BINARY_SUBSCR, STORE_SUBSCR and LOAD_ATTR without the method bit.
+PyObject** SubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
+PyObject** StoreSubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
+PyObject** LoadAttrHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_SPECIAL_METHODS_H_
