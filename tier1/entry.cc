@@ -106,23 +106,33 @@ void RemoveLoopRun(_PyInterpreterFrame* frame) {
   }
 }
 
+// `f(*t)`: the arguments are the items of a tuple that only the caller's stack holds.
+bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* const* args, size_t nargs) {
+  PyObject* tuple = reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(args) - offsetof(PyTupleObject, ob_item));
+  for (PyObject* const* slot = bottom; slot < end; slot++) {
+    if (*slot != tuple) continue;
+    return PyTuple_CheckExact(tuple) && Py_REFCNT(tuple) == 1 && static_cast<size_t>(Py_SIZE(tuple)) == nargs && nargs > 0;
+  }
+  return false;
+}
+
 // Whether `args` are operands on the stack of the interpreter's running frame, which is calling `function`. The interpreter releases
 // them from there after the call, so they may be taken and None left in their place: they die in the callee, as if it had moved
 // them itself.
-bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args) {
+bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args, size_t nargs) {
   _PyInterpreterFrame* frame = ts->current_frame;
   if (frame == nullptr || frame->owner == FRAME_OWNED_BY_CSTACK) return false;
   PyObject* const* bottom = frame->localsplus + CodeOf(frame)->co_nlocalsplus;
-  PyObject* const* end = frame->localsplus + CodeOf(frame)->co_nlocalsplus + CodeOf(frame)->co_stacksize;
-  if (args < bottom + 2 || args > end) return false;
-  return args[-1] == function || (args[-1] == nullptr && args[-2] == function);
+  PyObject* const* end = bottom + CodeOf(frame)->co_stacksize;
+  if (args <= bottom || args > end) return OnlyInTuple(bottom, end, args, nargs);
+  return args[-1] == function || (args[-1] == nullptr && args - bottom >= 2 && args[-2] == function);
 }
 
 // Pushes a frame whose arguments are exactly the positional parameters; NULL: no room.
 _PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
   _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
   if (frame == nullptr) return nullptr;
-  if (MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args)) {
+  if (MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, static_cast<size_t>(unit->argcount))) {
     PyObject** slots = const_cast<PyObject**>(args);
     for (int i = 0; i < unit->argcount; i++) {
       frame->localsplus[i] = slots[i];
@@ -139,7 +149,7 @@ constexpr size_t kMaxTaken = 32;
 _PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
                                PyObject* kwnames) {
   size_t total = nargs + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
-  bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args);
+  bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, nargs);
   PyObject* taken[kMaxTaken];
   take = take && total <= kMaxTaken;
   for (size_t i = 0; i < total; i++) {
@@ -225,7 +235,7 @@ extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, si
 
 PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyThreadState* ts = PyThreadState_GetUnchecked();
-  if (!MayTakeArguments(ts, callable, args)) return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  if (!MayTakeArguments(ts, callable, args, PyVectorcall_NARGS(nargsf))) return DefaultVectorcall()(callable, args, nargsf, kwnames);
   _PyInterpreterFrame* frame =
       PushBound(ts, reinterpret_cast<PyFunctionObject*>(callable), args, PyVectorcall_NARGS(nargsf), kwnames);
   if (frame == nullptr) return nullptr;
