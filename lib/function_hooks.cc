@@ -63,6 +63,15 @@ int VisitObject(PyObject* object, void* visit) {
   return 1;  // go on
 }
 
+// What gc.freeze() has set aside: early 3.13 releases do not visit it. A second visit does no harm.
+void VisitFrozen(const FunctionVisitor& visit) {
+  PyGC_Head* frozen = &PyInterpreterState_Get()->gc.permanent_generation.head;
+  for (PyGC_Head* gc = _PyGCHead_NEXT(frozen); gc != frozen; gc = _PyGCHead_NEXT(gc)) {
+    PyObject* object = _Py_FROM_GC(gc);
+    if (PyFunction_Check(object)) visit(reinterpret_cast<PyFunctionObject*>(object));
+  }
+}
+
 }  // namespace
 
 FunctionHooks& FunctionHooks::Get() {
@@ -126,6 +135,7 @@ void FunctionHooks::Unhook(PyFunctionObject* func, CodeState* state) {
 
 void FunctionHooks::ForEachFunction(const std::function<void(PyFunctionObject*)>& visit) {
   PyUnstable_GC_VisitObjects(&VisitObject, const_cast<FunctionVisitor*>(&visit));
+  VisitFrozen(visit);
 }
 
 }  // namespace tierjit

@@ -89,6 +89,7 @@ absl::Status Manager::PrepareInterpreter() {
     FunctionHooks& hooks = FunctionHooks::Get();
     if (hooks.client() != nullptr && hooks.IsCounting(func)) hooks.client()->OnCountedCall(func);
   });
+  tier1::SetWatchObserver([] { Manager::Get().StandBack(); });
   if (PyUnstable_AtExit(PyInterpreterState_Get(), &Manager::OnInterpreterExit, this) != 0) {
     return absl::UnavailableError("cannot register an exit hook");
   }
@@ -145,6 +146,7 @@ absl::Status Manager::Enable() {
   if (absl::Status status = CheckProcess(); !status.ok()) return status;
   if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
   enabled_ = true;
+  stood_back_ = false;
   CodeStates::Get().ForEach([](CodeState* state) {
     if (state->phase == Phase::kCompiled && !state->off) state->unit = state->owned.get();
   });
@@ -179,8 +181,24 @@ void Manager::FlushAll() {
 int Manager::Pause(int delta) { return pause_count_ = std::max(0, pause_count_ + delta); }
 
 bool Manager::WantsCounting(const CodeState* state) const {
-  if (!enabled_) return false;
+  if (!enabled_ || stood_back_) return false;
   return policy().count_refused || (!state->off && state->phase != Phase::kRefused);
+}
+
+void Manager::StandBack() {
+  if (!enabled_ || stood_back_) return;
+  KeepException keep;
+  stood_back_ = true;
+  FunctionHooks::ForEachFunction(
+      [](PyFunctionObject* func) { FunctionHooks::Get().Unhook(func, CodeStates::Get().Find(CodeOf(func))); });
+  Log("life", "others watch calls: functions are interpreted");
+}
+
+void Manager::ComeBack() {
+  KeepException keep;
+  stood_back_ = false;
+  FunctionHooks::ForEachFunction([this](PyFunctionObject* func) { HookExisting(func); });
+  Log("life", "nobody watches calls any more");
 }
 
 void Manager::HookExisting(PyFunctionObject* func) {
@@ -188,7 +206,7 @@ void Manager::HookExisting(PyFunctionObject* func) {
   if (!hooks.HasDefault(func) || !IsFunctionCode(CodeOf(func))) return;
   CodeState* state = CodeStates::Get().FindOrCreate(CodeOf(func));
   if (state == nullptr) return;
-  if (func->func_version == 0) state->version_lost = true;
+  if (func->func_version == 0 && !state->version_taken) state->version_lost = true;
   Rehook(func, state);
 }
 
@@ -196,7 +214,7 @@ void Manager::HookExisting(PyFunctionObject* func) {
 void Manager::Rehook(PyFunctionObject* func, CodeState* state) {
   FunctionHooks& hooks = FunctionHooks::Get();
   if (!hooks.HasDefault(func) && !hooks.IsHooked(func, state)) return;  // some other tool's
-  if (state->unit != nullptr) {
+  if (state->unit != nullptr && !stood_back_) {
     hooks.HookUnit(func, state);
   } else if (WantsCounting(state)) {
     if (!hooks.IsCounting(func)) ++stats().functions_hooked;
@@ -210,6 +228,8 @@ void Manager::Rehook(PyFunctionObject* func, CodeState* state) {
 
 vectorcallfunc Manager::OnCountedCall(PyFunctionObject* func) {
   FunctionHooks& hooks = FunctionHooks::Get();
+  if (!stood_back_ && tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) StandBack();
+  if (stood_back_) return hooks.default_entry();
   CodeState* state = attached_ ? CodeStates::Get().FindOrCreate(CodeOf(func)) : nullptr;
   if (state == nullptr || (paused() && state->unit == nullptr)) return hooks.default_entry();
   if (state->unit == nullptr) {
@@ -235,6 +255,7 @@ vectorcallfunc Manager::Forward(CodeState* state) {
 // MAKE_FUNCTION sets the new function's version to the code's right after this event, so the code's must be 0 by then.
 void Manager::OnNewFunction(PyFunctionObject* func) {
   PyCodeObject* code = CodeOf(func);
+  if (stood_back_ && !tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) ComeBack();
   if (!IsFunctionCode(code)) {
     // The body of a module or class, about to run once.
     if (enabled_ && !paused()) loop_door_.Offer(code);
@@ -249,7 +270,7 @@ void Manager::OnNewFunction(PyFunctionObject* func) {
 void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
   FunctionHooks& hooks = FunctionHooks::Get();
   hooks.Unhook(func, CodeStates::Get().Find(CodeOf(func)));
-  if (!enabled_ || !IsFunctionCode(code)) return;
+  if (!enabled_ || stood_back_ || !IsFunctionCode(code)) return;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return;
   // The counting entry looks at the code of the moment: from the next call on, that is the new one. Its version will be

@@ -75,6 +75,10 @@ class Manager : public HookClient {
   static void OnInterpreterExit(void* self);
   absl::Status Unavailable(const absl::Status& status);
 
+  // While others watch calls, functions have the interpreter's own entry. Nobody tells when they have ceased to: the next
+  // new function asks.
+  void StandBack();
+  void ComeBack();
   void HookExisting(PyFunctionObject* func);
   void ApplyMode(CodeState* state, Mode mode);
   void RehookFunctionsOf(const std::vector<PyCodeObject*>& codes);
@@ -85,6 +89,7 @@ class Manager : public HookClient {
   LoopDoor loop_door_;
   bool attached_ = false;
   bool enabled_ = false;
+  bool stood_back_ = false;
   bool interpreter_prepared_ = false;  // index and exit hook belong to the running interpreter
   int pause_count_ = 0;
   std::string unavailable_ = "not attached";

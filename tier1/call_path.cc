@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/helpers/call.h"
+#include "tier1/attention.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -89,7 +90,9 @@ bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result
   if (builtin && VectorcallOf(callable) != nullptr) {
     PyObject** args = operands + 1 + (self == nullptr);
     size_t count = static_cast<size_t>(sp - args);
+    PyCodeObject* watched = LocalEventsTarget(callable, args, count);
     *result = VectorcallOf(callable)(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    if (watched != nullptr) NoteLocalEvents(watched);
     Release(args, sp);
     tj_decref(callable);
     return true;
@@ -219,6 +222,7 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
 PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
   static uint32_t calls = 0;
   if ((++calls & 63) == 0) FollowTracer();
+  if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
   if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
   Py_DECREF(result);
   return nullptr;

@@ -196,6 +196,11 @@ UnitImpl::~UnitImpl() {
   Arena::Get().Free(whole_.block);
 }
 
+void UnitImpl::RequireCheck() {
+  header()->expected_breaker = ~uintptr_t{0};
+  for (Loop* loop : loops_) loop->code.header()->expected_breaker = ~uintptr_t{0};
+}
+
 const Assembled* UnitImpl::LoopVersion(int32_t loop_header) {
   for (Loop* loop : loops_) {
     if (loop->header == loop_header) return &loop->code;

@@ -59,6 +59,12 @@ void SetCallObserver(void (*observer)(PyFunctionObject* function));
 // into the new frame when they lie on the stack of an interpreted caller. [GIL]
 PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
+// Whether others can tell a compiled function's entry from the interpreter's own: a frame evaluator (PEP 523), or tools with events that
+// the interpreter places otherwise, or adds, when it does not inline a call. [GIL]
+bool OthersWatchCalls(PyThreadState* ts);
+// `observer` is called when compiled code finds that OthersWatchCalls(). NULL: nobody. [GIL]
+void SetWatchObserver(void (*observer)());
+
 // To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
 

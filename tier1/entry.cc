@@ -3,6 +3,7 @@
 
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/unwind.h"
+#include "tier1/attention.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -222,6 +223,10 @@ extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, si
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(callable);
   size_t nargs = PyVectorcall_NARGS(nargsf);
   // The limits raise their errors in the interpreter's own words.
+  if (ts->interp->eval_frame != nullptr) {
+    NoteWatchers(ts);
+    return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  }
   if (ts->py_recursion_remaining <= 1 || ts->c_recursion_remaining <= kCStackUnits ||
       function->func_code != reinterpret_cast<PyObject*>(unit->code)) {
     return DefaultVectorcall()(callable, args, nargsf, kwnames);

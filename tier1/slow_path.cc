@@ -5,6 +5,7 @@
 #include "runtime/deopt/unwind.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/call_path.h"
+#include "tier1/attention.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -225,10 +226,16 @@ void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
 bool MayRunNatively(PyThreadState* ts, UnitHeader* unit) {
   if (ts->eval_breaker == unit->expected_breaker && unit->code->_co_monitoring == nullptr) return true;
   uintptr_t version = ts->eval_breaker & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
-  if (ToolsListen(unit->code)) return false;
+  if (ToolsListen(unit->code)) {
+    NoteWatchers(ts);
+    return false;
+  }
   if (version == unit->expected_breaker) return true;
   // Only the interpreter brings a code object's instrumentation up to date, when it runs it.
-  if (unit->code->_co_instrumentation_version != version) return false;
+  if (unit->code->_co_instrumentation_version != version) {
+    NoteWatchers(ts);
+    return false;
+  }
   unit->expected_breaker = version;
   return true;
 }

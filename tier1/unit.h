@@ -53,6 +53,8 @@ class UnitImpl final : public Unit {
   const Assembled& whole() const { return whole_; }
   uint64_t native_bytecodes() const;
   void AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>>* out) const;
+  // Makes the next check of every part find MayRunNatively() worth asking.
+  void RequireCheck();
   int loop_count() const { return static_cast<int>(loops_.size()); }
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.

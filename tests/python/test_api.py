@@ -561,3 +561,43 @@ def test_pickle_inspect_weakref():
         for i in range(10): json.dumps([1])
         assert pickle.loads(pickle.dumps(json.dumps)) is json.dumps
     """)
+
+
+def test_functions_set_aside_by_gc_freeze_are_switched_off_too():
+    check("""
+        import gc, tierjit
+        tierjit.configure(tier1_threshold=1)
+        tierjit.enable()
+        def f(x):
+            return x + 1
+        f(1)
+        gc.freeze()
+        entries = tierjit.info(f).entries
+        tierjit.disable()
+        f(2)
+        assert tierjit.info(f).entries == entries
+    """)
+
+
+def test_functions_are_interpreted_while_a_tool_watches_calls():
+    check("""
+        import sys, tierjit
+        tierjit.configure(tier1_threshold=1)
+        tierjit.enable()
+        def add(a, b):
+            return a + b
+        def run(events):
+            monitoring.set_events(1, events)
+            add(1, 2)
+            monitoring.set_events(1, 0)
+        monitoring, seen = sys.monitoring, []
+        add(1, 2)
+        assert tierjit.is_compiled(add)
+        monitoring.use_tool_id(1, "test")
+        monitoring.register_callback(1, monitoring.events.C_RETURN, lambda code, at, function, arg: seen.append(function))
+        run(monitoring.events.CALL)
+        assert add not in seen, seen
+        assert not tierjit.is_compiled(add)
+        lambda: None                        # the next new function notices that nobody watches any more
+        assert tierjit.is_compiled(add)
+    """)

@@ -14,5 +14,6 @@ if os.environ.get("FORCE_TIERJIT"):
         if "subinterpreters" not in str(error):     # these run without tierjit
             raise
     else:
-        tierjit.configure(tier1_threshold=1)
-        tierjit.enable()
+        if tierjit.is_available():                      # not under another frame evaluator
+            tierjit.configure(tier1_threshold=1)
+            tierjit.enable()

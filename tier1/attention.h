@@ -1,0 +1,19 @@
+// Who else looks at calls and at single code objects, and must not see that compiled code takes part.
+#ifndef TIERJIT_TIER1_ATTENTION_H_
+#define TIERJIT_TIER1_ATTENTION_H_
+
+#include "runtime/cpython/python.h"
+
+namespace tierjit::tier1 {
+
+// Tells the observer (SetWatchObserver()) when OthersWatchCalls(). [GIL]
+void NoteWatchers(PyThreadState* ts);
+
+// A builtin function is about to be called with `args`: the code object that it will set a tool's local events on, or NULL. [GIL]
+PyCodeObject* LocalEventsTarget(PyObject* builtin, PyObject* const* args, size_t count);
+// Local events may have been set on `code`, which may be running: its unit leaves at its next check. [GIL]
+void NoteLocalEvents(PyCodeObject* code);
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_ATTENTION_H_
