@@ -270,6 +270,15 @@ void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = ob
 
 bool TakeFailedWithoutFrame() { return std::exchange(g_failed_without_frame, false); }
 
+extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
+  PyObject* result = f(callable, args, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+  Release(args, args + count);
+  tj_decref(callable);
+  result = AfterDirectCall(ts, result);
+  g_failed_without_frame = result == nullptr;
+  return result;
+}
+
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
   Departure d = Call(lp, ts, site);
   g_failed_without_frame = d.resume == nullptr && d.value == nullptr;

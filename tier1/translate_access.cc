@@ -8,6 +8,17 @@
 
 namespace tierjit::tier1 {
 
+namespace {
+bool CallsBuiltin(uint8_t adaptive) {
+  switch (adaptive) {
+    case CALL_BUILTIN_O: case CALL_BUILTIN_FAST: case CALL_BUILTIN_FAST_WITH_KEYWORDS: case CALL_ISINSTANCE: case CALL_LEN:
+    case CALL_METHOD_DESCRIPTOR_O: case CALL_METHOD_DESCRIPTOR_NOARGS: case CALL_METHOD_DESCRIPTOR_FAST:
+    case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: return true;
+    default: return false;
+  }
+}
+}  // namespace
+
 void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   OpHandler handler = LoadAttrHandler;
@@ -182,12 +193,16 @@ void Translator::Call(const Instruction& in) {
     if (i != callable + 1 || !no_self) Spill(i);
   }
   int count = in.oparg + !no_self;
-  Emission& e = Emit(s.call[!no_self][count < 5 ? count : 5]);
+  const Stencil* python = s.call[!no_self][count < 5 ? count : 5];
+  const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
+  bool builtin_first = CallsBuiltin(in.adaptive);
+  Emission& e = Emit(builtin_first ? builtin : python);
+  if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
+  AddCold(e, builtin_first ? python : builtin);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
-  if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
   AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
   AfterCall(in, popped);

@@ -77,6 +77,34 @@ STENCIL(call_any) {
   GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
 }
 
+extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+
+// Builtin functions and methods of the vectorcall conventions. A: slot of the callable, B: of the first argument (self included, if the
+// method form put one there), C: their number, P: address of the CALL instruction.
+template <bool method> BODY call_builtin(SIGNATURE) {
+  PyObject* f = *slot_at(lp, H_A);
+  vectorcallfunc entry;
+  if (Py_TYPE(f) == rt->cfunction_type) {
+    entry = reinterpret_cast<PyCFunctionObject*>(f)->vectorcall;
+  } else if (Py_TYPE(f) == rt->method_descr_type) {
+    entry = reinterpret_cast<PyMethodDescrObject*>(f)->vectorcall;
+  } else {
+    COLD_EMPTY();
+  }
+  if (UNLIKELY(entry == nullptr)) COLD_EMPTY();
+  PyObject** args = slot_at(lp, H_B);
+  uint64_t count;
+  asm("movl $H_C, %k0" : "=r"(count));
+  if constexpr (method) {
+    if (args[0] == nullptr) args++, count--;
+  }
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  acc = tj_call_builtin(entry, f, args, static_cast<int64_t>(count), ts);
+  NEXT(acc);
+}
+STENCIL(call_builtin) { MUSTTAIL return call_builtin<false>(lp, rt, acc, ts, REST); }
+STENCIL(call_builtin_method) { MUSTTAIL return call_builtin<true>(lp, rt, acc, ts, REST); }
+
 // The callee has returned: acc is its result. Tracing may have been switched on meanwhile.
 STENCIL(after_call) {
   if (UNLIKELY(acc == nullptr)) COLD();
