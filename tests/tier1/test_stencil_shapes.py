@@ -21,9 +21,11 @@ OBJECTS = sorted((BUILD / "tier1").glob("*.stencil.o"))
 pytestmark = [pytest.mark.skipif(not OBJECTS, reason=f"{BUILD} holds no stencils (tools/dev setup builds them)"),
               pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump (binutils)")]
 
-# The C functions that stencils call. A fast path calls none; these are what slow paths and calls of any kind end in.
+# The C functions that stencils call. A fast path calls none; these are what slow paths and calls of C functions end in.
 EXTERNALS = {
     "call_any": {"tj_call"},
+    "call_builtin": {"tj_call_builtin"},
+    "call_builtin_method": {"tj_call_builtin"},
     "clear_locals": {"memset"},
     "thunk_after_call": {"tj_after_call"},
     "thunk_dispose": {"tj_dispose"},
@@ -40,9 +42,10 @@ CEILINGS = [
     ("int_bool_", 249), ("int_jump_", 240), ("int_negate_", 225), ("int_", 386),
     ("wide_bool_", 302), ("wide_jump_", 295), ("wide_", 533), ("mixed_", 451),
     ("attr_fixed_", 92), ("attr_hint_", 184), ("attr_poly_", 134), ("attr_slot_", 92), ("attr_value_", 109),
-    ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 157), ("method_values_", 135),
+    ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 181), ("method_values_", 135),
     ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
-    ("call_any", 49), ("call_list_append", 170), ("call_", 567), ("after_call", 41), ("return_", 23),
+    ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 41),
+    ("return_", 23),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("list_append", 50),
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 158), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 58), ("store_", 129),
