@@ -18,7 +18,8 @@ def text(name):
 
 def table(name):
     """Cells of the rows of all tables in a file, by the first cell without backticks."""
-    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text(name).splitlines() if line[:1] == "|"]
+    lines = [line for line in text(name).splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
     return {row[0].strip("`"): row for row in rows}
 
 

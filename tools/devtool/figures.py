@@ -10,8 +10,8 @@ from .common import RESULTS, ROOT, VENV_PYTHON, ToolError
 SCRIPT = ROOT / "perf" / "figures.py"
 PROCESSES = 10  # for what a process can show once only
 
-# What is aimed at: compile time a bytecode without page protection, bytes a bytecode, cost of the import, cost of calls in
-# terms of the interpreter's own.
+# What is aimed at: compile time a bytecode without page protection, bytes a bytecode, cost of the import, cost of calls
+# in terms of the interpreter's own.
 LIMITS = {"compile_ns": 300, "hot_bytes": 150, "all_bytes": 400, "import_ms": 30, "import_mb": 10,
           "into_compiled": 1.0, "compiled": 1 / 3}
 

