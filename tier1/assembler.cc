@@ -177,6 +177,7 @@ void Assembler::PlaceSites() {
     site->cell = draft.cell < 0 ? nullptr : out_.block.data + cells_at_ + draft.cell;
     bool attr = site->fill == FillAttr || site->fill == FillMethod || site->fill == FillStoreAttr;
     if (attr) ClearPolyCell(static_cast<PolyCell*>(site->cell));
+    if (site->fill == FillTruth) static_cast<TruthCell*>(site->cell)->version = kNoVersion;
     if (draft.emission < 0) continue;
     site->next_address = At(hot_[static_cast<size_t>(draft.emission) + 1]);
     site->taken_address = BlockAddress(t_.emissions[static_cast<size_t>(draft.emission)].target);

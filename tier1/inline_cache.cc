@@ -65,6 +65,9 @@ int32_t ValueOffset(PyTypeObject* type, Py_ssize_t index) {
 
 bool IsDataDescriptor(PyObject* descr) { return Py_TYPE(descr)->tp_descr_set != nullptr; }
 
+// Its class can be given __get__ or __set__, of which the owner's version would not tell.
+bool MayBecomeDescriptor(PyObject* value) { return !(Py_TYPE(value)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE); }
+
 // A `__slots__` member of object type: its offset, or -1.
 int32_t SlotOffsetOf(PyTypeObject* type, PyObject* descr) {
   if (Py_TYPE(descr) != &PyMemberDescr_Type) return -1;
@@ -106,7 +109,7 @@ void FillClassAttr(PyObject* owner, PyObject* name, AttrCell* cell) {
   uint32_t version = VersionOf(type);
   if (value == nullptr || version == 0) return;
   bool plain_function = Py_TYPE(value) == &PyFunction_Type;  // `__get__(None, type)` of a function is itself
-  if (Py_TYPE(value)->tp_descr_get != nullptr && !plain_function) return;
+  if ((Py_TYPE(value)->tp_descr_get != nullptr && !plain_function) || MayBecomeDescriptor(value)) return;
   cell->owner = owner;
   cell->value = value;
   cell->values_offset = offsetof(PyTypeObject, tp_version_tag);
@@ -192,9 +195,15 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
     if (offset > 0) SetField(cell, type, version, offset, 0);
     return;
   }
+  if (descr != nullptr && MayBecomeDescriptor(descr)) return;
   if (!InlineValuesValid(owner)) return SetHint(cell, owner, name, version);
   Py_ssize_t index = SharedKeyIndex(type, name);
-  if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
+  int32_t values = static_cast<int32_t>(type->tp_basicsize);
+  if (index >= 0) return SetField(cell, type, version, ValueOffset(type, index), values);
+  // A plain value of the class, while instances have no such attribute of their own.
+  if (descr == nullptr || Py_TYPE(descr)->tp_descr_get != nullptr) return;
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (keys != nullptr) AddPolyEntry(cell, {version, static_cast<uint32_t>(keys->dk_nentries), 0, values, descr, type});
 }
 
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
@@ -241,9 +250,19 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
     if (offset > 0) SetField(cell, type, version, offset, 0);
     return;
   }
+  if (descr != nullptr && MayBecomeDescriptor(descr)) return;
   if (!InlineValuesValid(owner)) return;
   Py_ssize_t index = SharedKeyIndex(type, name);
   if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
+}
+
+void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site) {
+  PyTypeObject* type = Py_TYPE(operand);
+  bool tested = (type->tp_as_number != nullptr && type->tp_as_number->nb_bool != nullptr) ||
+                (type->tp_as_mapping != nullptr && type->tp_as_mapping->mp_length != nullptr) ||
+                (type->tp_as_sequence != nullptr && type->tp_as_sequence->sq_length != nullptr);
+  uint32_t version = tested ? 0 : VersionOf(type);
+  if (version != 0) static_cast<TruthCell*>(site->cell)->version = version;
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {

@@ -10,6 +10,7 @@ namespace tierjit::tier1 {
 void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
+void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 
 // A cell that matches nothing.

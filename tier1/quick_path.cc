@@ -143,11 +143,7 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
   if (PyUnicode_CheckExact(a)) return PyBool_FromLong(PyUnicode_GET_LENGTH(a) != 0);
   if (PyList_CheckExact(a) || PyTuple_CheckExact(a)) return PyBool_FromLong(Py_SIZE(a) != 0);
   if (PyDict_CheckExact(a)) return PyBool_FromLong(PyDict_GET_SIZE(a) != 0);
-  PyTypeObject* type = Py_TYPE(a);
-  bool always_true = (type->tp_as_number == nullptr || type->tp_as_number->nb_bool == nullptr) &&
-                     (type->tp_as_mapping == nullptr || type->tp_as_mapping->mp_length == nullptr) &&
-                     (type->tp_as_sequence == nullptr || type->tp_as_sequence->sq_length == nullptr);
-  return always_true ? Py_True : nullptr;
+  return nullptr;
 }
 
 PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {

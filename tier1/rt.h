@@ -167,6 +167,10 @@ struct PolyCell {
   uint32_t next;          // entry to be replaced next
 };
 
+struct TruthCell {
+  uint32_t version;  // of a class whose instances are always true
+};
+
 struct GlobalCell {
   PyObject* value;  // borrowed from the watched dict; NULL when not known
   int64_t index;    // of the entry in the keys of the unit's globals: the way to names that change often

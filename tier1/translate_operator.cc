@@ -274,9 +274,14 @@ void Translator::ToBool(const Instruction& in) {
   bool sized_first = in.adaptive != TO_BOOL && in.adaptive != TO_BOOL_BOOL;
   Emission& e = Emit(sized_first ? sized : exact);
   AddCold(e, sized_first ? exact : sized);
+  AddCold(e, if_true ? (local ? s.jump_if_true_object_L : s.jump_if_true_object_R)
+                     : (local ? s.jump_if_false_object_L : s.jump_if_false_object_R));
+  e.cell = NewCell(sizeof(TruthCell));
   if (local) e.a = LocalOffset(Top().value);
   e.target = jump->target;
-  SlowBranch(e, handler, 1, kTestResult | (if_true ? kJumpIfTrue : 0), *jump).quick = QuickToBool;
+  Site& site = SlowBranch(e, handler, 1, kTestResult | (if_true ? kJumpIfTrue : 0), *jump);
+  site.quick = QuickToBool;
+  site.fill = FillTruth;
   Drop(1);
   current_++;
   EndJump(*jump);
@@ -316,13 +321,15 @@ void Translator::IsOp(const Instruction& in) {
   if (jump != nullptr) {
     BeginJump(*jump, 2);
     Pair pair = ArrangePair();
-    if (pair == kLL || pair == kLI || pair == kRL || pair == kRI) {
+    if (pair <= kMR) {
       bool jump_if_same = (jump->opcode == POP_JUMP_IF_TRUE) != (in.oparg == 1);
-      const Stencil* same[] = {s.jump_if_is_LL, s.jump_if_is_LC, nullptr, s.jump_if_is_RL, s.jump_if_is_RC};
-      const Stencil* other[] = {s.jump_if_is_not_LL, s.jump_if_is_not_LC, nullptr, s.jump_if_is_not_RL, s.jump_if_is_not_RC};
+      const Stencil* same[] = {s.jump_if_is_LL, s.jump_if_is_LC, s.jump_if_is_LR,
+                               s.jump_if_is_RL, s.jump_if_is_RC, s.jump_if_is_MR};
+      const Stencil* other[] = {s.jump_if_is_not_LL, s.jump_if_is_not_LC, s.jump_if_is_not_LR,
+                                s.jump_if_is_not_RL, s.jump_if_is_not_RC, s.jump_if_is_not_MR};
       Entry a = Top(2), b = Top(1);
       Emission& e = Emit((jump_if_same ? same : other)[pair]);
-      e.a = LocalOffset(a.value);
+      e.a = a.kind == Kind::kMem ? SlotOffset(depth() - 2) : LocalOffset(a.value);
       e.b = LocalOffset(b.value);
       e.q = b.value;
       e.target = jump->target;

@@ -91,8 +91,14 @@ template <K k> BODY load_poly(SIGNATURE) {
   if (UNLIKELY(e->values_offset != 0 && !reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) {
     COLD();
   }
-  PyObject* v = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset);
-  if (UNLIKELY(v == nullptr)) COLD();
+  PyObject* v = e->value;
+  if (v != nullptr) {
+    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
+    if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != e->keys_entries)) COLD();
+  } else {
+    v = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset);
+    if (UNLIKELY(v == nullptr)) COLD();
+  }
   incref(v);
   if constexpr (owned(k)) {
     if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);

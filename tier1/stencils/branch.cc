@@ -50,6 +50,22 @@ template <K k, bool sense> BODY truth_jump_sized(SIGNATURE) {
   STENCIL(jump_if_false_sized_##k) { MUSTTAIL return truth_jump_sized<K::k, false>(lp, rt, acc, ts, REST); }
 TRUTH_SIZED(L) TRUTH_SIZED(R)
 
+// Objects of a class that has neither __bool__ nor __len__: the cell holds its version.
+template <K k, bool sense> BODY truth_jump_object(SIGNATURE) {
+  PyObject* o = operand<k>(lp, acc);
+  if (UNLIKELY(Py_TYPE(o)->tp_version_tag != cell<TruthCell>()->version)) COLD();
+  if constexpr (owned(k)) {
+    if (UNLIKELY(*refcount32(o) == 1)) COLD();
+    (void)decref(o);
+  }
+  if constexpr (sense) TARGET(DEAD);
+  NEXT(DEAD);
+}
+STENCIL(jump_if_true_object_L) { MUSTTAIL return truth_jump_object<K::L, true>(lp, rt, acc, ts, REST); }
+STENCIL(jump_if_true_object_R) { MUSTTAIL return truth_jump_object<K::R, true>(lp, rt, acc, ts, REST); }
+STENCIL(jump_if_false_object_L) { MUSTTAIL return truth_jump_object<K::L, false>(lp, rt, acc, ts, REST); }
+STENCIL(jump_if_false_object_R) { MUSTTAIL return truth_jump_object<K::R, false>(lp, rt, acc, ts, REST); }
+
 template <K k, bool sense> BODY none_jump(SIGNATURE) {
   PyObject* o = operand<k>(lp, acc);
   bool none = o == rt->none_object;
@@ -70,19 +86,23 @@ NONE_JUMP(L) NONE_JUMP(R)
 // `is` and `is not`, jumping when the identity is `sense`. Right operand constant P (borrowed) or local B.
 template <K ka, K kb, bool sense> BODY is_jump(SIGNATURE) {
   PyObject* a = operand<ka>(lp, acc);
-  PyObject* b = kb == K::C ? pointer_q() : *slot_at(lp, H_B);
+  PyObject* b = kb == K::C ? pointer_q() : kb == K::R ? acc : *slot_at(lp, H_B);
   bool same = a == b;
   if constexpr (owned(ka)) {
     if (UNLIKELY(*refcount32(a) == 1)) COLD();
-    (void)decref(a);
   }
+  if constexpr (owned(kb)) {
+    if (UNLIKELY(*refcount32(b) <= 2)) COLD();  // also when both are the same object
+    (void)decref(b);
+  }
+  if constexpr (owned(ka)) (void)decref(a);
   if (same == sense) TARGET(DEAD);
   NEXT(DEAD);
 }
 #define IS_JUMP(a, b)                                                                                            \
   STENCIL(jump_if_is_##a##b) { MUSTTAIL return is_jump<K::a, K::b, true>(lp, rt, acc, ts, REST); }               \
   STENCIL(jump_if_is_not_##a##b) { MUSTTAIL return is_jump<K::a, K::b, false>(lp, rt, acc, ts, REST); }
-IS_JUMP(L, L) IS_JUMP(L, C) IS_JUMP(R, L) IS_JUMP(R, C)
+IS_JUMP(L, L) IS_JUMP(L, C) IS_JUMP(L, R) IS_JUMP(R, L) IS_JUMP(R, C) IS_JUMP(M, R)
 
 STENCIL(not_R) {
   if (acc == rt->true_object) NEXT(rt->false_object);
