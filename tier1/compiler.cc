@@ -187,8 +187,7 @@ void UnitImpl::AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>
 UnitImpl::~UnitImpl() {
   g_dead_native_bytecodes += native_bytecodes();
   LiveUnits().erase(this);
-  for (GlobalCell* cell : global_cells) ForgetGlobalCell(cell);
-  for (AttrCell* cell : module_cells) ForgetModuleCell(cell);
+  for (const WatchedCell& cell : watched_cells) ForgetCell(cell);
   for (Loop* loop : loops_) {
     Arena::Get().Free(loop->code.block);
     delete loop;
@@ -201,7 +200,7 @@ void UnitImpl::RequireCheck() {
   for (Loop* loop : loops_) loop->code.header()->expected_breaker = ~uintptr_t{0};
 }
 
-const Assembled* UnitImpl::LoopVersion(int32_t loop_header) {
+const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   for (Loop* loop : loops_) {
     if (loop->header == loop_header) return &loop->code;
   }
@@ -209,6 +208,7 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header) {
   TranslationMode mode;
   mode.loop = true;
   mode.loop_header = loop_header;
+  mode.loop_depth = depth;
   int bytecodes = 0;
   absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
   if (!assembled.ok()) return nullptr;
@@ -228,6 +228,9 @@ UnitInfo UnitImpl::info() const {
     info.entries += loop->code.header()->entries;
     info.back_edges += loop->code.header()->back_edges;
   }
+  std::vector<std::pair<const Site*, PyCodeObject*>> sites;
+  AddVisitedSites(&sites);
+  for (const auto& site : sites) info.slow_calls += site.first->visits;
   info.bytecodes = bytecodes_;
   info.compile_ns = compile_ns_;
   info.entries += header()->entries;

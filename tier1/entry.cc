@@ -265,7 +265,7 @@ Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame) {
 
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header) {
   UnitImpl* impl = static_cast<UnitImpl*>(unit);
-  const Assembled* code = impl->LoopVersion(header);
+  const Assembled* code = impl->LoopVersion(header, frame->stacktop - CodeOf(frame)->co_nlocalsplus);
   const void* address = code == nullptr ? nullptr : code->AddressOf(header);
   if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits) return 0;
   UnitHeader* h = code->header();

@@ -51,13 +51,13 @@ void ClearAll(Bindings& bindings) {
   }
 }
 
-void Forget(const Watched& gone) {
-  for (auto& dict : Dicts()) {
-    for (auto& entry : dict.second) {
-      std::vector<Watched>& cells = entry.second.cells;
-      cells.erase(std::remove(cells.begin(), cells.end(), gone), cells.end());
-    }
-  }
+void Forget(PyObject* dict, PyObject* name, const Watched& gone) {
+  auto bindings = Dicts().find(dict);
+  if (bindings == Dicts().end()) return;
+  auto binding = bindings->second.find(name);
+  if (binding == bindings->second.end()) return;
+  std::vector<Watched>& cells = binding->second.cells;
+  cells.erase(std::remove(cells.begin(), cells.end(), gone), cells.end());
 }
 
 // Name cells are interned strings; other keys of equal value are rare enough to clear everything.
@@ -98,8 +98,10 @@ bool WatchModuleCell(PyObject* dict, PyObject* name, AttrCell* cell) {
   return true;
 }
 
-void ForgetGlobalCell(GlobalCell* cell) { Forget({cell, nullptr}); }
-void ForgetModuleCell(AttrCell* cell) { Forget({nullptr, cell}); }
+void ForgetCell(const WatchedCell& cell) {
+  Forget(cell.dict, cell.name, {cell.global, cell.attr});
+  if (cell.fallback != nullptr) Forget(cell.fallback, cell.name, {cell.global, cell.attr});
+}
 
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
   auto it = Dicts().find(dict);

@@ -12,9 +12,15 @@ PyObject* WatchGlobalCell(PyObject* globals, PyObject* builtins, PyObject* name,
 // Has `cell->owner` cleared when `dict[name]` changes; false when the dict cannot be watched. [GIL]
 bool WatchModuleCell(PyObject* dict, PyObject* name, AttrCell* cell);
 
-// The cells die. [GIL]
-void ForgetGlobalCell(GlobalCell* cell);
-void ForgetModuleCell(AttrCell* cell);
+// Where a cell is registered, for its end: one of the two cells, the dicts (compared only, they may be gone) and the name.
+struct WatchedCell {
+  GlobalCell* global;
+  AttrCell* attr;
+  PyObject *dict, *fallback;
+  PyObject* name;
+};
+// The cell dies. [GIL]
+void ForgetCell(const WatchedCell& cell);
 
 // From the dict watcher, before the change. [GIL]
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);

@@ -84,7 +84,7 @@ PyObject* WatchedModuleValue(PyObject* module, PyObject* name, AttrCell* cell, S
   if (dict == nullptr || !OnlyStrKeys(dict)) return nullptr;
   PyObject* value = PyDict_GetItemWithError(dict, name);
   if (value == nullptr || !WatchModuleCell(dict, name, cell)) return nullptr;
-  OwnerOf(site->unit)->module_cells.push_back(cell);
+  OwnerOf(site->unit)->watched_cells.push_back({nullptr, cell, dict, nullptr, name});
   return value;
 }
 
@@ -265,12 +265,19 @@ void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site) {
   if (version != 0) static_cast<TruthCell*>(site->cell)->version = version;
 }
 
+void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
+  PyObject* locals = ts->current_frame->f_locals;
+  if (locals == nullptr || !PyDict_CheckExact(locals)) return;
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
+  static_cast<GlobalCell*>(site->cell)->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(locals)->ma_keys, name);
+}
+
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   _PyInterpreterFrame* frame = ts->current_frame;
   GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
   PyObject* value = WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell);
   if (value != nullptr) {
-    OwnerOf(site->unit)->global_cells.push_back(cell);
+    OwnerOf(site->unit)->watched_cells.push_back({cell, nullptr, frame->f_globals, frame->f_builtins, NameOf(site)});
   } else if (PyDict_CheckExact(frame->f_globals)) {
     cell->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(frame->f_globals)->ma_keys, NameOf(site));
   }

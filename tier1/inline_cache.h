@@ -11,6 +11,7 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site);
+void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 
 // A cell that matches nothing.
@@ -23,6 +24,7 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
 PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
 PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site);
+PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site);
 PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 

@@ -190,6 +190,12 @@ PyObject* StoreInDict(PyObject* dict, PyObject* key, PyObject* value) {
   return nullptr;
 }
 
+PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site) {
+  PyObject* locals = ts->current_frame->f_locals;
+  if (locals == nullptr || !PyDict_CheckExact(locals)) return nullptr;
+  return StoreInDict(locals, PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg), value);
+}
+
 // array[i] = number and the like.
 PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site) {
   PyObject* key = site->third;

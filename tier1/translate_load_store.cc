@@ -138,6 +138,22 @@ void Translator::LoadGlobal(const Instruction& in) {
   if (in.oparg & 1) Push(Kind::kNull);
 }
 
+void Translator::LoadName(const Instruction& in) {
+  FreeAccumulator(0);
+  Emission& e = Emit(Stencils().load_name);
+  e.cell = NewCell(sizeof(GlobalCell));
+  e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg));
+  SlowPath(e, DecisionFor(LOAD_NAME).handler, 0, kResultInAcc).fill = FillName;
+  PushAccumulator();
+}
+
+void Translator::StoreName(const Instruction& in) {
+  FreeAccumulator(1);
+  Emission& e = Emit(Stencils().cold_slow);
+  SlowPath(e, DecisionFor(STORE_NAME).handler, 1, 0).quick = QuickStoreName;
+  Drop(1);
+}
+
 void Translator::LoadDeref(const Instruction& in) {
   FreeAccumulator(0);
   Emission& e = Emit(Stencils().load_deref);

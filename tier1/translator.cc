@@ -29,6 +29,10 @@ absl::Status Translator::Run(Translation* out) {
       loop_begin_ = range.start;
       loop_end_ = range.end;
     }
+    if (mode_.loop_header >= 0) {
+      leader_[mode_.loop_header] = 1;
+      Reach(mode_.loop_header, mode_.loop_depth);
+    }
   } else {
     EnterUnit();
     Reach(0, 0);
@@ -172,6 +176,8 @@ bool Translator::TranslateInstruction() {
     case LOAD_ATTR: LoadAttr(in); return true;
     case STORE_ATTR: StoreAttr(in); return true;
     case LOAD_GLOBAL: LoadGlobal(in); return true;
+    case LOAD_NAME: LoadName(in); return true;
+    case STORE_NAME: StoreName(in); return true;
     case LOAD_DEREF: LoadDeref(in); return true;
     case STORE_DEREF: StoreDeref(in); return true;
     case BINARY_SUBSCR: Subscript(in); return true;

@@ -23,7 +23,8 @@ struct Entry {
 // returns and of what it cannot do.
 struct TranslationMode {
   bool loop = false;
-  int32_t loop_header = -1;
+  int32_t loop_header = -1;  // code unit
+  int loop_depth = 0;        // stack entries there
 };
 
 class Translator {
@@ -99,6 +100,8 @@ class Translator {
   void LoadAttr(const Instruction& in);
   void StoreAttr(const Instruction& in);
   void LoadGlobal(const Instruction& in);
+  void LoadName(const Instruction& in);
+  void StoreName(const Instruction& in);
   void LoadDeref(const Instruction& in);
   void StoreDeref(const Instruction& in);
   void Subscript(const Instruction& in);

@@ -7,6 +7,7 @@
 #include "runtime/code/arena.h"
 #include "tier1/compiler.h"
 #include "tier1/emission.h"
+#include "tier1/global_cache.h"
 
 namespace tierjit::tier1 {
 
@@ -58,9 +59,8 @@ class UnitImpl final : public Unit {
   int loop_count() const { return static_cast<int>(loops_.size()); }
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.
-  const Assembled* LoopVersion(int32_t header);
-  std::vector<GlobalCell*> global_cells;
-  std::vector<AttrCell*> module_cells;
+  const Assembled* LoopVersion(int32_t header, int depth);
+  std::vector<WatchedCell> watched_cells;
 
  private:
   struct Loop {

@@ -106,11 +106,16 @@ STENCIL(load_global) {
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
-// A global that changes too often for a cell: by its place in the keys of the globals dict. P: its name.
-STENCIL(load_global_entry) {
-  PyDictObject* dict = reinterpret_cast<PyDictObject*>(unit()->globals);
+// A name by its place in the keys of a dict: a global that changes too often for a cell, or a name of a module body, whose locals are a
+// dict. P: the name.
+template <bool locals> BODY load_entry(SIGNATURE) {
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(locals ? frame_of(lp)->f_locals : unit()->globals);
   int64_t index = cell<GlobalCell>()->index;
-  if (UNLIKELY(dict == nullptr || dict->ma_values != nullptr)) COLD_EMPTY();
+  if (UNLIKELY(dict == nullptr)) COLD_EMPTY();
+  if constexpr (locals) {
+    if (UNLIKELY(Py_TYPE(dict) != rt->dict_type)) COLD_EMPTY();
+  }
+  if (UNLIKELY(dict->ma_values != nullptr)) COLD_EMPTY();
   PyDictKeysObject* keys = dict->ma_keys;
   if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || index >= keys->dk_nentries)) COLD_EMPTY();
   PyDictUnicodeEntry* entry =
@@ -120,6 +125,8 @@ STENCIL(load_global_entry) {
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
+STENCIL(load_global_entry) { MUSTTAIL return load_entry<false>(lp, rt, acc, ts, REST); }
+STENCIL(load_name) { MUSTTAIL return load_entry<true>(lp, rt, acc, ts, REST); }
 STENCIL(load_deref) {
   PyObject* v = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A))->ob_ref;
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();

@@ -301,7 +301,7 @@ TEST_CASE("global cache: cells of a unit that is gone are not written") {
   auto native = std::make_unique<Native>("x = 1\ndef f(): return x\n");
   Ref globals(Py_NewRef(PyFunction_GetGlobals(native->function())));
   CHECK(native->Call() == "1");
-  CHECK(native->unit()->global_cells.size() == 1);
+  CHECK(native->unit()->watched_cells.size() == 1);
   native.reset();
   Run("x = 2", globals.get());
   Run("x = 3", globals.get());
