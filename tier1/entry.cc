@@ -108,7 +108,7 @@ void RemoveLoopRun(_PyInterpreterFrame* frame) {
 }
 
 // `f(*t)`: the arguments are the items of a tuple that only the caller's stack holds.
-bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* const* args, size_t nargs) {
+[[gnu::noinline]] bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* const* args, size_t nargs) {
   PyObject* tuple = reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(args) - offsetof(PyTupleObject, ob_item));
   for (PyObject* const* slot = bottom; slot < end; slot++) {
     if (*slot != tuple) continue;
@@ -120,7 +120,7 @@ bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* const*
 // Whether `args` are operands on the stack of the interpreter's running frame, which is calling `function`. The interpreter releases
 // them from there after the call, so they may be taken and None left in their place: they die in the callee, as if it had moved
 // them itself.
-bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args, size_t nargs) {
+[[gnu::always_inline]] inline bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args, size_t nargs) {
   _PyInterpreterFrame* frame = ts->current_frame;
   if (frame == nullptr || frame->owner == FRAME_OWNED_BY_CSTACK) return false;
   PyObject* const* bottom = frame->localsplus + CodeOf(frame)->co_nlocalsplus;
@@ -130,7 +130,7 @@ bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* ar
 }
 
 // Pushes a frame whose arguments are exactly the positional parameters; NULL: no room.
-_PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
+[[gnu::always_inline]] inline _PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, UnitHeader* unit) {
   _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
   if (frame == nullptr) return nullptr;
   if (MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, static_cast<size_t>(unit->argcount))) {
@@ -147,7 +147,7 @@ _PyInterpreterFrame* PushExact(PyThreadState* ts, PyFunctionObject* function, Py
 
 constexpr size_t kMaxTaken = 32;
 // Binds arguments of any shape; NULL with an exception set when they do not fit.
-_PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
+[[gnu::noinline]] _PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
                                PyObject* kwnames) {
   size_t total = nargs + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
   bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, nargs);
@@ -171,7 +171,7 @@ _PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, Py
 // The interpreter charges every C-level evaluation with this many units of C recursion.
 constexpr int kCStackUnits = 2;
 
-PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
+[[gnu::always_inline]] inline PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
   frame->instr_ptr = unit->first_traceable;
   frame->previous = ts->current_frame;
   ts->current_frame = frame;
