@@ -97,6 +97,11 @@ bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result
     tj_decref(callable);
     return true;
   }
+  if (callable == reinterpret_cast<PyObject*>(&PyType_Type) && self == nullptr && oparg == 1) {
+    *result = Py_NewRef(Py_TYPE(operands[2]));
+    Release(operands + 2, sp);
+    return true;
+  }
   if (kind == &PyType_Type && self == nullptr && (reinterpret_cast<PyTypeObject*>(callable)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
     if (!CallClass(ts, reinterpret_cast<PyTypeObject*>(callable), operands + 1, oparg, result)) return false;
     tj_decref(callable);
@@ -270,8 +275,30 @@ void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = ob
 
 bool TakeFailedWithoutFrame() { return std::exchange(g_failed_without_frame, false); }
 
+namespace {
+
+// isinstance() with a plain class, when the object's own `__class__` cannot differ from its type.
+PyObject* QuickIsInstance(PyObject* object, PyObject* cls) {
+  if (Py_TYPE(cls) != &PyType_Type) return nullptr;
+  PyTypeObject* type = Py_TYPE(object);
+  if (PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls))) return Py_True;
+  return type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE && type->tp_getattro == PyObject_GenericGetAttr ? Py_False : nullptr;
+}
+
+// The most frequent builtins, without their argument parsing.
+PyObject* QuickBuiltin(PyObject* callable, PyObject** args, int64_t count) {
+  if (callable == tj_rt.isinstance && count == 2) return QuickIsInstance(args[0], args[1]);
+  if (callable != tj_rt.len || count != 1) return nullptr;
+  PyObject* o = args[0];
+  if (PyList_CheckExact(o) || PyTuple_CheckExact(o)) return PyLong_FromSsize_t(Py_SIZE(o));
+  return PyUnicode_CheckExact(o) ? PyLong_FromSsize_t(PyUnicode_GET_LENGTH(o)) : nullptr;
+}
+
+}  // namespace
+
 extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
-  PyObject* result = f(callable, args, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+  PyObject* result = QuickBuiltin(callable, args, count);
+  if (result == nullptr) result = f(callable, args, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
   Release(args, args + count);
   tj_decref(callable);
   result = AfterDirectCall(ts, result);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -65,6 +66,16 @@ absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, in
   return Assemble(code, translation);
 }
 
+// The builtin function of that name, NULL if somebody has put something else in its place.
+PyObject* Builtin(const char* name) {
+  PyObject* o = PyDict_GetItemString(PyEval_GetBuiltins(), name);
+  if (o == nullptr || !PyCFunction_CheckExact(o)) return nullptr;
+  PyCFunctionObject* f = reinterpret_cast<PyCFunctionObject*>(o);
+  bool original = std::strcmp(f->m_ml->ml_name, name) == 0 && f->m_module != nullptr && PyUnicode_Check(f->m_module) &&
+                  PyUnicode_CompareWithASCIIString(f->m_module, "builtins") == 0;
+  return original ? o : nullptr;
+}
+
 void FillLatin1() {
   static PyObject* chars[256];
   for (int i = 0; i < 256; i++) chars[i] = PyUnicode_FromOrdinal(i);
@@ -107,6 +118,8 @@ void InitialiseTable() {
   r.true_object = Py_True;
   r.false_object = Py_False;
   r.none_object = Py_None;
+  r.isinstance = Builtin("isinstance");
+  r.len = Builtin("len");
   r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");
   FillLatin1();
   FollowTracer();
