@@ -12,40 +12,43 @@ CodeStates& CodeStates::Get() {
   return instance;
 }
 
-Py_ssize_t CodeStates::RequestIndex() {
-  KeepException keep;
-  ForgetAll();
-  index_ = PyUnstable_Eval_RequestCodeExtraIndex(&CodeStates::OnCodeDeath);
-  return index_;
+void CodeStates::Begin() {
+  End();
+  ended_.clear();
+}
+
+void CodeStates::End() {
+  ForEach([this](CodeState* state) {
+    if (state->owned != nullptr) ended_.push_back(std::move(state->owned));
+    delete state;
+  });
+  first_ = nullptr;
+  states_.clear();
+  live_units_ = 0;
 }
 
 CodeState* CodeStates::Find(PyCodeObject* code) const {
-  void* extra = nullptr;
-  if (index_ < 0) return nullptr;
-  // Fails for objects that are no code only.
-  PyUnstable_Code_GetExtra(reinterpret_cast<PyObject*>(code), index_, &extra);
-  return static_cast<CodeState*>(extra);
+  auto found = states_.find(code);
+  return found == states_.end() ? nullptr : found->second;
 }
 
 CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
-  if (CodeState* state = Find(code); state != nullptr || index_ < 0) return state;
-  KeepException keep;
-  auto state = std::unique_ptr<CodeState>(new (std::nothrow) CodeState);
+  if (CodeState* state = Find(code)) return state;
+  CodeState* state = new (std::nothrow) CodeState;
   if (state == nullptr) return nullptr;
-  if (PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), index_, state.get()) != 0) return nullptr;
   state->code = code;
-  Link(state.get());
-  return state.release();
+  states_[code] = state;
+  Link(state);
+  return state;
 }
 
-void CodeStates::OnCodeDeath(void* extra) {
-  auto* state = static_cast<CodeState*>(extra);
-  if (state == nullptr) return;
-  CodeStates& states = Get();
-  if (state->code != nullptr) states.Unlink(state);
+void CodeStates::OnCodeDeath(CodeState* state) {
+  GiveBackVersion(state);
+  Unlink(state);
+  states_.erase(state->code);
   if (state->owned != nullptr) {
-    --states.live_units_;
-    states.dead_.push_back(std::move(state->owned));
+    --live_units_;
+    dead_.push_back(std::move(state->owned));
   }
   delete state;
 }
@@ -77,16 +80,6 @@ void CodeStates::Link(CodeState* state) {
 void CodeStates::Unlink(CodeState* state) {
   (state->previous != nullptr ? state->previous->next : first_) = state->next;
   if (state->next != nullptr) state->next->previous = state->previous;
-}
-
-// The code objects belong to an interpreter that is gone. Some may be alive in leaked memory: their states stay,
-// unlinked.
-void CodeStates::ForgetAll() {
-  ForEach([](CodeState* state) {
-    state->code = nullptr;
-    state->previous = state->next = nullptr;
-  });
-  first_ = nullptr;
 }
 
 void Examine(CodeState* state) {

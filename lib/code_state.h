@@ -1,4 +1,5 @@
-// What tierjit knows about one code object, kept in the code's co_extra slot.
+// What tierjit knows about one code object. Not kept in the code's co_extra: other tools' free functions would be called for
+// code that they never saw, and the interpreter takes code with extras for not plain.
 #ifndef TIERJIT_LIB_CODE_STATE_H_
 #define TIERJIT_LIB_CODE_STATE_H_
 
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "runtime/cpython/python.h"
 #include "tier1/compiler.h"
 
@@ -20,13 +22,12 @@ enum class Phase : uint8_t {
 };
 
 struct CodeState {
-  // First field by contract with Tier 1, which reads it as *(void**)extra: the unit that calls enter, NULL while the
-  // code is to be interpreted.
+  // The unit that calls enter, NULL while the code is to be interpreted.
   tier1::Unit* unit = nullptr;
   // The unit, once compiled. It stays until the code object dies, because activations of it may be running, and is
   // taken into `unit` again instead of being compiled anew.
   std::unique_ptr<tier1::Unit> owned;
-  PyCodeObject* code = nullptr;         // borrowed: the code object owns the state
+  PyCodeObject* code = nullptr;         // borrowed; the state dies with it
   const std::string* reason = nullptr;  // interned; of a refusal
   CodeState* previous = nullptr;        // list of all states
   CodeState* next = nullptr;
@@ -43,20 +44,20 @@ struct CodeState {
   bool version_lost = false;   // its functions differ (changed defaults): version 0 is the right one for them
   bool door_open = false;      // JUMP events of tool id 5 are set
 };
-static_assert(offsetof(CodeState, unit) == 0);
 
 // All states, and the dead units. All functions: [GIL].
 class CodeStates {
  public:
   static CodeStates& Get();
 
-  // Gets a co_extra index from the running interpreter. States of an earlier interpreter are forgotten. -1 on failure;
-  // no exception is left.
-  Py_ssize_t RequestIndex();
+  // For the start of an interpreter's life, and for its end, after which no code is watched any more: forgets all states.
+  // Their units may be running at the end; they are freed at the next start.
+  void Begin();
+  void End();
 
   // NULL if there is none.
   CodeState* Find(PyCodeObject* code) const;
-  // NULL when out of memory. A pending exception stays as it is.
+  // NULL when out of memory. The code must be watched: OnCodeDeath() has to come.
   CodeState* FindOrCreate(PyCodeObject* code);
 
   template <typename Visit>
@@ -79,19 +80,19 @@ class CodeStates {
   // it.
   static void GiveBackVersion(CodeState* state);
 
+  void OnCodeDeath(CodeState* state);
+  bool empty() const { return states_.empty(); }
   size_t live_units() const { return live_units_; }
   void NoteUnit() { ++live_units_; }
 
  private:
-  static void OnCodeDeath(void* extra);
   void Link(CodeState* state);
   void Unlink(CodeState* state);
-  void ForgetAll();
 
-  Py_ssize_t index_ = -1;
+  absl::flat_hash_map<PyCodeObject*, CodeState*> states_;
   CodeState* first_ = nullptr;
   size_t live_units_ = 0;
-  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_;
+  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_, ended_;
 };
 
 // Counts instructions and looks for loops, once.

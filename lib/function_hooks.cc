@@ -34,7 +34,7 @@ void OnFunctionEvent(PyFunction_WatchEvent event, PyFunctionObject* func, PyObje
 
 void OnCodeEvent(PyCodeEvent event, PyCodeObject* code) {
   if (event != PY_CODE_EVENT_DESTROY) return;
-  if (CodeState* state = CodeStates::Get().Find(code)) CodeStates::GiveBackVersion(state);
+  if (CodeState* state = CodeStates::Get().Find(code)) CodeStates::Get().OnCodeDeath(state);
 }
 
 // Whether two addresses belong to the same loaded image.

@@ -82,9 +82,12 @@ absl::Status Manager::PrepareInterpreter() {
   KeepException keep;
   FunctionHooks& hooks = FunctionHooks::Get();
   if (absl::Status status = hooks.CaptureDefault(); !status.ok()) return status;
-  Py_ssize_t index = CodeStates::Get().RequestIndex();
-  if (index < 0) return absl::UnavailableError("the interpreter has no free co_extra index");
-  if (absl::Status status = tier1::Initialise(hooks.default_entry(), index); !status.ok()) return status;
+  CodeStates::Get().Begin();
+  auto unit_of = [](PyCodeObject* code) {
+    CodeState* state = CodeStates::Get().Find(code);
+    return state == nullptr ? nullptr : state->unit;
+  };
+  if (absl::Status status = tier1::Initialise(hooks.default_entry(), unit_of); !status.ok()) return status;
   tier1::SetCallObserver([](PyFunctionObject* func) {
     FunctionHooks& hooks = FunctionHooks::Get();
     if (hooks.client() != nullptr && hooks.IsCounting(func)) hooks.client()->OnCountedCall(func);
@@ -115,11 +118,11 @@ absl::Status Manager::Attach(bool read_environment) {
   return asked == Switch::kOn ? Enable() : absl::OkStatus();
 }
 
-// The watchers stay as long as there is compiled code that may still be running, or run again after another Attach().
+// The watchers stay as long as there are code objects whose death must be noticed.
 void Manager::Detach() {
   if (!attached_) return;
   Disable();
-  if (CodeStates::Get().live_units() == 0) FunctionHooks::Get().Stop();
+  if (CodeStates::Get().empty()) FunctionHooks::Get().Stop();
   attached_ = false;
   pause_count_ = 0;
   unavailable_ = "not attached";
@@ -133,6 +136,7 @@ void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
   manager->Detach();
   FunctionHooks::Get().Stop();
+  CodeStates::Get().End();
   manager->interpreter_prepared_ = false;
   manager->unavailable_ = "the interpreter has shut down";
 }
@@ -359,6 +363,7 @@ void Manager::RehookFunctionsOf(const std::vector<PyCodeObject*>& codes) {
 
 absl::Status Manager::SetMode(PyFunctionObject* func, PyCodeObject* code, Mode mode, bool recurse) {
   if (!attached_) return absl::FailedPreconditionError(absl::StrCat("tierjit is not available: ", unavailable_));
+  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
   std::vector<PyCodeObject*> codes;
   CollectCodes(code, recurse, &codes);
   bool was_compiled = false;

@@ -47,7 +47,7 @@ uint64_t NativeBytecodes(const UnitHeader* h) {
 }
 
 vectorcallfunc g_default_vectorcall = nullptr;
-Py_ssize_t g_extra_index = -1;
+Unit* (*g_unit_of)(PyCodeObject* code) = nullptr;
 
 int64_t NowNs() {
   timespec t;
@@ -94,7 +94,6 @@ PyObject* InitName() {
   return name;
 }
 vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }
-Py_ssize_t CodeExtraIndex() { return g_extra_index; }
 
 void InitialiseTable() {
   Rt& r = tj_rt;
@@ -127,10 +126,10 @@ void InitialiseTable() {
   RefillFloats();
 }
 
-absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra_index) {
+absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code)) {
   static bool done = false;
   g_default_vectorcall = default_vectorcall;
-  g_extra_index = code_extra_index;
+  g_unit_of = unit_of;
   if (done) return absl::OkStatus();
   InitialiseTable();
   (void)Stencils();
@@ -141,9 +140,7 @@ absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra
 }
 
 UnitHeader* UnitOf(PyCodeObject* code) {
-  void* entry = nullptr;
-  if (PyUnstable_Code_GetExtra(reinterpret_cast<PyObject*>(code), g_extra_index, &entry) < 0 || entry == nullptr) return nullptr;
-  Unit* unit = *static_cast<Unit**>(entry);
+  Unit* unit = g_unit_of(code);
   return unit == nullptr ? nullptr : static_cast<UnitImpl*>(unit)->header();
 }
 

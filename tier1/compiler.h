@@ -37,7 +37,8 @@ class Unit {
 };
 
 // One-time set-up: thunks, tables. kUnavailable when no executable memory can be had. [GIL]
-absl::Status Initialise(vectorcallfunc default_vectorcall, Py_ssize_t code_extra_index);
+// `unit_of`: the unit that calls of a code object enter, NULL if none.
+absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code));
 
 // Compiles `code`. kUnimplemented with a reason (starting with its stable code "TJ-nnn: ") when Tier 1 does not take it. [GIL]
 absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code);

@@ -81,7 +81,6 @@ inline UnitImpl* OwnerOf(UnitHeader* unit) { return static_cast<UnitImpl*>(unit-
 const void* BlockAddress(UnitHeader* header, int32_t unit);
 
 vectorcallfunc DefaultVectorcall();
-Py_ssize_t CodeExtraIndex();
 
 // Unlinks and clears the running frame whose unit is done with it. [GIL]
 void PopFrame(PyThreadState* ts, _PyInterpreterFrame* frame);

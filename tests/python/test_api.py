@@ -601,3 +601,27 @@ def test_functions_are_interpreted_while_a_tool_watches_calls():
         lambda: None                        # the next new function notices that nobody watches any more
         assert tierjit.is_compiled(add)
     """)
+
+
+def test_compiled_code_objects_look_untouched():
+    check("""
+        import ctypes, sys, tierjit
+        def f():
+            return 1
+        size = sys.getsizeof(f.__code__)
+        tierjit.configure(tier1_threshold=1)
+        tierjit.enable()
+        f()
+        assert tierjit.is_compiled(f) and sys.getsizeof(f.__code__) == size
+        # Nor does another tool's free function hear of the death of code that only tierjit knows.
+        freed = []
+        free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(freed.append)
+        ctypes.pythonapi.PyUnstable_Eval_RequestCodeExtraIndex(free)
+        scope = {}
+        exec("def g(): return 2", scope)
+        assert scope["g"]() == 2 and tierjit.is_compiled(scope["g"])
+        scope.clear()
+        assert not freed
+        import os
+        os._exit(0)                         # `free` must not go before the interpreter
+    """)

@@ -42,7 +42,7 @@ void Prepare() {
   g_extra_index = PyUnstable_Eval_RequestCodeExtraIndex([](void* extra) { delete static_cast<Unit**>(extra); });
   REQUIRE(g_extra_index >= 0);
   REQUIRE(StartWatching({nullptr, nullptr, OnDictEvent, nullptr}).ok());
-  REQUIRE(Initialise(g_interpreter_entry, g_extra_index).ok());
+  REQUIRE(Initialise(g_interpreter_entry, [](PyCodeObject* code) { return *LinkOf(code); }).ok());
 }
 
 std::string Translated::Names() const {
