@@ -78,6 +78,15 @@ _PyInterpreterFrame* FrameOf(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
 }
 
+// The call itself; operands are borrowed. A callee that forgets its exception, or leaves one behind, is told off.
+PyObject* CallBuiltin(PyThreadState* ts, vectorcallfunc f, PyObject* callable, PyObject** args, size_t count) {
+  PyCodeObject* watched = LocalEventsTarget(callable, args, count);
+  PyObject* result = f(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+  if (watched != nullptr) NoteLocalEvents(watched);
+  bool failed = ts->current_exception != nullptr;
+  return (result == nullptr) == failed ? result : _Py_CheckFunctionResult(ts, callable, result, nullptr);
+}
+
 // Builtin functions and methods, and plain classes. True: done, *result is the new reference or NULL with an exception set, the operands
 // are released. False: nothing has happened.
 bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result) {
@@ -90,9 +99,7 @@ bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result
   if (builtin && VectorcallOf(callable) != nullptr) {
     PyObject** args = operands + 1 + (self == nullptr);
     size_t count = static_cast<size_t>(sp - args);
-    PyCodeObject* watched = LocalEventsTarget(callable, args, count);
-    *result = VectorcallOf(callable)(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-    if (watched != nullptr) NoteLocalEvents(watched);
+    *result = CallBuiltin(ts, VectorcallOf(callable), callable, args, count);
     Release(args, sp);
     tj_decref(callable);
     return true;
@@ -298,7 +305,7 @@ PyObject* QuickBuiltin(PyObject* callable, PyObject** args, int64_t count) {
 
 extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
   PyObject* result = QuickBuiltin(callable, args, count);
-  if (result == nullptr) result = f(callable, args, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+  if (result == nullptr) result = CallBuiltin(ts, f, callable, args, static_cast<size_t>(count));
   Release(args, args + count);
   tj_decref(callable);
   result = AfterDirectCall(ts, result);

@@ -164,7 +164,6 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
 }
 
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
-  PyObject* r = nullptr;
   if (PyDict_CheckExact(container)) {
     if (!PyUnicode_CheckExact(key)) return nullptr;
     if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
@@ -175,9 +174,7 @@ PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, 
   if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key)) return nullptr;
   PyMappingMethods* mapping = type->tp_as_mapping;
   if (mapping == nullptr || mapping->mp_subscript == nullptr) return nullptr;
-  r = mapping->mp_subscript(container, key);
-  if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
-  return r;
+  return mapping->mp_subscript(container, key);  // once: the same access need not fail in the same way again
 }
 
 // A str key among str keys, whose old value does not die.
@@ -206,7 +203,6 @@ PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* cont
   PyMappingMethods* mapping = type->tp_as_mapping;
   if (mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;
   if (mapping->mp_ass_subscript(container, key, value) == 0) return Py_None;
-  PyErr_Clear();
   return nullptr;
 }
 

@@ -13,6 +13,7 @@
 #endif
 #include <Python.h>
 
+#include "internal/pycore_call.h"
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_code.h"
 #include "internal/pycore_descrobject.h"

@@ -544,3 +544,25 @@ def small_and_big_keys(log):
         return total, len(d), list(d)[:5]
 
     log.each(f, (1,), (50,))
+
+
+@case
+def closed_blob(log):
+    """The second access in a row fails in another way than the first."""
+    import sqlite3
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table t(b blob)")
+    connection.execute("insert into t(b) values (?)", (b"abc",))
+    blob = connection.blobopen("t", "b", 1)
+    get = lambda o, i: o[i]
+
+    def put(o, i, v):
+        o[i] = v
+
+    log.call(get, blob, 1)
+    log.call(put, blob, 1, 7)
+    connection.execute("update t set b = x'01'")
+    log.call(get, blob, 0)
+    log.call(get, blob, 0)
+    log.call(put, blob, 0, 7)
+    connection.close()
