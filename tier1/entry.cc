@@ -240,7 +240,10 @@ extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, si
 
 PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyThreadState* ts = PyThreadState_GetUnchecked();
-  if (!MayTakeArguments(ts, callable, args, PyVectorcall_NARGS(nargsf))) return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  // A frame evaluator (PEP 523) gets its calls by the interpreter's own entry.
+  if (ts->interp->eval_frame != nullptr || !MayTakeArguments(ts, callable, args, PyVectorcall_NARGS(nargsf))) {
+    return DefaultVectorcall()(callable, args, nargsf, kwnames);
+  }
   _PyInterpreterFrame* frame =
       PushBound(ts, reinterpret_cast<PyFunctionObject*>(callable), args, PyVectorcall_NARGS(nargsf), kwnames);
   if (frame == nullptr) return nullptr;
