@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <utility>
+
 #include "runtime/watch/watchers.h"
 #include "tier1/compiler.h"
 
@@ -11,7 +13,8 @@ namespace {
 PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   FunctionHooks& hooks = FunctionHooks::Get();
-  vectorcallfunc entry = hooks.client() != nullptr ? hooks.client()->OnCountedCall(func) : hooks.default_entry();
+  bool count = hooks.client() != nullptr && !hooks.TakeCounted(func);
+  vectorcallfunc entry = count ? hooks.client()->OnCountedCall(func) : hooks.default_entry();
   if (entry == hooks.default_entry()) return tier1::CallInterpreted(callable, args, nargsf, kwnames);
   return entry(callable, args, nargsf, kwnames);
 }
@@ -102,6 +105,17 @@ absl::Status FunctionHooks::Start(HookClient* client) {
 void FunctionHooks::Stop() {
   if (client_ != nullptr) StopWatching();
   client_ = nullptr;
+}
+
+void FunctionHooks::CountAhead(PyFunctionObject* func) {
+  if (client_ == nullptr || !IsCounting(func)) return;
+  client_->OnCountedCall(func);
+  counted_ = func;
+}
+
+bool FunctionHooks::TakeCounted(const PyFunctionObject* func) {
+  const PyFunctionObject* counted = std::exchange(counted_, nullptr);
+  return counted == func;
 }
 
 bool FunctionHooks::IsCounting(const PyFunctionObject* func) const { return func->vectorcall == &CountingEntry; }

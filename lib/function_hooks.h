@@ -50,6 +50,10 @@ class FunctionHooks {
 
   bool HasDefault(const PyFunctionObject* func) const { return func->vectorcall == default_entry_; }
   bool IsCounting(const PyFunctionObject* func) const;
+  // Counts the call that compiled code is about to make, so that it can enter `func` directly if that compiles it; otherwise the counting
+  // entry, which the call reaches next, does not count it again.
+  void CountAhead(PyFunctionObject* func);
+  bool TakeCounted(const PyFunctionObject* func);
   // Whether `func` runs an entry of ours; `state` is that of its code, or NULL.
   bool IsHooked(const PyFunctionObject* func, const CodeState* state) const;
 
@@ -63,6 +67,7 @@ class FunctionHooks {
 
   vectorcallfunc default_entry_ = nullptr;
   HookClient* client_ = nullptr;
+  const PyFunctionObject* counted_ = nullptr;  // compared only
 };
 
 inline PyCodeObject* CodeOf(const PyFunctionObject* func) { return reinterpret_cast<PyCodeObject*>(func->func_code); }

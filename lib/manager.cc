@@ -88,10 +88,7 @@ absl::Status Manager::PrepareInterpreter() {
     return state == nullptr ? nullptr : state->unit;
   };
   if (absl::Status status = tier1::Initialise(hooks.default_entry(), unit_of); !status.ok()) return status;
-  tier1::SetCallObserver([](PyFunctionObject* func) {
-    FunctionHooks& hooks = FunctionHooks::Get();
-    if (hooks.client() != nullptr && hooks.IsCounting(func)) hooks.client()->OnCountedCall(func);
-  });
+  tier1::SetCallObserver([](PyFunctionObject* func) { FunctionHooks::Get().CountAhead(func); });
   tier1::SetWatchObserver([] { Manager::Get().StandBack(); });
   if (PyUnstable_AtExit(PyInterpreterState_Get(), &Manager::OnInterpreterExit, this) != 0) {
     return absl::UnavailableError("cannot register an exit hook");

@@ -4,6 +4,7 @@
 
 #include "runtime/helpers/call.h"
 #include "tier1/attention.h"
+#include "tier1/instances.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -52,7 +53,7 @@ bool CallClass(PyThreadState* ts, PyTypeObject* type, PyObject** slots, int coun
   UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
   if (unit == nullptr || unit->argcount != count + 1) return false;
   *result = nullptr;
-  PyObject* self = PyType_GenericAlloc(type, 0);
+  PyObject* self = NewInstance(type);
   if (self == nullptr) {
     Release(slots + 1, slots + 1 + count);
     return true;

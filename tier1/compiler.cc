@@ -12,6 +12,7 @@
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/global_cache.h"
+#include "tier1/instances.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
 #include "tier1/unit.h"
@@ -27,7 +28,7 @@ void tj_dealloc(PyObject* o) {
     tj_rt.ints.items[tj_rt.ints.count++] = o;
   } else if (PyFloat_CheckExact(o) && tj_rt.floats.count < tj_rt.floats.limit) {
     tj_rt.floats.items[tj_rt.floats.count++] = o;
-  } else {
+  } else if (!KeepInstance(o)) {
     _Py_Dealloc(o);
   }
 }
@@ -121,6 +122,7 @@ void InitialiseTable() {
   r.len = Builtin("len");
   r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");
   FillLatin1();
+  InitialiseInstances();
   FollowTracer();
   RefillInts();
   RefillFloats();

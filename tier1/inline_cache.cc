@@ -93,8 +93,8 @@ void FillModule(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
   if (value == nullptr) return;
   cell->owner = module;
   cell->value = value;
-  // Any word that stays: the low half of the type pointer of a module never changes.
-  cell->values_offset = offsetof(PyObject, ob_type);
+  // The dict is compared as well: another module may come to lie at the address of one that is gone.
+  cell->values_offset = offsetof(PyModuleObject, md_dict);
   cell->class_version = *reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(module) + cell->values_offset);
 }
 

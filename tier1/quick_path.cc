@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tier1/inline_cache.h"
+#include "tier1/instances.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -100,8 +101,11 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
 void FollowTracer() {
   bool traced = PyRefTracer_GetTracer(nullptr) != nullptr;
   uint32_t limit = traced || DebuggingAllocator() ? 0 : kFreeListCapacity;
+  static bool first = true;
+  if (tj_rt.ints.limit == limit && !first) return;
+  first = false;
+  SwitchInstances(limit != 0);
   for (FreeList* list : {&tj_rt.ints, &tj_rt.floats}) {
-    if (list->limit == limit) continue;
     list->limit = limit;
     if (limit == 0) FlushFreeList(list);
   }
@@ -163,15 +167,21 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
   return PyBool_FromLong(found ^ site->oparg);
 }
 
+// Types of the standard library whose element access with an int runs no Python code and keeps the GIL.
+bool HasPureElements(PyTypeObject* type) {
+  if (type == &PyBytes_Type || type == &PyByteArray_Type || type == &PyRange_Type || type == &PyMemoryView_Type) return true;
+  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  return std::strcmp(type->tp_name, "array.array") == 0 || std::strcmp(type->tp_name, "collections.deque") == 0;
+}
+
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
   if (PyDict_CheckExact(container)) {
     if (!PyUnicode_CheckExact(key)) return nullptr;
     if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
     return Py_XNewRef(PyDict_GetItemWithError(container, key));
   }
-  // Element access of an extension's own immutable type (array, bytes, deque, ...) with an int: no Python code takes part.
   PyTypeObject* type = Py_TYPE(container);
-  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key)) return nullptr;
+  if (!HasPureElements(type) || !PyLong_CheckExact(key)) return nullptr;
   PyMappingMethods* mapping = type->tp_as_mapping;
   if (mapping == nullptr || mapping->mp_subscript == nullptr) return nullptr;
   return mapping->mp_subscript(container, key);  // once: the same access need not fail in the same way again
@@ -198,7 +208,7 @@ PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* cont
   PyObject* key = site->third;
   if (PyDict_CheckExact(container)) return StoreInDict(container, key, value);
   PyTypeObject* type = Py_TYPE(container);
-  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
+  if (!HasPureElements(type) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
   if (PyList_CheckExact(container)) return nullptr;
   PyMappingMethods* mapping = type->tp_as_mapping;
   if (mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;

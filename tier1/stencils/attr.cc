@@ -129,8 +129,8 @@ template <K k> BODY load_method_poly(SIGNATURE) {
 STENCIL(method_poly_L) { MUSTTAIL return load_method_poly<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(method_poly_R) { MUSTTAIL return load_method_poly<K::R>(lp, rt, acc, ts, REST); }
 
-// Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, the word
-// at `values_offset` is one that never changes.
+// Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, by the low half of
+// its dict's address.
 INLINE uint32_t* version_of(PyObject* o, AttrCell* c) {
   return reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(o) + c->values_offset);
 }
