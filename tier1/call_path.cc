@@ -218,17 +218,14 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
   PyFunctionObject* function = ex ? PyFunction_Check(callable) ? reinterpret_cast<PyFunctionObject*>(callable) : nullptr
                                   : PythonCallee(ts, sp, site->oparg, keywords);
   if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
-  bool entered = function->vectorcall == DefaultVectorcall();
-  *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
-  if (!entered && g_call_observer != nullptr && (*callee == nullptr || (*callee)->vectorcall != function->vectorcall)) {
+  if (function->vectorcall == DefaultVectorcall()) return nullptr;
+  *callee = CompiledUnit(function);
+  if (*callee == nullptr && g_call_observer != nullptr) {
     g_call_observer(function);
-    *callee = UnitOf(reinterpret_cast<PyCodeObject*>(function->func_code));
+    *callee = CompiledUnit(function);
   }
-  if (*callee == nullptr || (*callee)->vectorcall != function->vectorcall) return nullptr;
-  _PyInterpreterFrame* frame = ex ? PushPythonCallEx(ts, sp, site->oparg, consumed)
-                                  : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
-  if (frame == nullptr) return nullptr;
-  return frame;
+  if (*callee == nullptr) return nullptr;
+  return ex ? PushPythonCallEx(ts, sp, site->oparg, consumed) : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
 }
 
 // What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
