@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tier1/array_access.h"
 #include "tier1/inline_cache.h"
 #include "tier1/instances.h"
 #include "tier1/unit.h"
@@ -42,7 +43,14 @@ void Trim(FreeList* list) {
 
 bool IsNumber(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o); }
 
-PyObject* FloatResult(double v) { return PyFloat_FromDouble(v); }
+// A float from the free list: compiled code gives it back there.
+PyObject* ListedFloat(double v) {
+  if (tj_rt.floats.count == 0) return PyFloat_FromDouble(v);
+  PyObject* o = tj_rt.floats.items[--tj_rt.floats.count];
+  o->ob_refcnt = 1;
+  reinterpret_cast<PyFloatObject*>(o)->ob_fval = v;
+  return o;
+}
 
 bool ToDouble(PyObject* o, double* v) {
   if (PyFloat_CheckExact(o)) {
@@ -58,10 +66,10 @@ PyObject* FloatBinary(int op, PyObject* a, PyObject* b) {
   double x, y;
   if (!ToDouble(a, &x) || !ToDouble(b, &y)) return nullptr;
   switch (op) {
-    case NB_ADD: return FloatResult(x + y);
-    case NB_SUBTRACT: return FloatResult(x - y);
-    case NB_MULTIPLY: return FloatResult(x * y);
-    case NB_TRUE_DIVIDE: return y == 0.0 ? nullptr : FloatResult(x / y);
+    case NB_ADD: return ListedFloat(x + y);
+    case NB_SUBTRACT: return ListedFloat(x - y);
+    case NB_MULTIPLY: return ListedFloat(x * y);
+    case NB_TRUE_DIVIDE: return y == 0.0 ? nullptr : ListedFloat(x / y);
     case NB_POWER: return PyFloat_Type.tp_as_number->nb_power(a, b, Py_None);
     case NB_FLOOR_DIVIDE: return PyFloat_Type.tp_as_number->nb_floor_divide(a, b);
     case NB_REMAINDER: return PyFloat_Type.tp_as_number->nb_remainder(a, b);
@@ -150,6 +158,21 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
   return nullptr;
 }
 
+// Membership of an int or str among ints and strs; -1 when anything else is met first.
+int PlainItemsContain(PyObject** items, Py_ssize_t size, PyObject* key) {
+  for (Py_ssize_t i = 0; i < size; i++) {
+    PyObject* item = items[i];
+    if (item == key) return 1;
+    bool ints = PyLong_CheckExact(item) && PyLong_CheckExact(key);
+    if (ints ? PyLong_Type.tp_richcompare(item, key, Py_EQ) == Py_True
+             : PyUnicode_CheckExact(item) && PyUnicode_CheckExact(key) && PyUnicode_Compare(item, key) == 0) {
+      return 1;
+    }
+    if (!PyLong_CheckExact(item) && !PyUnicode_CheckExact(item)) return -1;
+  }
+  return 0;
+}
+
 PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
   if (!PyUnicode_CheckExact(a) && !PyLong_CheckExact(a)) return nullptr;
   int found = -1;
@@ -159,6 +182,10 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
     found = PyDict_Contains(b, a);
   } else if (PyUnicode_CheckExact(b) && PyUnicode_CheckExact(a)) {
     found = PyUnicode_Contains(b, a);
+  } else if (PyList_CheckExact(b)) {
+    found = PlainItemsContain(reinterpret_cast<PyListObject*>(b)->ob_item, Py_SIZE(b), a);
+  } else if (PyTuple_CheckExact(b)) {
+    found = PlainItemsContain(reinterpret_cast<PyTupleObject*>(b)->ob_item, Py_SIZE(b), a);
   }
   if (found < 0) {
     PyErr_Clear();
@@ -166,6 +193,11 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
   }
   return PyBool_FromLong(found ^ site->oparg);
 }
+
+bool CompactIndex(PyObject* key) {
+  return PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key));
+}
+Py_ssize_t IndexOf(PyObject* key) { return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)); }
 
 // Types of the standard library whose element access with an int runs no Python code and keeps the GIL.
 bool HasPureElements(PyTypeObject* type) {
@@ -179,6 +211,9 @@ PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, 
     if (!PyUnicode_CheckExact(key)) return nullptr;
     if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
     return Py_XNewRef(PyDict_GetItemWithError(container, key));
+  }
+  if (double* element = CompactIndex(key) && IsDoubleArray(container) ? DoubleElement(container, IndexOf(key)) : nullptr) {
+    return ListedFloat(*element);
   }
   PyTypeObject* type = Py_TYPE(container);
   if (!HasPureElements(type) || !PyLong_CheckExact(key)) return nullptr;
@@ -207,6 +242,12 @@ PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* si
 PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site) {
   PyObject* key = site->third;
   if (PyDict_CheckExact(container)) return StoreInDict(container, key, value);
+  if (PyFloat_CheckExact(value) && CompactIndex(key) && IsDoubleArray(container)) {
+    double* element = DoubleElement(container, IndexOf(key));
+    if (element == nullptr) return nullptr;
+    *element = PyFloat_AS_DOUBLE(value);
+    return Py_None;
+  }
   PyTypeObject* type = Py_TYPE(container);
   if (!HasPureElements(type) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
   if (PyList_CheckExact(container)) return nullptr;

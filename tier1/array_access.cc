@@ -1,0 +1,52 @@
+#include "tier1/array_access.h"
+
+#include <cstring>
+
+namespace tierjit::tier1 {
+namespace {
+
+struct ArrayLayout {
+  PyObject_VAR_HEAD
+  char* items;
+  Py_ssize_t allocated;
+  const char* descriptor;  // begins with the type code
+};
+
+PyTypeObject* g_array_type = nullptr;  // proved; static for the life of the module `array`
+bool g_refused = false;
+
+bool ProveLayout(PyObject* o) {
+  Py_buffer view;
+  if (Py_SIZE(o) == 0) return false;  // an empty array proves nothing
+  if (PyObject_GetBuffer(o, &view, PyBUF_FORMAT) != 0) {
+    PyErr_Clear();
+    return false;
+  }
+  const ArrayLayout* array = reinterpret_cast<const ArrayLayout*>(o);
+  bool same = view.buf == array->items && view.format != nullptr && array->descriptor != nullptr &&
+              view.format[0] == array->descriptor[0] && view.len == Py_SIZE(o) * view.itemsize;
+  PyBuffer_Release(&view);
+  if (same) g_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(Py_TYPE(o)));
+  g_refused = !same;
+  return same;
+}
+
+}  // namespace
+
+bool IsDoubleArray(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  if (type != g_array_type) {
+    if (g_array_type != nullptr || g_refused || !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+    if (std::strcmp(type->tp_name, "array.array") != 0 || !ProveLayout(o)) return false;
+  }
+  return reinterpret_cast<const ArrayLayout*>(o)->descriptor[0] == 'd';
+}
+
+double* DoubleElement(PyObject* array, Py_ssize_t index) {
+  Py_ssize_t size = Py_SIZE(array);
+  if (index < 0) index += size;
+  if (index < 0 || index >= size) return nullptr;
+  return reinterpret_cast<double*>(reinterpret_cast<ArrayLayout*>(array)->items) + index;
+}
+
+}  // namespace tierjit::tier1
