@@ -198,6 +198,7 @@ void Translator::Call(const Instruction& in) {
   bool builtin_first = CallsBuiltin(in.adaptive);
   Emission& e = Emit(builtin_first ? builtin : python);
   if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
+  if (no_self && in.oparg == 1) AddCold(e, s.call_type);
   AddCold(e, builtin_first ? python : builtin);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);

@@ -105,6 +105,18 @@ template <bool method> BODY call_builtin(SIGNATURE) {
 STENCIL(call_builtin) { MUSTTAIL return call_builtin<false>(lp, rt, acc, ts, REST); }
 STENCIL(call_builtin_method) { MUSTTAIL return call_builtin<true>(lp, rt, acc, ts, REST); }
 
+// `type(x)`: A: slot of the callable, B: of the argument.
+STENCIL(call_type) {
+  PyObject* f = *slot_at(lp, H_A);
+  if (UNLIKELY(f != reinterpret_cast<PyObject*>(rt->type_type))) COLD_EMPTY();
+  PyObject* o = *slot_at(lp, H_B);
+  if (UNLIKELY(*refcount32(o) == 1)) COLD_EMPTY();
+  PyObject* type = incref(reinterpret_cast<PyObject*>(Py_TYPE(o)));
+  (void)decref(o);
+  (void)decref(f);
+  NEXT(type);
+}
+
 // The callee has returned: acc is its result. Tracing may have been switched on meanwhile.
 STENCIL(after_call) {
   if (UNLIKELY(acc == nullptr)) COLD();
