@@ -238,6 +238,15 @@ PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
   return nullptr;
 }
 
+// A bound method gives way to its function and its self, as in the interpreter. `operands`: callable, self or NULL, ...
+void ExpandMethod(PyObject** operands) {
+  PyObject* callable = operands[0];
+  if (operands[1] != nullptr || Py_TYPE(callable) != &PyMethod_Type) return;
+  operands[0] = Py_NewRef(PyMethod_GET_FUNCTION(callable));
+  operands[1] = Py_NewRef(PyMethod_GET_SELF(callable));
+  Py_DECREF(callable);
+}
+
 // A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
 Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   tj_rt.slow_calls++;
@@ -250,6 +259,7 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   if (PyObject * direct; (site->flags & kPlainCall) && CallDirectly(ts, sp, site->oparg, &direct)) {
     return {nullptr, AfterDirectCall(ts, direct)};
   }
+  if (site->flags & (kPlainCall | kKeywordCall)) ExpandMethod(sp - site->popped);
   UnitHeader* callee;
   int consumed = 0;
   bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;

@@ -105,6 +105,7 @@ void InitialiseTable() {
   r.tuple_type = &PyTuple_Type;
   r.dict_type = &PyDict_Type;
   r.unicode_type = &PyUnicode_Type;
+  r.bytes_type = &PyBytes_Type;
   r.bool_type = &PyBool_Type;
   r.range_iter_type = &PyRangeIter_Type;
   r.list_iter_type = &PyListIter_Type;

@@ -153,7 +153,7 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
   if (a == Py_None) return Py_False;
   if (PyLong_CheckExact(a)) return PyBool_FromLong(!_PyLong_IsZero(reinterpret_cast<PyLongObject*>(a)));
   if (PyUnicode_CheckExact(a)) return PyBool_FromLong(PyUnicode_GET_LENGTH(a) != 0);
-  if (PyList_CheckExact(a) || PyTuple_CheckExact(a)) return PyBool_FromLong(Py_SIZE(a) != 0);
+  if (PyList_CheckExact(a) || PyTuple_CheckExact(a) || PyBytes_CheckExact(a)) return PyBool_FromLong(Py_SIZE(a) != 0);
   if (PyDict_CheckExact(a)) return PyBool_FromLong(PyDict_GET_SIZE(a) != 0);
   return nullptr;
 }

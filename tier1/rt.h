@@ -27,6 +27,7 @@ struct Rt {
   PyTypeObject* tuple_type;
   PyTypeObject* dict_type;
   PyTypeObject* unicode_type;
+  PyTypeObject* bytes_type;
   PyTypeObject* bool_type;
   PyTypeObject* range_iter_type;
   PyTypeObject* list_iter_type;

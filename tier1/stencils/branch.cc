@@ -28,7 +28,7 @@ template <K k, bool sense> BODY truth_jump_sized(SIGNATURE) {
     truth = false;
   } else if (Py_TYPE(o) == rt->long_type) {
     truth = (as_long(o)->long_value.lv_tag & 3) != 1;
-  } else if (Py_TYPE(o) == rt->list_type || Py_TYPE(o) == rt->tuple_type) {
+  } else if (Py_TYPE(o) == rt->list_type || Py_TYPE(o) == rt->tuple_type || Py_TYPE(o) == rt->bytes_type) {
     truth = reinterpret_cast<PyVarObject*>(o)->ob_size != 0;
   } else if (Py_TYPE(o) == rt->dict_type) {
     truth = reinterpret_cast<PyDictObject*>(o)->ma_used != 0;
