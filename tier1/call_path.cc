@@ -126,30 +126,23 @@ void Link(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
   ts->py_recursion_remaining--;
 }
 
-// Fills trailing parameters from the function's defaults; false if there are not enough.
-bool FillDefaults(PyFunctionObject* function, PyObject** locals, int from, int argcount) {
-  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
-  if (argcount - from > defaults) return false;
-  for (int i = from; i < argcount; i++) {
-    locals[i] = Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, i - (argcount - defaults)));
-  }
-  return true;
+int DefaultCount(PyFunctionObject* function) {
+  return function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
 }
 
-// Whether positional arguments and defaults can be laid down one to one.
-bool Fits(PyFunctionObject* function, UnitHeader* unit, int count) {
-  if (unit->argcount < count) return false;
-  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
-  return unit->argcount - count <= defaults;
+// The default of parameter `index` of `argcount`, a new reference; the caller knows that there is one.
+PyObject* DefaultOf(PyFunctionObject* function, int index, int argcount) {
+  return Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, index - (argcount - DefaultCount(function))));
 }
 
 // CALL of a compiled function of plain parameters: `args` move, defaults are added. NULL: not that plain.
 _PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count) {
-  if (!Fits(function, unit, count)) return nullptr;
+  int argcount = unit->argcount;
+  if (argcount < count || argcount - count > DefaultCount(function)) return nullptr;
   _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
   if (frame == nullptr) return nullptr;
   for (int i = 0; i < count; i++) frame->localsplus[i] = args[i];
-  FillDefaults(function, frame->localsplus, count, unit->argcount);
+  for (int i = count; i < argcount; i++) frame->localsplus[i] = DefaultOf(function, i, argcount);
   return frame;
 }
 
@@ -176,8 +169,7 @@ _PyInterpreterFrame* PushKeywords(PyThreadState* ts, PyFunctionObject* function,
     if (index[k] < 0 || (given >> index[k] & 1)) return nullptr;
     given |= 1u << index[k];
   }
-  int defaults = function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
-  for (int i = 0; i < argcount - defaults; i++) {
+  for (int i = 0; i < argcount - DefaultCount(function); i++) {
     if (!(given >> i & 1)) return nullptr;
   }
   _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
@@ -185,8 +177,7 @@ _PyInterpreterFrame* PushKeywords(PyThreadState* ts, PyFunctionObject* function,
   for (int i = 0; i < positional; i++) frame->localsplus[i] = args[i];
   for (int k = 0; k < keywords; k++) frame->localsplus[index[k]] = args[positional + k];
   for (int i = positional; i < argcount; i++) {
-    if (given >> i & 1) continue;
-    frame->localsplus[i] = Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, i - (argcount - defaults)));
+    if (!(given >> i & 1)) frame->localsplus[i] = DefaultOf(function, i, argcount);
   }
   return frame;
 }

@@ -106,12 +106,9 @@ void InitialiseTable() {
   r.dict_type = &PyDict_Type;
   r.unicode_type = &PyUnicode_Type;
   r.bytes_type = &PyBytes_Type;
-  r.bool_type = &PyBool_Type;
   r.range_iter_type = &PyRangeIter_Type;
   r.list_iter_type = &PyListIter_Type;
   r.tuple_iter_type = &PyTupleIter_Type;
-  r.method_type = &PyMethod_Type;
-  r.cell_type = &PyCell_Type;
   r.cfunction_type = &PyCFunction_Type;
   r.method_descr_type = &PyMethodDescr_Type;
   r.type_type = &PyType_Type;

@@ -50,30 +50,13 @@ tj_enter:
   .hidden tj_enter_block
   .type tj_enter_block, @function
 tj_enter_block:
-  push %rbp
-  mov %rsp, %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
-  sub $8, %rsp
-  mov %rdi, %r12
-  mov %rsi, %r13
-  mov %rdx, %r15
-  call 1f
-  add $8, %rsp
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
-  ret
+  mov %rcx, %r8
+  lea 1f(%rip), %rcx
+  jmp tj_enter
 1:
   push %rbp
   mov %rsp, %rbp
-  jmp *%rcx
+  jmp *%r8
   .size tj_enter_block, .-tj_enter_block
 )");
 

@@ -159,6 +159,14 @@ void SetField(PolyCell* cell, PyTypeObject* type, uint32_t version, int32_t offs
   cell->first.values_offset = values_offset;
 }
 
+// What the class has under the name comes before the instance's own values, or may do so one day. A slot is cached, anything else is not.
+bool HandlesInstances(PolyCell* cell, PyTypeObject* type, uint32_t version, PyObject* descr) {
+  if (!IsDataDescriptor(descr)) return MayBecomeDescriptor(descr);
+  int32_t offset = SlotOffsetOf(type, descr);
+  if (offset > 0) SetField(cell, type, version, offset, 0);
+  return true;
+}
+
 void SetHint(PolyCell* cell, PyObject* owner, PyObject* name, uint32_t version) {
   if (!(Py_TYPE(owner)->tp_flags & Py_TPFLAGS_MANAGED_DICT)) return;
   PyDictObject* dict = _PyObject_GetManagedDict(owner);
@@ -190,12 +198,7 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   uint32_t version = VersionOf(type);
   if (version == 0 || type->tp_getattro != PyObject_GenericGetAttr || !LookupIsPure(type)) return;
   PyObject* descr = _PyType_Lookup(type, name);
-  if (descr != nullptr && IsDataDescriptor(descr)) {
-    int32_t offset = SlotOffsetOf(type, descr);
-    if (offset > 0) SetField(cell, type, version, offset, 0);
-    return;
-  }
-  if (descr != nullptr && MayBecomeDescriptor(descr)) return;
+  if (descr != nullptr && HandlesInstances(cell, type, version, descr)) return;
   if (!InlineValuesValid(owner)) return SetHint(cell, owner, name, version);
   Py_ssize_t index = SharedKeyIndex(type, name);
   int32_t values = static_cast<int32_t>(type->tp_basicsize);
@@ -245,12 +248,7 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
   uint32_t version = VersionOf(type);
   if (version == 0 || type->tp_setattro != PyObject_GenericSetAttr || !LookupIsPure(type)) return;
   PyObject* descr = _PyType_Lookup(type, name);
-  if (descr != nullptr && IsDataDescriptor(descr)) {
-    int32_t offset = SlotOffsetOf(type, descr);
-    if (offset > 0) SetField(cell, type, version, offset, 0);
-    return;
-  }
-  if (descr != nullptr && MayBecomeDescriptor(descr)) return;
+  if (descr != nullptr && HandlesInstances(cell, type, version, descr)) return;
   if (!InlineValuesValid(owner)) return;
   Py_ssize_t index = SharedKeyIndex(type, name);
   if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));

@@ -28,12 +28,9 @@ struct Rt {
   PyTypeObject* dict_type;
   PyTypeObject* unicode_type;
   PyTypeObject* bytes_type;
-  PyTypeObject* bool_type;
   PyTypeObject* range_iter_type;
   PyTypeObject* list_iter_type;
   PyTypeObject* tuple_iter_type;
-  PyTypeObject* method_type;
-  PyTypeObject* cell_type;
   PyTypeObject* cfunction_type;
   PyTypeObject* method_descr_type;
   PyTypeObject* type_type;

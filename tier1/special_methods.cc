@@ -9,7 +9,7 @@ namespace {
 // What a class has under a name, by version: the function to run, or NULL.
 struct Special {
   uint32_t version;
-  PyObject* name;               // interned, immortal or kept by the code that uses it
+  PyObject* name;               // owned: interned strings are mortal, and another could come to lie at its address
   PyFunctionObject* function;   // borrowed: the version proves that the class still has it
 };
 constexpr size_t kSpecials = 512;
@@ -30,7 +30,10 @@ PyFunctionObject* Find(PyTypeObject* type, PyObject* name, bool getter) {
   uint32_t version = type->tp_version_tag;
   if (version == 0 || !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return nullptr;
   Special& s = g_specials[(version * 31 + (reinterpret_cast<uintptr_t>(name) >> 4)) % kSpecials];
-  if (s.version != version || s.name != name) s = {version, name, FunctionOf(type, name, getter)};
+  if (s.version == version && s.name == name) return s.function;
+  s.version = version;
+  s.function = FunctionOf(type, name, getter);
+  Py_XSETREF(s.name, Py_NewRef(name));
   return s.function;
 }
 
