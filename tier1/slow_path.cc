@@ -140,6 +140,14 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   return nullptr;
 }
 
+// Behind an instruction that may have switched on events.
+PyObject* Recheck(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (MayRunNatively(ts, site->unit)) return site->flags & kResultInAcc ? acc : Py_None;
+  MakeCanonical(lp, acc, site);
+  RequestInterpreter(ts, FrameOf(lp), StackBase(lp, site) + site->depth, site->next);
+  return nullptr;
+}
+
 // A str that grows in place, or an operation on builtin types; NULL without an exception: not that simple.
 PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   PyObject* a = Operand(lp, acc, site, 0);
@@ -270,6 +278,7 @@ extern "C" {
 
 PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   if (site->flags & kEntryCheck) return CheckEntry(lp, ts, site);
+  if (site->flags & kRecheck) return Recheck(lp, acc, ts, site);
   tj_rt.slow_calls++;
   site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);

@@ -12,6 +12,7 @@ enum ExtraFlags : uint8_t {
   kLeave = 64,       // the interpreter goes on at `instr`
   kPlainCall = 1,    // call sites: CALL ...
   kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX
+  kRecheck = 2,      // slow paths: the instruction is done, only whether the unit may go on is in doubt
   kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
 };
 

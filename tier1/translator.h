@@ -71,7 +71,7 @@ class Translator {
   void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
   void AddCold(Emission& e, const Stencil* link);
   // An instruction by its handler alone: everything to slots, call, results.
-  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, uint8_t flags = 0);
+  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed);
   void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
 
   // Families.

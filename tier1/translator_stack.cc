@@ -135,16 +135,20 @@ void Translator::ToAccumulator() {
   top = {Kind::kAcc, Hint::kNone, 0};
 }
 
-void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, uint8_t flags) {
+void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed) {
   SpillAll();
-  Emission& e = Emit(Stencils().cold_slow);
   // With several results the top one may be NULL (no self), which the accumulator cannot hand over.
   bool in_acc = pushed == 1;
-  if (in_acc) flags |= kResultInAcc;
-  SlowPath(e, handler, popped, flags);
+  Emission& e = Emit(in_acc ? Stencils().handler_R : Stencils().handler);
+  e.a = SlotOffset(depth());
+  e.c = static_cast<uint32_t>(in.oparg);
+  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.q = reinterpret_cast<uint64_t>(handler);
   Drop(popped);
-  if (in_acc) return PushAccumulator();
-  for (int i = 0; i < pushed; i++) Push(Kind::kMem);
+  if (in_acc) PushAccumulator();
+  for (int i = 0; i < pushed && !in_acc; i++) Push(Kind::kMem);
+  e.site = MakeSite(nullptr, 0, kRecheck | (in_acc ? kResultInAcc : 0));
+  AddCold(e, Stencils().cold_slow);
 }
 
 }  // namespace tierjit::tier1

@@ -35,6 +35,9 @@ EXTERNALS = {
     "thunk_slow_branch": {"tj_slow_branch"},
 }
 
+# Stencils that call an opcode's handler, whose address is an operand.
+INDIRECT = {"handler", "handler_R"}
+
 # Families by the beginning of the name, first match counts, and the bytes that their largest member may have. A larger
 # stencil may be right; then raise the figure in the same commit.
 CEILINGS = [
@@ -44,7 +47,7 @@ CEILINGS = [
     ("attr_fixed_", 92), ("attr_hint_", 184), ("attr_poly_", 161), ("attr_slot_", 92), ("attr_value_", 109),
     ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 181), ("method_values_", 135),
     ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
-    ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 41),
+    ("handler", 83), ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 41),
     ("return_", 23),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("list_append", 50),
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
@@ -99,7 +102,7 @@ def test_calls_find_an_aligned_stack(shapes):
 def test_only_slow_paths_call(shapes):
     called = {name: set(shape.externals) for name, shape in shapes.items() if shape.externals}
     assert called == EXTERNALS
-    assert {name for name, shape in shapes.items() if shape.calls} == set(EXTERNALS)
+    assert {name for name, shape in shapes.items() if shape.calls} == set(EXTERNALS) | INDIRECT
 
 
 @pytest.mark.parametrize("pattern", [

@@ -117,6 +117,21 @@ STENCIL(call_type) {
   NEXT(type);
 }
 
+// An instruction by its handler, on the canonical frame. A: first free slot, C: oparg, P: address of the instruction, Q: the handler.
+template <bool result> BODY run_handler(SIGNATURE) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  int oparg;
+  asm("movl $H_C, %k0" : "=r"(oparg));
+  PyObject** sp = reinterpret_cast<OpHandler>(pointer_q())(ts, frame, slot_at(lp, H_A), oparg);
+  if (UNLIKELY(sp == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  if constexpr (result) acc = sp[-1];
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD();
+  NEXT(acc);
+}
+STENCIL(handler) { MUSTTAIL return run_handler<false>(lp, rt, acc, ts, REST); }
+STENCIL(handler_R) { MUSTTAIL return run_handler<true>(lp, rt, acc, ts, REST); }
+
 // The callee has returned: acc is its result. Tracing may have been switched on meanwhile.
 STENCIL(after_call) {
   if (UNLIKELY(acc == nullptr)) COLD();

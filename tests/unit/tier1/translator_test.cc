@@ -87,7 +87,7 @@ TEST_CASE("translator: state is canonical where ways meet") {
   Translated t = Translate("def f(a, b, c):\n x = [a, b if c else c]\n y = x\n z = y\n return z\n");
   CHECK(t.Blocks() ==
         "clear_locals_3 resume spill_L jump_if_false_L spill_L jump | spill_L "
-        "| cold_slow store_R store_L store_L load_L return_R ");
+        "| handler_R store_R store_L store_L load_L return_R ");
   CHECK(t.Find("jump_if_false_L").a == t.LocalOffset(2));
   CHECK(t.PendingAt(t.Find("jump_if_false_L")) == "1:local2");  // only the operand
 }
@@ -95,7 +95,7 @@ TEST_CASE("translator: state is canonical where ways meet") {
 TEST_CASE("translator: loops start canonical and come back canonical") {
   Translated t = Translate("def f(n):\n s = 0\n for i in n:\n  s += i\n return s\n");
   CHECK(t.Blocks() ==
-        "clear_locals_2 resume store_C spill_L cold_slow spill_R "
+        "clear_locals_2 resume store_C spill_L handler_R spill_R "
         "| for_range store_R_int int_add_LL store_R_int jump_backward | load_L return_R ");
   const Emission& loop = t.Find("for_range");
   CHECK(Translated::Chained(loop, {"for_range", "for_list", "for_tuple", "cold_branch"}));
@@ -188,7 +188,7 @@ TEST_CASE("translator: code that reads globals checks its dicts at entry") {
 }
 
 TEST_CASE("translator: a local that may be unbound is checked, unpacking goes to slots") {
-  CHECK(NamesOf("def f(a):\n del a\n return a\n") == "resume cold_slow check_local load_L return_R");
+  CHECK(NamesOf("def f(a):\n del a\n return a\n") == "resume handler check_local load_L return_R");
   Translated t = Translate("def f(a):\n b, c = a\n return b\n");
   CHECK(t.Names() == "clear_locals_2 resume load_L unpack_tuple_2 store_M store_M load_L return_R");
   CHECK(Translated::Chained(t.Find("unpack_tuple_2"), {"unpack_tuple_2", "unpack_list", "cold_slow"}));
