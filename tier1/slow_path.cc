@@ -191,37 +191,6 @@ inline void BalanceFreeLists() {
   if (tj_rt.floats.count - 1 >= kUsable) RefillFloats();
 }
 
-// FOR_ITER over any iterator; nothing is pending.
-Departure NextItem(PyObject** lp, PyThreadState* ts, Site* site) {
-  tj_rt.slow_calls++;
-  site->visits++;
-  BalanceFreeLists();
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  PyObject** sp = StackBase(lp, site) + site->depth;
-  PyObject* iterator = sp[-1];
-  frame->instr_ptr = InstructionAt(site, site->instr);
-  PyObject* item = Py_TYPE(iterator)->tp_iternext(iterator);
-  if (item == nullptr) {
-    if (ts->current_exception != nullptr) {
-      if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
-        OpError(frame, sp);
-        return {Fail(), nullptr};
-      }
-      _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
-      PyErr_Clear();
-    }
-    *--sp = nullptr;
-    tj_decref(iterator);
-  } else {
-    *sp++ = item;
-  }
-  if (!MayRunNatively(ts, site->unit)) {
-    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken);
-    return {nullptr, nullptr};
-  }
-  return {item != nullptr ? site->next_address : site->taken_address, item};
-}
-
 }  // namespace
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
@@ -307,7 +276,6 @@ PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
 }
 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
-  if (site->handler == op_for_iter) return NextItem(lp, ts, site);
   tj_rt.slow_calls++;
   site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -333,6 +301,32 @@ Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* 
   }
   if (taken) return {site->taken_address, nullptr};
   return {site->next_address, site->flags & kResultInAcc ? sp[-1] : nullptr};
+}
+
+// Nothing is pending: FOR_ITER starts canonical.
+Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = StackBase(lp, site) + site->depth;
+  if (item == nullptr) {
+    if (ts->current_exception != nullptr) {
+      if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        OpError(frame, sp);
+        return {Fail(), nullptr};
+      }
+      _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+      PyErr_Clear();
+    }
+    PyObject* iterator = *--sp;
+    *sp = nullptr;
+    tj_decref(iterator);
+  } else {
+    *sp++ = item;
+  }
+  if (!MayRunNatively(ts, site->unit)) {
+    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken);
+    return {nullptr, nullptr};
+  }
+  return {item != nullptr ? site->next_address : site->taken_address, item};
 }
 
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site) {

@@ -37,6 +37,7 @@ PRESERVE_NONE PyObject* TJ_RETURN(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_CALLEE(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_slow(SIGNATURE);         // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
+PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);

@@ -51,7 +51,7 @@ struct StencilIndex {
   X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
   X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \
   X(jump_if_is_not_LL) X(jump_if_is_not_LC) X(jump_if_is_not_RL) X(jump_if_is_not_RC) X(not_R) X(to_bool_R) X(for_range)   \
-  X(for_list) X(for_tuple)
+  X(for_list) X(for_tuple) X(for_any) X(cold_for)
 #define X(name) const Stencil* name;
   TIERJIT_NAMED_STENCILS(X)
 #undef X

@@ -1,6 +1,7 @@
 #include "tier1/translator.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
@@ -235,15 +236,20 @@ void Translator::Return(const Instruction& in) {
 void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
-  const Stencil* order[3] = {s.for_range, s.for_list, s.for_tuple};
-  if (in.adaptive == FOR_ITER_LIST) std::swap(order[0], order[1]);
-  if (in.adaptive == FOR_ITER_TUPLE) std::swap(order[0], order[2]);
+  std::array<const Stencil*, 4> order = {s.for_range, s.for_list, s.for_tuple, s.for_any};
+  if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_any};
+  if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_any};
+  if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
+  if (in.adaptive == FOR_ITER_GEN || in.declined) order = {s.for_any};
   Emission& e = Emit(order[0]);
-  AddCold(e, order[1]);
-  AddCold(e, order[2]);
+  for (size_t i = 1; i < order.size(); i++) {
+    if (order[i] != nullptr) AddCold(e, order[i]);
+  }
+  AddCold(e, s.cold_for);
   e.a = SlotOffset(depth() - 1);
+  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
   e.target = in.target + 2;
-  SlowBranch(e, DecisionFor(FOR_ITER).handler, 0, kResultInAcc, in);
+  AttachBranchSite(e, MakeSite(nullptr, 0, 0), in);
   Reach(e.target, depth() - 1);
   PushAccumulator(order[0] == s.for_range ? Hint::kInt : Hint::kNone);
 }

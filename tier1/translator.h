@@ -68,6 +68,7 @@ class Translator {
   // Adds cold_slow to the last emission's chain, with a site of the current instruction; taken before operands are dropped.
   Site& SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags);
   Site& SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump);
+  Site& AttachBranchSite(Emission& e, int site, const Instruction& jump);
   void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
   void AddCold(Emission& e, const Stencil* link);
   // An instruction by its handler alone: everything to slots, call, results.

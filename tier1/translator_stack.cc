@@ -61,8 +61,12 @@ Site& Translator::SlowPath(Emission& e, OpHandler handler, int popped, uint8_t f
 }
 
 Site& Translator::SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump) {
-  e.site = MakeSite(handler, popped, flags);
   if (e.stencil != Stencils().cold_branch) AddCold(e, Stencils().cold_branch);
+  return AttachBranchSite(e, MakeSite(handler, popped, flags), jump);
+}
+
+Site& Translator::AttachBranchSite(Emission& e, int site, const Instruction& jump) {
+  e.site = site;
   SiteDraft& draft = out_->sites[e.site];
   draft.cell = e.cell;
   draft.emission = static_cast<int>(&e - out_->emissions.data());

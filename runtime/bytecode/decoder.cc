@@ -52,6 +52,7 @@ class InstructionReader {
     out->next = unit_ = out->op + 1 + traits.caches;
     if (unit_ > units_) return Fail("inline caches cut off");
     out->adaptive = AdaptiveOpcode(out->op, out->opcode);
+    out->declined = out->adaptive == out->opcode && traits.caches > 0 && HasBackedOff(out->op);
     out->target = Target(*out, traits.jump);
     return true;
   }
@@ -85,6 +86,12 @@ class InstructionReader {
   uint8_t AdaptiveOpcode(int32_t unit, uint8_t base) const {
     uint8_t opcode = adaptive_[unit].op.code;
     return opcode < MIN_INSTRUMENTED_OPCODE && traits_[opcode].base == base ? opcode : base;
+  }
+
+  // The first cache is a counter, whose low bits grow with each specialisation that was tried in vain.
+  bool HasBackedOff(int32_t unit) const {
+    constexpr uint16_t kBackoffMask = 15, kInitialBackoff = 1;
+    return (adaptive_[unit + 1].cache & kBackoffMask) > kInitialBackoff;
   }
 
   static int32_t Target(const Instruction& instruction, JumpDirection jump) {

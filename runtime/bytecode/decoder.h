@@ -18,6 +18,7 @@ struct Instruction {
   int32_t target;   // jump target in code units, -1 when the instruction does not jump
   uint8_t opcode;   // base opcode, never specialised or instrumented
   uint8_t adaptive; // opcode as the interpreter has specialised it now (type feedback)
+  bool declined;    // opcodes that have specialisations: the interpreter tried, and none fits
 };
 
 // One range of co_exceptiontable. Units are code units; [start, end).

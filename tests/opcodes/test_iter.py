@@ -1,6 +1,7 @@
 """Iteration: ranges, containers that change under the loop, user iterators, who owns what."""
 
 import itertools
+import sys
 from sys import getrefcount as refcount
 
 from harness import case
@@ -641,3 +642,91 @@ def targets(log):
 
     log.call(f, [1, 2, 3])
     log.call(f, [])
+
+
+@case
+def iterators_switch_tracing_on(log):
+    def trace(frame, event, arg):
+        if frame.f_code.co_name == "loop":
+            log(event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    class Tracer:
+        def __init__(self, at, error=None):
+            self.left, self.at, self.error = 4, at, error
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.left -= 1
+            if self.left == self.at:
+                sys._getframe(1).f_trace = trace
+                sys.settrace(trace)
+                if self.error is not None:
+                    raise self.error
+            if self.left == 0:
+                raise StopIteration
+            return self.left
+
+    def loop(items):
+        out = []
+        for item in items:
+            out.append(item)
+            item += 1
+        return out
+
+    def traced(at, error=None):
+        try:
+            return loop(Tracer(at, error))
+        finally:
+            sys.settrace(None)
+
+    for at in (3, 2, 1, 0, -1):
+        log.call(traced, at)
+    log.call(traced, 2, ValueError("broke"))
+    log.call(traced, 2, StopIteration())
+
+
+@case
+def exhausted_iterators_die(log):
+    class Items:
+        def __init__(self, action):
+            self.left, self.action = 2, action
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.left -= 1
+            if self.left < 0:
+                raise StopIteration
+            return self.left
+
+        def __del__(self):
+            frame = sys._getframe(1)
+            log("del", frame.f_lineno - frame.f_code.co_firstlineno, sorted(frame.f_locals))
+            self.action(frame)
+
+    def loop(action):
+        seen = 0
+        for item in Items(action):
+            seen += item
+        return seen, item
+
+    def nothing(frame):
+        pass
+
+    def change(frame):
+        frame.f_locals["item"] = "changed"
+
+    def fail(frame):
+        raise ValueError("ignored")
+
+    for action in (nothing, change):
+        log.call(loop, action)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda args: log("unraisable", str(args.exc_value))
+    try:
+        log.call(loop, fail)
+    finally:
+        sys.unraisablehook = hook

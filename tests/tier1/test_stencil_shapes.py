@@ -30,13 +30,14 @@ EXTERNALS = {
     "thunk_after_call": {"tj_after_call"},
     "thunk_dispose": {"tj_dispose"},
     "thunk_exit": {"tj_leave"},
+    "thunk_for_end": {"tj_for_end"},
     "thunk_return": {"tj_dealloc", "tj_pop_chunk", "tj_return_slow"},
     "thunk_slow": {"tj_slow"},
     "thunk_slow_branch": {"tj_slow_branch"},
 }
 
-# Stencils that call an opcode's handler, whose address is an operand.
-INDIRECT = {"handler", "handler_R"}
+# Stencils that call an opcode's handler, whose address is an operand, or a slot of a type.
+INDIRECT = {"handler", "handler_R", "for_any"}
 
 # Families by the beginning of the name, first match counts, and the bytes that their largest member may have. A larger
 # stencil may be right; then raise the figure in the same commit.
@@ -107,7 +108,7 @@ def test_only_slow_paths_call(shapes):
 
 @pytest.mark.parametrize("pattern", [
     r"(int|wide|float|mixed)_\w+", r"(attr|method|set)_\w+", r"(list|tuple|str)_(get|set)_\w+", r"list_append",
-    r"call_(plain|method)_\w+", r"call_list_append", r"for_\w+", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
+    r"call_(plain|method)_\w+", r"call_list_append", r"for_(range|list|tuple)", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
     r"jump\w*", r"resume\w*", r"return_R", r"unpack_\w+", r"clear_locals_\d"])
 def test_fast_paths_call_nothing(shapes, pattern):
     members = [shape for name, shape in shapes.items() if re.fullmatch(pattern, name)]

@@ -1,5 +1,5 @@
-// FOR_ITER over range, list and tuple. The iterator stays in its slot A; the item goes to the accumulator. Exhaustion is
-// left to the slow path, which releases the iterator.
+// FOR_ITER. The iterator stays in its slot A; the item goes to the accumulator. Range, list and tuple iterators are advanced in place,
+// all others, and the exhausted, by their type.
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -30,5 +30,16 @@ template <bool list> BODY for_sequence(SIGNATURE) {
 }
 STENCIL(for_list) { MUSTTAIL return for_sequence<true>(lp, rt, acc, ts, REST); }
 STENCIL(for_tuple) { MUSTTAIL return for_sequence<false>(lp, rt, acc, ts, REST); }
+
+// Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is pending.
+STENCIL(for_any) {
+  PyObject* it = *slot_at(lp, H_A);
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  acc = Py_TYPE(it)->tp_iternext(it);
+  if (UNLIKELY(acc == nullptr)) COLD();
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD();
+  NEXT(acc);
+}
+STENCIL(cold_for) { MUSTTAIL return TJ_THUNK_for_end(lp, rt, acc, ts, x, ADDRESS_OF(H_SITE), z); }
 
 }  // namespace tierjit::tier1

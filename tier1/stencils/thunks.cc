@@ -8,6 +8,8 @@ extern "C" {
 PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Address to go on at (the site's taken or next address) and the accumulator there; NULL: leave.
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+// The same after an iterator has been asked for its next item, which is in the accumulator (NULL: none).
+Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site);
 // 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
@@ -27,6 +29,12 @@ STENCIL(thunk_slow) {
 
 STENCIL(thunk_slow_branch) {
   Departure d = tj_slow_branch(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+}
+
+STENCIL(thunk_for_end) {
+  Departure d = tj_for_end(lp, acc, ts, static_cast<Site*>(y));
   if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
   GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
 }
