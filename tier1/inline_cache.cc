@@ -1,5 +1,6 @@
 #include "tier1/inline_cache.h"
 
+#include "tier1/class_facts.h"
 #include "tier1/global_cache.h"
 #include "tier1/unit.h"
 
@@ -11,43 +12,6 @@ PyObject* NameOf(Site* site) {
   return PyTuple_GET_ITEM(site->unit->code->co_names, index);
 }
 
-bool OnlyStrKeys(PyObject* dict) { return reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL; }
-
-// Whether a name can be looked up in `type` and its bases beforehand: keys that are not str may have a foreign __eq__, which
-// must run as often as in the interpreter.
-bool LookupIsPure(PyTypeObject* type) {
-  PyObject* mro = type->tp_mro;
-  if (mro == nullptr) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
-    PyObject* dict = PyType_GetDict(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro, i)));
-    bool pure = dict != nullptr && OnlyStrKeys(dict);
-    Py_XDECREF(dict);
-    if (!pure) return false;
-  }
-  return true;
-}
-
-bool SameName(PyObject* key, PyObject* name) {
-  return key == name || (key != nullptr && PyUnicode_CheckExact(key) && !PyUnicode_CHECK_INTERNED(key) && PyUnicode_Compare(key, name) == 0);
-}
-
-// The type's version tag, assigned now if need be; 0 when it cannot have one.
-uint32_t VersionOf(PyTypeObject* type) {
-  if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
-  return type->tp_version_tag;
-}
-
-// Position of `name` in the shared keys of instances of `type`, -1 if it is not there.
-Py_ssize_t SharedKeyIndex(PyTypeObject* type, PyObject* name) {
-  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
-  if (keys == nullptr || keys->dk_kind != DICT_KEYS_SPLIT) return -1;
-  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
-  for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
-    if (SameName(entries[i].me_key, name)) return i;  // names from outside need not be interned
-  }
-  return -1;
-}
-
 // Position of `name` among the entries of a combined table of string keys; one behind the last if it is not there.
 int64_t UnicodeEntryIndex(PyDictKeysObject* keys, PyObject* name) {
   if (keys->dk_kind != DICT_KEYS_UNICODE) return keys->dk_nentries;
@@ -55,26 +19,6 @@ int64_t UnicodeEntryIndex(PyDictKeysObject* keys, PyObject* name) {
   int64_t i = 0;
   while (i < keys->dk_nentries && entries[i].me_key != name) i++;
   return i;
-}
-
-bool HasInlineValues(PyTypeObject* type) { return type->tp_flags & Py_TPFLAGS_INLINE_VALUES; }
-
-int32_t ValueOffset(PyTypeObject* type, Py_ssize_t index) {
-  return static_cast<int32_t>(type->tp_basicsize + offsetof(PyDictValues, values) + index * 8);
-}
-
-bool IsDataDescriptor(PyObject* descr) { return Py_TYPE(descr)->tp_descr_set != nullptr; }
-
-// Its class can be given __get__ or __set__, of which the owner's version would not tell.
-bool MayBecomeDescriptor(PyObject* value) { return !(Py_TYPE(value)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE); }
-
-// A `__slots__` member of object type: its offset, or -1.
-int32_t SlotOffsetOf(PyTypeObject* type, PyObject* descr) {
-  if (Py_TYPE(descr) != &PyMemberDescr_Type) return -1;
-  PyMemberDescrObject* member = reinterpret_cast<PyMemberDescrObject*>(descr);
-  if (member->d_member->type != Py_T_OBJECT_EX || (member->d_member->flags & (Py_READONLY | Py_AUDIT_READ)) != 0) return -1;
-  if (!PyType_IsSubtype(type, member->d_common.d_type)) return -1;
-  return static_cast<int32_t>(member->d_member->offset);
 }
 
 // The module's attribute as plain dict entry, watched. The value is borrowed.
@@ -177,10 +121,6 @@ void SetHint(PolyCell* cell, PyObject* owner, PyObject* name, uint32_t version) 
   cell->hint = static_cast<uint32_t>(index);
 }
 
-bool InlineValuesValid(PyObject* owner) {
-  return HasInlineValues(Py_TYPE(owner)) && _PyObject_InlineValues(owner)->valid;
-}
-
 }  // namespace
 
 void ClearPolyCell(PolyCell* cell) {
@@ -219,7 +159,7 @@ void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
   PyObject* descr = _PyType_Lookup(type, name);
   if (descr == nullptr || !PyType_HasFeature(Py_TYPE(descr), Py_TPFLAGS_METHOD_DESCRIPTOR)) return;
   PolyEntry entry{version, 0, 0, 0, descr, type};
-  if (HasInlineValues(type)) {
+  if ((type->tp_flags & Py_TPFLAGS_INLINE_VALUES)) {
     PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
     if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return;
     entry.keys_entries = static_cast<uint32_t>(keys->dk_nentries);

@@ -25,8 +25,6 @@ PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site)
 PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
 PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site);
 PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site);
-PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
-PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 
 }  // namespace tierjit::tier1
 

@@ -257,37 +257,4 @@ PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* cont
   return nullptr;
 }
 
-// An instance attribute that lies in the instance's own dict already, and whose old value does not die.
-PyObject* QuickStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site) {
-  PyTypeObject* type = Py_TYPE(owner);
-  if (type->tp_setattro != PyObject_GenericSetAttr || !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) return nullptr;
-  PyDictObject* dict = _PyObject_GetManagedDict(owner);
-  if (dict == nullptr || dict->ma_values != nullptr || dict->ma_keys->dk_kind != DICT_KEYS_UNICODE) return nullptr;
-  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
-  PyObject* descr = _PyType_Lookup(type, name);
-  if (descr != nullptr && Py_TYPE(descr)->tp_descr_set != nullptr) return nullptr;
-  PyObject* old = PyDict_GetItemWithError(reinterpret_cast<PyObject*>(dict), name);
-  if (old == nullptr || (Py_REFCNT(old) == 1 && tj_needs_frame(old))) return nullptr;
-  if (PyDict_SetItem(reinterpret_cast<PyObject*>(dict), name, value) == 0) return Py_None;
-  PyErr_Clear();
-  return nullptr;
-}
-
-// A plain instance attribute at a site that sees several classes.
-PyObject* QuickAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site) {
-  PyTypeObject* type = Py_TYPE(owner);
-  if (type->tp_getattro != PyObject_GenericGetAttr || site->misses < kMaxFills) return nullptr;
-  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
-  PyObject* descr = _PyType_Lookup(type, name);
-  if (descr != nullptr || !(type->tp_flags & Py_TPFLAGS_INLINE_VALUES)) return nullptr;
-  PyDictValues* values = _PyObject_InlineValues(owner);
-  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
-  if (!values->valid || keys == nullptr) return nullptr;
-  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
-  for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
-    if (entries[i].me_key == name) return Py_XNewRef(values->values[i]);
-  }
-  return nullptr;
-}
-
 }  // namespace tierjit::tier1

@@ -46,7 +46,9 @@ struct StencilIndex {
   X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
   X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
   X(unpack_tuple_2) X(unpack_list) X(after_call) X(jump_if_is_LR) X(jump_if_is_MR) X(jump_if_is_not_LR) X(jump_if_is_not_MR) X(jump_if_true_object_L)                   \
-  X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R) X(call_any) X(call_type) X(call_builtin) X(call_builtin_method) X(resume) X(resume_globals) X(jump_backward) X(jump) X(return_R)            \
+  X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R) X(find_attr_L) X(find_attr_R) X(find_method_L) X(find_method_R)                    \
+  X(put_attr_RL) X(put_attr_LL) X(put_attr_CL) X(put_attr_ML) X(put_attr_LR) X(put_attr_CR) X(put_attr_MR)                 \
+  X(call_any) X(call_type) X(call_builtin) X(call_builtin_method) X(resume) X(resume_globals) X(jump_backward) X(jump) X(return_R)            \
   X(jump_if_true_L) X(jump_if_true_R) X(jump_if_false_L) X(jump_if_false_R) X(jump_if_true_sized_L)                        \
   X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
   X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \

@@ -23,6 +23,7 @@ void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   OpHandler handler = LoadAttrHandler;
   bool method = in.oparg & 1;
+  if (in.adaptive == LOAD_ATTR_PROPERTY) return EmitHandler(in, handler, 1, 1);
   FreeAccumulator(1);
   if (Top().kind != Kind::kLocal) ToAccumulator();
   bool local = Top().kind == Kind::kLocal;
@@ -38,12 +39,11 @@ void Translator::LoadAttr(const Instruction& in) {
     AddCold(e, order[2]);
     AddCold(e, order[3]);
     AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);
+    AddCold(e, local ? s.find_attr_L : s.find_attr_R);
     e.cell = NewCell(sizeof(PolyCell));
     e.a = owner;
     e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg >> 1));
-    Site& site = SlowPath(e, handler, 1, kResultInAcc);
-    site.fill = FillAttr;
-    site.quick = QuickAttr;
+    SlowPath(e, handler, 1, kResultInAcc).fill = FillAttr;
     Drop(1);
     AddDispose(e, kResultInAcc);
     PushAccumulator();
@@ -57,6 +57,7 @@ void Translator::LoadAttr(const Instruction& in) {
   AddCold(e, order[1]);
   AddCold(e, order[2]);
   AddCold(e, local ? s.method_poly_L : s.method_poly_R);
+  AddCold(e, local ? s.find_method_L : s.find_method_R);
   e.cell = NewCell(sizeof(PolyCell));
   e.a = SlotOffset(depth() - 1);
   e.b = owner;
@@ -79,25 +80,26 @@ void Translator::StoreAttr(const Instruction& in) {
   Entry value = Top(2), owner = Top(1);
   bool local = owner.kind == Kind::kLocal;
   const Stencil *values = local ? s.set_value_ML : s.set_value_MR, *slots = local ? s.set_slot_ML : s.set_slot_MR;
-  if (value.kind == Kind::kAcc) values = s.set_value_RL, slots = s.set_slot_RL;
-  if (value.kind == Kind::kLocal) values = local ? s.set_value_LL : s.set_value_LR, slots = local ? s.set_slot_LL : s.set_slot_LR;
-  if (value.kind == Kind::kConst) values = local ? s.set_value_CL : s.set_value_CR, slots = local ? s.set_slot_CL : s.set_slot_CR;
+  const Stencil *poly = s.set_poly_M, *any = local ? s.put_attr_ML : s.put_attr_MR;
+  if (value.kind == Kind::kAcc) values = s.set_value_RL, slots = s.set_slot_RL, poly = s.set_poly_R, any = s.put_attr_RL;
+  if (value.kind == Kind::kLocal) {
+    values = local ? s.set_value_LL : s.set_value_LR, slots = local ? s.set_slot_LL : s.set_slot_LR;
+    poly = s.set_poly_L, any = local ? s.put_attr_LL : s.put_attr_LR;
+  }
+  if (value.kind == Kind::kConst) {
+    values = local ? s.set_value_CL : s.set_value_CR, slots = local ? s.set_slot_CL : s.set_slot_CR;
+    poly = s.set_poly_C, any = local ? s.put_attr_CL : s.put_attr_CR;
+  }
   bool slot_first = in.adaptive == STORE_ATTR_SLOT;
   Emission& e = Emit(slot_first ? slots : values);
   AddCold(e, slot_first ? values : slots);
-  if (local) {
-    AddCold(e, value.kind == Kind::kAcc     ? s.set_poly_R
-               : value.kind == Kind::kLocal ? s.set_poly_L
-               : value.kind == Kind::kConst ? s.set_poly_C
-                                            : s.set_poly_M);
-  }
+  if (local) AddCold(e, poly);
+  AddCold(e, any);
   e.cell = NewCell(sizeof(PolyCell));
   e.a = local ? LocalOffset(owner.value) : 0;
   e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(depth() - 2);
   e.p = value.value;
-  Site& site = SlowPath(e, handler, 2, 0);
-  site.fill = FillStoreAttr;
-  site.quick = QuickStoreAttr;
+  SlowPath(e, handler, 2, 0).fill = FillStoreAttr;
   Drop(2);
   AddDispose(e, 0);
 }

@@ -1,5 +1,6 @@
 // Attribute access through inline caches in data cells (AttrCell). The type version proves the class; what lies in the
 // instance is read each time.
+#include "tier1/attr_lookup.h"
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -296,5 +297,55 @@ STENCIL(set_slot_RL) { MUSTTAIL return store_slot<K::R>(lp, rt, acc, ts, REST); 
 STENCIL(set_slot_LL) { MUSTTAIL return store_slot<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_CL) { MUSTTAIL return store_slot<K::C>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_ML) { MUSTTAIL return store_slot<K::M>(lp, rt, acc, ts, REST); }
+
+// Last of their chains: any attribute that can be had without foreign code, by a call.
+template <K k> BODY find_attr(SIGNATURE) {
+  PyObject* v = tj_find_attr(k == K::R ? acc : *slot_at(lp, H_A), static_cast<Site*>(ADDRESS_OF(H_SITE)));
+  if (UNLIKELY(v == nullptr)) COLD();
+  if constexpr (owned(k)) {
+    if (decref(acc)) GO_WITH(TJ_DISPOSE, v, acc);
+  }
+  NEXT(v);
+}
+STENCIL(find_attr_L) { MUSTTAIL return find_attr<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(find_attr_R) { MUSTTAIL return find_attr<K::R>(lp, rt, acc, ts, REST); }
+
+template <K k> BODY find_method(SIGNATURE) {
+  PyObject** to = slot_at(lp, H_A);
+  MethodForm form = tj_find_method(k == K::R ? acc : *slot_at(lp, H_B), static_cast<Site*>(ADDRESS_OF(H_SITE)), to);
+  if (UNLIKELY(form == MethodForm::kNone)) COLD();
+  to = slot_at(lp, H_A);
+  if (LIKELY(form == MethodForm::kMethod)) {
+    to[1] = k == K::R ? acc : incref(*slot_at(lp, H_B));
+    NEXT(DEAD);
+  }
+  to[1] = nullptr;
+  if constexpr (owned(k)) {
+    if (decref(acc)) GO_WITH(TJ_DISPOSE, DEAD, acc);
+  }
+  NEXT(DEAD);
+}
+STENCIL(find_method_L) { MUSTTAIL return find_method<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(find_method_R) { MUSTTAIL return find_method<K::R>(lp, rt, acc, ts, REST); }
+
+template <K kv, K ko> BODY put_attr(SIGNATURE) {
+  PyObject* o = owner_of<ko>(lp, acc);
+  if constexpr (ko == K::R) {
+    if (UNLIKELY(*refcount32(o) == 1)) COLD();
+  }
+  StoreResult r = tj_put_attr(o, stored<kv>(lp, acc), static_cast<Site*>(ADDRESS_OF(H_SITE)));
+  if (UNLIKELY(r.done == 0)) COLD();
+  if constexpr (owned(kv)) (void)decref(stored<kv>(lp, acc));
+  if constexpr (ko == K::R) (void)decref(acc);
+  if (r.old != nullptr && decref(r.old)) GO_WITH(TJ_DISPOSE, DEAD, r.old);
+  NEXT(DEAD);
+}
+STENCIL(put_attr_RL) { MUSTTAIL return put_attr<K::R, K::L>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_LL) { MUSTTAIL return put_attr<K::L, K::L>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_CL) { MUSTTAIL return put_attr<K::C, K::L>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_ML) { MUSTTAIL return put_attr<K::M, K::L>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_LR) { MUSTTAIL return put_attr<K::L, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_CR) { MUSTTAIL return put_attr<K::C, K::R>(lp, rt, acc, ts, REST); }
+STENCIL(put_attr_MR) { MUSTTAIL return put_attr<K::M, K::R>(lp, rt, acc, ts, REST); }
 
 }  // namespace tierjit::tier1

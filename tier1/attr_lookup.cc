@@ -1,0 +1,292 @@
+#include "tier1/attr_lookup.h"
+
+#include "tier1/class_facts.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+enum class Place : uint8_t {
+  kNowhere,   // not without foreign code
+  kInstance,  // among the instance's own attributes; else what the class has, if it has something
+  kSlot,      // `__slots__` and the like
+  kMember,    // a field that a C type describes
+  kGetter,    // a getter of a core type that only reads
+  kClass,     // `__class__`
+  kModule,    // the dict of a module
+};
+
+// What is known about a name in a class.
+struct Found {
+  uint32_t version;
+  uint32_t keys_entries;  // kInstance: number of shared keys when `offset` was found
+  PyObject* name;         // owned: interned strings are mortal, and another could come to lie at its address
+  PyObject* value;        // what the class has under the name; borrowed, the version proves it
+  int32_t offset;         // of the slot, or of the inline value (0: not among the shared keys)
+  Place place;
+};
+// What a class itself has under a name.
+struct ClassFound {
+  uint32_t version, meta_version;
+  PyObject* name;
+  PyObject* value;  // NULL: not to be had
+};
+constexpr size_t kTableSize = 2048;
+Found g_found[kTableSize];
+ClassFound g_class_found[kTableSize];
+
+size_t IndexOf(uint32_t version, PyObject* name) {
+  return (version * 31 + (reinterpret_cast<uintptr_t>(name) >> 4)) % kTableSize;
+}
+
+// A descriptor whose __get__ is the interpreter's own and only makes a bound method, if anything.
+bool HasPlainGet(PyTypeObject* type) {
+  return type == &PyFunction_Type || type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type || type == &PyClassMethod_Type ||
+         type == &PyStaticMethod_Type || type == &PyClassMethodDescr_Type;
+}
+
+// A class attribute as seen through `owner` (NULL: through `type` itself). A new reference or NULL.
+PyObject* Bind(PyObject* value, PyObject* owner, PyTypeObject* type) {
+  PyTypeObject* kind = Py_TYPE(value);
+  if (kind->tp_descr_get == nullptr) return Py_NewRef(value);
+  if (!HasPlainGet(kind)) return nullptr;
+  PyObject* bound = kind->tp_descr_get(value, owner, reinterpret_cast<PyObject*>(type));
+  if (bound == nullptr) PyErr_Clear();
+  return bound;
+}
+
+bool ReadsOnly(PyDescrObject* descr) {
+  PyTypeObject* type = descr->d_type;
+  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyComplex_Type ||
+         type == reinterpret_cast<PyTypeObject*>(PyExc_BaseException);
+}
+
+bool HasPlainGetattr(PyTypeObject* type) {
+  if (type->tp_getattro == PyObject_GenericGetAttr) return true;
+  // A class that has only `__getattr__`: it is asked last.
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  static PyObject* name = PyUnicode_InternFromString("__getattribute__");
+  static PyObject* plain = _PyType_Lookup(&PyBaseObject_Type, name);
+  static PyObject* hook = PyUnicode_InternFromString("__getattr__");
+  return plain != nullptr && _PyType_Lookup(type, name) == plain && _PyType_Lookup(type, hook) != nullptr;
+}
+
+Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Found* f) {
+  static PyObject* class_name = PyUnicode_InternFromString("__class__");
+  static PyObject* class_of = _PyType_Lookup(&PyBaseObject_Type, class_name);
+  if (descr == class_of) return Place::kClass;
+  if (Py_TYPE(descr) == &PyMemberDescr_Type) {
+    f->offset = SlotOffsetOf(type, descr);
+    if (f->offset > 0) return Place::kSlot;
+    PyMemberDef* member = reinterpret_cast<PyMemberDescrObject*>(descr)->d_member;
+    bool plain = (member->flags & (Py_AUDIT_READ | Py_RELATIVE_OFFSET)) == 0;
+    return plain && PyType_IsSubtype(type, PyDescr_TYPE(descr)) ? Place::kMember : Place::kNowhere;
+  }
+  if (Py_TYPE(descr) == &PyGetSetDescr_Type) {
+    bool plain = ReadsOnly(reinterpret_cast<PyDescrObject*>(descr)) && PyType_IsSubtype(type, PyDescr_TYPE(descr));
+    return plain && reinterpret_cast<PyGetSetDescrObject*>(descr)->d_getset->get != nullptr ? Place::kGetter : Place::kNowhere;
+  }
+  return Place::kNowhere;
+}
+
+void FillPlace(PyTypeObject* type, PyObject* name, Found* f) {
+  f->place = Place::kNowhere;
+  f->offset = 0;
+  f->keys_entries = 0;
+  f->value = nullptr;
+  bool module = type == &PyModule_Type;
+  if (!LookupIsPure(type) || (!module && !HasPlainGetattr(type))) return;
+  f->value = _PyType_Lookup(type, name);
+  if (f->value != nullptr && Py_TYPE(f->value)->tp_descr_set != nullptr) {
+    if (!module) f->place = PlaceOfDescriptor(type, f->value, f);
+    return;
+  }
+  f->place = module ? Place::kModule : Place::kInstance;
+}
+
+// The entry of (class of `owner`, name), NULL when the class has no version.
+Found* FindPlace(PyTypeObject* type, PyObject* name) {
+  uint32_t version = type->tp_version_tag;
+  if (version == 0 && (version = VersionOf(type)) == 0) return nullptr;
+  Found* f = &g_found[IndexOf(version, name)];
+  if (f->version == version && f->name == name) return f;
+  FillPlace(type, name, f);
+  f->version = version;
+  Py_XSETREF(f->name, Py_NewRef(name));
+  return f;
+}
+
+enum class Own { kAbsent, kPresent, kUnknown };
+
+// `name` in a dict, unless that may run a foreign `__eq__`.
+Own FindInDict(PyObject* dict, PyObject* name, PyObject** value) {
+  if (!PyDict_CheckExact(dict) || !OnlyStrKeys(dict)) return Own::kUnknown;
+  *value = _PyDict_GetItem_KnownHash(dict, name, reinterpret_cast<PyASCIIObject*>(name)->hash);
+  return *value != nullptr ? Own::kPresent : Own::kAbsent;
+}
+
+PyObject** InlineField(PyObject* owner, PyObject* name, Found* f) {
+  PyTypeObject* type = Py_TYPE(owner);
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (f->offset == 0 && static_cast<uint32_t>(keys->dk_nentries) != f->keys_entries) {
+    Py_ssize_t index = SharedKeyIndex(type, name);
+    f->keys_entries = static_cast<uint32_t>(keys->dk_nentries);
+    if (index >= 0) f->offset = ValueOffset(type, index);
+  }
+  return f->offset == 0 ? nullptr : reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + f->offset);
+}
+
+// The instance's dict as far as it has one of its own; `*unknown` when that cannot be told.
+PyObject* DictOf(PyObject* owner, bool* unknown) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) return reinterpret_cast<PyObject*>(_PyObject_GetManagedDict(owner));
+  if (type->tp_dictoffset == 0) return nullptr;
+  *unknown = type->tp_dictoffset < 0;
+  return *unknown ? nullptr : *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + type->tp_dictoffset);
+}
+
+Own OwnValue(PyObject* owner, PyObject* name, Found* f, PyObject** value) {
+  if (InlineValuesValid(owner)) {
+    PyObject** field = InlineField(owner, name, f);
+    *value = field == nullptr ? nullptr : *field;
+    return *value != nullptr ? Own::kPresent : Own::kAbsent;
+  }
+  bool unknown = false;
+  PyObject* dict = DictOf(owner, &unknown);
+  if (unknown) return Own::kUnknown;
+  return dict == nullptr ? Own::kAbsent : FindInDict(dict, name, value);
+}
+
+// The class attribute has become a data descriptor, because its own class has changed.
+bool Overrides(PyObject* value) { return value != nullptr && Py_TYPE(value)->tp_descr_set != nullptr; }
+
+PyObject* InstanceAttr(PyObject* owner, PyObject* name, Found* f) {
+  if (Overrides(f->value)) return nullptr;
+  PyObject* value = nullptr;
+  Own own = OwnValue(owner, name, f, &value);
+  if (own == Own::kPresent) return Py_NewRef(value);
+  return own == Own::kAbsent && f->value != nullptr ? Bind(f->value, owner, Py_TYPE(owner)) : nullptr;
+}
+
+PyObject* ModuleAttr(PyObject* module, PyObject* name) {
+  PyObject* value = nullptr;
+  PyObject* dict = reinterpret_cast<PyModuleObject*>(module)->md_dict;
+  return dict != nullptr && FindInDict(dict, name, &value) == Own::kPresent ? Py_NewRef(value) : nullptr;
+}
+
+PyObject* ReadPlace(PyObject* owner, PyObject* name, Found* f) {
+  switch (f->place) {
+    case Place::kInstance: return InstanceAttr(owner, name, f);
+    case Place::kSlot: return Py_XNewRef(*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + f->offset));
+    case Place::kClass: return Py_NewRef(Py_TYPE(owner));
+    case Place::kModule: return ModuleAttr(owner, name);
+    case Place::kMember: {
+      PyMemberDef* member = reinterpret_cast<PyMemberDescrObject*>(f->value)->d_member;
+      PyObject* value = PyMember_GetOne(reinterpret_cast<char*>(owner), member);
+      if (value == nullptr) PyErr_Clear();
+      return value;
+    }
+    case Place::kGetter: {
+      PyGetSetDef* getset = reinterpret_cast<PyGetSetDescrObject*>(f->value)->d_getset;
+      PyObject* value = getset->get(owner, getset->closure);
+      if (value == nullptr) PyErr_Clear();
+      return value;
+    }
+    case Place::kNowhere: break;
+  }
+  return nullptr;
+}
+
+// `Class.name`: the metaclass may have nothing under the name but what a class attribute hides.
+PyObject* ClassValue(PyTypeObject* type, PyObject* name) {
+  PyTypeObject* meta = Py_TYPE(type);
+  if (meta->tp_getattro != PyType_Type.tp_getattro || !LookupIsPure(type) || !LookupIsPure(meta)) return nullptr;
+  PyObject* hidden = _PyType_Lookup(meta, name);
+  if (hidden != nullptr && (IsDataDescriptor(hidden) || MayBecomeDescriptor(hidden))) return nullptr;
+  return _PyType_Lookup(type, name);
+}
+
+PyObject* ClassAttr(PyTypeObject* type, PyObject* name) {
+  uint32_t version = VersionOf(type), meta_version = VersionOf(Py_TYPE(type));
+  if (version == 0 || meta_version == 0) return nullptr;
+  ClassFound* f = &g_class_found[IndexOf(version, name)];
+  if (f->version != version || f->meta_version != meta_version || f->name != name) {
+    f->value = ClassValue(type, name);
+    f->version = version;
+    f->meta_version = meta_version;
+    Py_XSETREF(f->name, Py_NewRef(name));
+  }
+  return f->value == nullptr ? nullptr : Bind(f->value, nullptr, type);
+}
+
+// Once something was found here the inline cache may do it next time.
+void FillCache(PyObject* first, PyObject* second, Site* site) {
+  if (site->misses >= kMaxFills) return;
+  site->misses++;
+  site->fill(PyThreadState_GetUnchecked(), first, second, site);
+}
+
+PyObject* FindAttr(PyObject* owner, PyObject* name) {
+  if (PyType_Check(owner)) return ClassAttr(reinterpret_cast<PyTypeObject*>(owner), name);
+  Found* f = FindPlace(Py_TYPE(owner), name);
+  return f == nullptr ? nullptr : ReadPlace(owner, name, f);
+}
+
+PyObject* LoadedName(Site* site) { return PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1); }
+
+// A function of the class that no attribute of the instance hides. Borrowed.
+PyObject* FindFunction(PyObject* owner, PyObject* name) {
+  if (PyType_Check(owner)) return nullptr;
+  Found* f = FindPlace(Py_TYPE(owner), name);
+  if (f == nullptr || f->place != Place::kInstance || f->value == nullptr) return nullptr;
+  if (!PyType_HasFeature(Py_TYPE(f->value), Py_TPFLAGS_METHOD_DESCRIPTOR) || Overrides(f->value)) return nullptr;
+  PyObject* own;
+  return OwnValue(owner, name, f, &own) == Own::kAbsent ? f->value : nullptr;
+}
+
+}  // namespace
+
+extern "C" PyObject* tj_find_attr(PyObject* owner, Site* site) {
+  PyObject* value = FindAttr(owner, LoadedName(site));
+  if (value != nullptr) FillCache(owner, nullptr, site);
+  return value;
+}
+
+extern "C" MethodForm tj_find_method(PyObject* owner, Site* site, PyObject** to) {
+  PyObject* name = LoadedName(site);
+  PyObject* function = FindFunction(owner, name);
+  PyObject* callable = function != nullptr ? Py_NewRef(function) : FindAttr(owner, name);
+  if (callable == nullptr) return MethodForm::kNone;
+  FillCache(owner, nullptr, site);
+  *to = callable;
+  return function != nullptr ? MethodForm::kMethod : MethodForm::kAttribute;
+}
+
+extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (type->tp_setattro != PyObject_GenericSetAttr || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) return {nullptr, 0};
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
+  Found* f = FindPlace(type, name);
+  if (f == nullptr || f->place != Place::kInstance || Overrides(f->value)) return {nullptr, 0};
+  PyObject* dict = reinterpret_cast<PyObject*>(_PyObject_GetManagedDict(owner));
+  PyObject* old = nullptr;
+  if (dict == nullptr) {
+    PyObject** field = InlineValuesValid(owner) ? InlineField(owner, name, f) : nullptr;
+    // The first store also notes the order; that is the inline cache's or the handler's to do.
+    if (field == nullptr || *field == nullptr) return {nullptr, 0};
+    old = *field;
+    *field = Py_NewRef(value);
+  } else {
+    if (FindInDict(dict, name, &old) == Own::kUnknown) return {nullptr, 0};
+    Py_XINCREF(old);
+    if (PyDict_SetItem(dict, name, value) != 0) {
+      PyErr_Clear();
+      Py_XDECREF(old);
+      return {nullptr, 0};
+    }
+  }
+  FillCache(value, owner, site);
+  return {old, 1};
+}
+
+}  // namespace tierjit::tier1
