@@ -9,23 +9,20 @@ namespace {
 void (*g_watch_observer)() = nullptr;
 
 // The C function behind sys.monitoring.set_local_events, which tells nobody of its calls; NULL if there is none.
-PyCFunction SetLocalEvents() {
-  static const PyCFunction function = [] {
-    PyObject* monitoring = PySys_GetObject("monitoring");
-    PyObject* set = monitoring == nullptr ? nullptr : PyObject_GetAttrString(monitoring, "set_local_events");
-    PyCFunction found = set != nullptr && PyCFunction_CheckExact(set) ? PyCFunction_GET_FUNCTION(set) : nullptr;
-    Py_XDECREF(set);
-    PyErr_Clear();
-    return found;
-  }();
-  return function;
+PyCFunction FindSetLocalEvents() {
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  PyObject* set = monitoring == nullptr ? nullptr : PyObject_GetAttrString(monitoring, "set_local_events");
+  PyCFunction found = set != nullptr && PyCFunction_CheckExact(set) ? PyCFunction_GET_FUNCTION(set) : nullptr;
+  Py_XDECREF(set);
+  PyErr_Clear();
+  return found;
 }
 
 }  // namespace
 
 void SetWatchObserver(void (*observer)()) {
   g_watch_observer = observer;
-  (void)SetLocalEvents();  // looked up where no exception is set
+  if (tj_rt.set_local_events == nullptr) tj_rt.set_local_events = FindSetLocalEvents();
 }
 
 bool OthersWatchCalls(PyThreadState* ts) {
@@ -39,11 +36,6 @@ bool OthersWatchCalls(PyThreadState* ts) {
 
 void NoteWatchers(PyThreadState* ts) {
   if (g_watch_observer != nullptr && OthersWatchCalls(ts)) g_watch_observer();
-}
-
-PyCodeObject* LocalEventsTarget(PyObject* builtin, PyObject* const* args, size_t count) {
-  bool local = PyCFunction_CheckExact(builtin) && PyCFunction_GET_FUNCTION(builtin) == SetLocalEvents() && count >= 2;
-  return local && PyCode_Check(args[1]) ? reinterpret_cast<PyCodeObject*>(args[1]) : nullptr;
 }
 
 void NoteLocalEvents(PyCodeObject* code) {

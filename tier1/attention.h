@@ -9,8 +9,6 @@ namespace tierjit::tier1 {
 // Tells the observer (SetWatchObserver()) when OthersWatchCalls(). [GIL]
 void NoteWatchers(PyThreadState* ts);
 
-// A builtin function is about to be called with `args`: the code object that it will set a tool's local events on, or NULL. [GIL]
-PyCodeObject* LocalEventsTarget(PyObject* builtin, PyObject* const* args, size_t count);
 // Local events may have been set on `code`, which may be running: its unit leaves at its next check. [GIL]
 void NoteLocalEvents(PyCodeObject* code);
 

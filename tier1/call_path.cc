@@ -3,73 +3,39 @@
 #include <utility>
 
 #include "runtime/helpers/call.h"
-#include "tier1/attention.h"
+#include "tier1/call_builtin.h"
 #include "tier1/instances.h"
 #include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
 namespace {
 
-// Classes whose instances are made by object.__new__ and a compiled `__init__`: looked up by version.
+// Classes whose instances are made by object.__new__ and a Python `__init__`, or none: looked up by version.
 struct ClassInit {
   uint32_t version;
+  bool bare;               // no `__init__` but object's
   PyFunctionObject* init;  // borrowed: the version proves that the class still has it
 };
 constexpr uint32_t kClassCacheSize = 256;
 ClassInit g_classes[kClassCacheSize];
 
-vectorcallfunc VectorcallOf(PyObject* callable) {
-  return *reinterpret_cast<vectorcallfunc*>(reinterpret_cast<char*>(callable) + Py_TYPE(callable)->tp_vectorcall_offset);
-}
-
-void Release(PyObject** from, PyObject** to) {
-  for (; from < to; from++) {
-    PyObject* o = *from;
-    if (o != nullptr) tj_decref(o);
-  }
-}
-
-// The `__init__` function to run when calling `type`, or NULL when making an instance is not as plain as that.
-PyFunctionObject* PlainInit(PyTypeObject* type) {
+// How instances of `type` are made; NULL when that is not as plain as that.
+const ClassInit* PlainInit(PyTypeObject* type) {
   uint32_t version = type->tp_version_tag;
   if (version == 0 && PyUnstable_Type_AssignVersionTag(type)) version = type->tp_version_tag;
   if (version == 0) return nullptr;
   ClassInit& cached = g_classes[version % kClassCacheSize];
-  if (cached.version == version) return cached.init;
+  if (cached.version == version) return &cached;
   bool plain = Py_TYPE(type)->tp_call == PyType_Type.tp_call && type->tp_new == PyBaseObject_Type.tp_new &&
                type->tp_alloc == PyType_GenericAlloc && (type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
                !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
   PyObject* init = plain ? _PyType_Lookup(type, InitName()) : nullptr;
   bool function = init != nullptr && PyFunction_Check(init);
-  cached = {version, function ? reinterpret_cast<PyFunctionObject*>(init) : nullptr};
-  return cached.init;
-}
-
-// `type(*args)`; false when the class or its `__init__` is not of the plain kind. `slots` are the stack entries of self (NULL yet) and
-// the arguments, which move into the frame.
-bool CallClass(PyThreadState* ts, PyTypeObject* type, PyObject** slots, int count, PyObject** result) {
-  PyFunctionObject* init = PlainInit(type);
-  UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
-  if (unit == nullptr || unit->argcount != count + 1) return false;
-  *result = nullptr;
-  PyObject* self = NewInstance(type);
-  if (self == nullptr) {
-    Release(slots + 1, slots + 1 + count);
-    return true;
-  }
-  slots[0] = Py_NewRef(self);
-  PyObject* none = CallWithMovedArguments(ts, init, unit, slots, count + 1);
-  if (none == Py_None) {
-    *result = self;
-    return true;
-  }
-  if (none != nullptr) {
-    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
-    Py_DECREF(none);
-  }
-  Py_DECREF(self);
-  return true;
+  bool bare = plain && type->tp_init == PyBaseObject_Type.tp_init;
+  cached = {version, bare, function ? reinterpret_cast<PyFunctionObject*>(init) : nullptr};
+  return &cached;
 }
 
 bool g_failed_without_frame = false;
@@ -77,45 +43,6 @@ void (*g_call_observer)(PyFunctionObject*) = nullptr;
 
 _PyInterpreterFrame* FrameOf(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
-}
-
-// The call itself; operands are borrowed. A callee that forgets its exception, or leaves one behind, is told off.
-PyObject* CallBuiltin(PyThreadState* ts, vectorcallfunc f, PyObject* callable, PyObject** args, size_t count) {
-  PyCodeObject* watched = LocalEventsTarget(callable, args, count);
-  PyObject* result = f(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-  if (watched != nullptr) NoteLocalEvents(watched);
-  bool failed = ts->current_exception != nullptr;
-  return (result == nullptr) == failed ? result : _Py_CheckFunctionResult(ts, callable, result, nullptr);
-}
-
-// Builtin functions and methods, and plain classes. True: done, *result is the new reference or NULL with an exception set, the operands
-// are released. False: nothing has happened.
-bool CallDirectly(PyThreadState* ts, PyObject** sp, int oparg, PyObject** result) {
-  PyObject** operands = sp - oparg - 2;
-  PyObject* callable = operands[0];
-  PyObject* self = operands[1];
-  PyTypeObject* kind = Py_TYPE(callable);
-  // METH_VARARGS functions have no vectorcall.
-  bool builtin = kind == &PyCFunction_Type || kind == &PyMethodDescr_Type;
-  if (builtin && VectorcallOf(callable) != nullptr) {
-    PyObject** args = operands + 1 + (self == nullptr);
-    size_t count = static_cast<size_t>(sp - args);
-    *result = CallBuiltin(ts, VectorcallOf(callable), callable, args, count);
-    Release(args, sp);
-    tj_decref(callable);
-    return true;
-  }
-  if (callable == reinterpret_cast<PyObject*>(&PyType_Type) && self == nullptr && oparg == 1) {
-    *result = Py_NewRef(Py_TYPE(operands[2]));
-    Release(operands + 2, sp);
-    return true;
-  }
-  if (kind == &PyType_Type && self == nullptr && (reinterpret_cast<PyTypeObject*>(callable)->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-    if (!CallClass(ts, reinterpret_cast<PyTypeObject*>(callable), operands + 1, oparg, result)) return false;
-    tj_decref(callable);
-    return true;
-  }
-  return false;
 }
 
 void Link(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
@@ -219,23 +146,100 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
   return ex ? PushPythonCallEx(ts, sp, site->oparg, consumed) : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
 }
 
-// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL.
-PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
-  static uint32_t calls = 0;
-  if ((++calls & 63) == 0) FollowTracer();
-  if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
-  if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
-  Py_DECREF(result);
-  return nullptr;
+// Binds the frame of a compiled function and links it; the same outputs as PushCompiled().
+_PyInterpreterFrame* PushCallee(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee, int* consumed) {
+  bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
+  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, callee);
+  if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, callee, consumed);
+  if (pushed != nullptr) Link(ts, pushed, *callee);
+  return pushed;
 }
 
-// A bound method gives way to its function and its self, as in the interpreter. `operands`: callable, self or NULL, ...
+Departure Failed(PyObject** left, PyObject** sp) {
+  Release(left, sp);
+  return {nullptr, nullptr};
+}
+
+// Enters `function` in place of the callable in operands[0], with operands[1] as self; `keep` tells from where on the caller's stack
+// goes on holding its operands, as the interpreter's does around calls that it does not inline. `made`: the result (see PendingCall).
+Departure EnterInstead(PyThreadState* ts, PyObject** sp, Site* site, PyFunctionObject* function, PyObject** keep, PyObject* made) {
+  PyObject** operands = sp - site->popped;
+  PyObject** end = sp - ((site->flags & kKeywordCall) != 0);
+  for (PyObject** p = keep; p < end; p++) Py_INCREF(*p);
+  operands[0] = Py_NewRef(function);
+  UnitHeader* callee;
+  int consumed = 0;
+  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &callee, &consumed);
+  if (pushed == nullptr) {
+    Release(keep, end);
+    Release(operands, sp - consumed);
+    Py_XDECREF(made);
+    return {nullptr, nullptr};
+  }
+  tj_pending_call = {made, keep, end, callee->native_entry};
+  const void* through = reinterpret_cast<const void*>(keep == end ? &tj_construct : &tj_call_keeping);
+  return {through, reinterpret_cast<PyObject*>(pushed->localsplus)};
+}
+
+// Calls a class. False: nothing has happened, the general way is right.
+bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
+  PyObject** operands = sp - site->popped;
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(operands[0]);
+  if (type == &PyType_Type && site->popped == 3 && (site->flags & kPlainCall)) {
+    PyObject* result = Py_NewRef(Py_TYPE(operands[2]));
+    Release(operands, sp);
+    *out = {nullptr, AfterDirectCall(ts, result)};
+    return true;
+  }
+  const ClassInit* how = PlainInit(type);
+  PyFunctionObject* init = how == nullptr ? nullptr : how->init;
+  UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
+  bool bare = how != nullptr && how->bare && site->popped == 2;
+  if ((unit == nullptr && !bare) || ts->py_recursion_remaining <= 1) return false;
+  PyObject* self = NewInstance(type);
+  if (self == nullptr || bare) {
+    Release(operands, sp);
+    *out = {nullptr, self == nullptr ? nullptr : AfterDirectCall(ts, self)};
+    return true;
+  }
+  operands[1] = Py_NewRef(self);
+  // The interpreter moves the arguments when they are just those of the parameters.
+  bool exact = (site->flags & kPlainCall) && unit->argcount == site->popped - 1;
+  *out = EnterInstead(ts, sp, site, init, exact ? sp : operands + 2, self);
+  Py_DECREF(type);
+  return true;
+}
+
+// Calls an instance whose class has a compiled function for `__call__`. False: nothing has happened.
+bool CallInstance(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
+  PyObject** operands = sp - site->popped;
+  PyFunctionObject* function = CallMethodOf(Py_TYPE(operands[0]));
+  if (function == nullptr || CompiledUnit(function) == nullptr || ts->py_recursion_remaining <= 1) return false;
+  operands[1] = operands[0];
+  *out = EnterInstead(ts, sp, site, function, operands + 1, nullptr);
+  return true;
+}
+
+// A bound method gives way to its function and its self, as in the interpreter. `operands`: callable, NULL, ...
 void ExpandMethod(PyObject** operands) {
   PyObject* callable = operands[0];
-  if (operands[1] != nullptr || Py_TYPE(callable) != &PyMethod_Type) return;
+  if (Py_TYPE(callable) != &PyMethod_Type) return;
   operands[0] = Py_NewRef(PyMethod_GET_FUNCTION(callable));
   operands[1] = Py_NewRef(PyMethod_GET_SELF(callable));
   Py_DECREF(callable);
+}
+
+// Calls that the interpreter does not inline but that end in a compiled function, which takes the place of self. False: nothing has
+// happened to the operands that a call of the general kind would mind.
+bool CallIndirectly(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
+  PyObject** operands = sp - site->popped;
+  PyTypeObject* kind = Py_TYPE(operands[0]);
+  bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
+  if (kind == &PyFunction_Type || ex || operands[1] != nullptr) return false;
+  if (kind == &PyType_Type) return Construct(ts, sp, site, out);
+  if (kind->tp_flags & Py_TPFLAGS_HEAPTYPE) return CallInstance(ts, sp, site, out);
+  ExpandMethod(operands);
+  return false;
 }
 
 // A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
@@ -244,33 +248,23 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   site->visits++;
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
+  PyObject** operands = sp - site->popped;
   // All operands lie in their slots, but for the NULL that stands for no self.
   for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-  if (PyObject * direct; (site->flags & kPlainCall) && CallDirectly(ts, sp, site->oparg, &direct)) {
-    return {nullptr, AfterDirectCall(ts, direct)};
-  }
-  if (site->flags & (kPlainCall | kKeywordCall)) ExpandMethod(sp - site->popped);
+  Departure out;
+  if (CallIndirectly(ts, sp, site, &out)) return out;
   UnitHeader* callee;
   int consumed = 0;
-  bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
-  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, &callee);
-  if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, &callee, &consumed);
-  if (pushed != nullptr) {
-    Link(ts, pushed, callee);
-    return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
-  }
-  if (ts->current_exception != nullptr) {
-    for (PyObject** left = sp - site->popped; left < sp - consumed; left++) Py_CLEAR(*left);
-    return {nullptr, nullptr};
-  }
+  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &callee, &consumed);
+  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  if (ts->current_exception != nullptr) return Failed(operands, sp - consumed);
   // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
   sp = site->handler(ts, frame, sp, site->oparg);
   if (sp == nullptr) {
-    PyObject** left = lp + site->unit->nlocalsplus + site->depth - site->popped;
-    for (; left < frame->localsplus + frame->stacktop; left++) Py_CLEAR(*left);
+    PyObject** end = frame->localsplus + frame->stacktop;
     frame->stacktop = -1;
-    return {nullptr, nullptr};
+    return Failed(operands, end);
   }
   return {nullptr, AfterDirectCall(ts, sp[-1])};
 }
@@ -279,38 +273,32 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
 
 void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
 
+void NoteFailedWithoutFrame() { g_failed_without_frame = true; }
 bool TakeFailedWithoutFrame() { return std::exchange(g_failed_without_frame, false); }
 
-namespace {
+extern "C" {
 
-// isinstance() with a plain class, when the object's own `__class__` cannot differ from its type.
-PyObject* QuickIsInstance(PyObject* object, PyObject* cls) {
-  if (Py_TYPE(cls) != &PyType_Type) return nullptr;
-  PyTypeObject* type = Py_TYPE(object);
-  if (PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls))) return Py_True;
-  return type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE && type->tp_getattro == PyObject_GenericGetAttr ? Py_False : nullptr;
+PendingCall tj_pending_call;
+PyObject* tj_none = Py_None;
+
+PyObject* tj_init_failed(PyObject* made, PyObject* result) {
+  if (result != nullptr) {
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(result)->tp_name);
+    Py_DECREF(result);
+  }
+  Py_DECREF(made);
+  g_failed_without_frame = true;
+  return nullptr;
 }
 
-// The most frequent builtins, without their argument parsing.
-PyObject* QuickBuiltin(PyObject* callable, PyObject** args, int64_t count) {
-  if (callable == tj_rt.isinstance && count == 2) return QuickIsInstance(args[0], args[1]);
-  if (callable != tj_rt.len || count != 1) return nullptr;
-  PyObject* o = args[0];
-  if (PyList_CheckExact(o) || PyTuple_CheckExact(o)) return PyLong_FromSsize_t(Py_SIZE(o));
-  return PyUnicode_CheckExact(o) ? PyLong_FromSsize_t(PyUnicode_GET_LENGTH(o)) : nullptr;
-}
-
-}  // namespace
-
-extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
-  PyObject* result = QuickBuiltin(callable, args, count);
-  if (result == nullptr) result = CallBuiltin(ts, f, callable, args, static_cast<size_t>(count));
-  Release(args, args + count);
-  tj_decref(callable);
-  result = AfterDirectCall(ts, result);
+PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end) {
+  if (made != nullptr) result = result == Py_None ? made : tj_init_failed(made, result);
+  Release(keep, end);
   g_failed_without_frame = result == nullptr;
   return result;
 }
+
+}  // extern "C"
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
   Departure d = Call(lp, ts, site);

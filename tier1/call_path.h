@@ -9,6 +9,25 @@ namespace tierjit::tier1 {
 // Whether the last call failed before a frame of the callee was entered; forgets it. [GIL]
 bool TakeFailedWithoutFrame();
 
+void NoteFailedWithoutFrame();
+
+// A call on its way through native code that surrounds the callee: tj_construct and tj_call_keeping take it from here at once.
+struct PendingCall {
+  PyObject* made;           // the instance whose `__init__` runs: the call's result (owned); NULL: the callee's result is
+  PyObject **keep, **end;   // operands on the caller's stack, to be released afterwards (tj_call_keeping)
+  const void* entry;        // of the callee
+};
+extern "C" {
+extern PendingCall tj_pending_call;
+extern PyObject* tj_none;
+// Entered as compiled callees are (tier1/entry.cc).
+void tj_construct();
+void tj_call_keeping();
+// How these two end when it is not simple. Result as of a call.
+PyObject* tj_init_failed(PyObject* made, PyObject* result);
+PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end);
+}
+
 // Called from compiled code, see tier1/stencils/call.cc. `resume`: native entry of a compiled callee, whose bound and linked frame has
 // its localsplus at `value`; NULL: the call is done, `value` is the result or NULL with an exception set.
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);

@@ -4,6 +4,7 @@
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/unwind.h"
 #include "tier1/attention.h"
+#include "tier1/call_path.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -58,7 +59,54 @@ tj_enter_block:
   mov %rsp, %rbp
   jmp *%r8
   .size tj_enter_block, .-tj_enter_block
+
+  .p2align 4
+  .globl tj_construct
+  .hidden tj_construct
+  .type tj_construct, @function
+tj_construct:
+  push %rbp
+  mov %rsp, %rbp
+  pushq tj_pending_call(%rip)
+  sub $8, %rsp
+  call *tj_pending_call+24(%rip)
+  mov -8(%rbp), %rdi
+  cmp tj_none(%rip), %r14
+  jne 1f
+  mov %rdi, %r14
+  leave
+  ret
+1:
+  mov %r14, %rsi
+  call tj_init_failed
+  mov %rax, %r14
+  leave
+  ret
+  .size tj_construct, .-tj_construct
+
+  .p2align 4
+  .globl tj_call_keeping
+  .hidden tj_call_keeping
+  .type tj_call_keeping, @function
+tj_call_keeping:
+  push %rbp
+  mov %rsp, %rbp
+  pushq tj_pending_call(%rip)
+  pushq tj_pending_call+8(%rip)
+  pushq tj_pending_call+16(%rip)
+  sub $8, %rsp
+  call *tj_pending_call+24(%rip)
+  mov %r14, %rdi
+  mov -8(%rbp), %rsi
+  mov -16(%rbp), %rdx
+  mov -24(%rbp), %rcx
+  call tj_end_kept
+  mov %rax, %r14
+  leave
+  ret
+  .size tj_call_keeping, .-tj_call_keeping
 )");
+static_assert(offsetof(PendingCall, keep) == 8 && offsetof(PendingCall, end) == 16 && offsetof(PendingCall, entry) == 24);
 
 namespace {
 

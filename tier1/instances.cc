@@ -7,7 +7,6 @@ namespace {
 
 constexpr uint32_t kBlocks = 64;
 constexpr size_t kTypes = 128;      // direct mapped by address
-constexpr int kNoRoom = 256;         // more than a capacity can be
 constexpr int kMaxNesting = 20;     // deaths within deaths; deeper ones are left to the interpreter's trashcan
 // In front of an object of these classes: weak reference list, dict, and the collector's two words.
 constexpr size_t kPreHeader = 4 * sizeof(PyObject*);
@@ -42,13 +41,15 @@ bool IsPlain(PyTypeObject* type) {
          type->tp_basicsize == sizeof(PyObject) && type->tp_itemsize == 0 && type->tp_finalize == nullptr && type->tp_del == nullptr;
 }
 
-// Values that a new instance must have room for. As in the interpreter, each new one takes the room for one more attribute away
-// from later ones; sizes are visible, so only a block of just that room is used.
-int TakeRoom(PyTypeObject* type) {
+// As in the interpreter, each new instance takes the room for one more attribute away from later ones.
+Py_ssize_t UsableAfterNext(const PyDictKeysObject* keys) { return keys->dk_usable > 1 ? keys->dk_usable - 1 : keys->dk_usable; }
+
+// Sizes are visible, so only a block with just the room that the interpreter would give is used.
+bool TakeRoom(PyTypeObject* type, const PyDictValues* values) {
   PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
-  if (keys == nullptr) return kNoRoom;
-  if (keys->dk_usable > 1) keys->dk_usable--;
-  return static_cast<int>(keys->dk_nentries + keys->dk_usable);
+  if (keys == nullptr || values->capacity != keys->dk_nentries + UsableAfterNext(keys)) return false;
+  keys->dk_usable = UsableAfterNext(keys);
+  return true;
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ PyObject* NewInstance(PyTypeObject* type) {
   bool same = list.type == type && list.version == type->tp_version_tag;
   if (!same || list.count == 0) return PyType_GenericAlloc(type, 0);
   PyObject* o = list.blocks[list.count - 1];
-  if (ValuesOf(o)->capacity != TakeRoom(type)) {
+  if (!TakeRoom(type, ValuesOf(o))) {
     Empty(list);
     return PyType_GenericAlloc(type, 0);
   }

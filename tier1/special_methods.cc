@@ -47,6 +47,11 @@ PyObject* Interned(const char* text) { return PyUnicode_InternFromString(text); 
 
 }  // namespace
 
+PyFunctionObject* CallMethodOf(PyTypeObject* type) {
+  static PyObject* name = Interned("__call__");
+  return type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL ? nullptr : Find(type, name, false);
+}
+
 PyObject** SubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   static PyObject* name = Interned("__getitem__");
   PyFunctionObject* function = Find(Py_TYPE(sp[-2]), name, false);

@@ -12,6 +12,9 @@ PyObject** SubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObj
 PyObject** StoreSubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
 PyObject** LoadAttrHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
 
+// The Python function that is the `__call__` of instances of `type`; NULL if that is anything else. Borrowed.
+PyFunctionObject* CallMethodOf(PyTypeObject* type);
+
 }  // namespace tierjit::tier1
 
 #endif  // TIERJIT_TIER1_SPECIAL_METHODS_H_

@@ -95,9 +95,11 @@ Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame);
 // Deallocation through the free lists. tj_needs_frame(): whether the death of `o` can run foreign code.
 extern "C" void tj_dealloc(PyObject* o);
 bool tj_needs_frame(PyObject* o);
+// 32 bits, as stencils count: see tier1/stencil.h.
 inline void tj_decref(PyObject* o) {
-  if (_Py_IsImmortal(o)) return;
-  if (--o->ob_refcnt == 0) tj_dealloc(o);
+  uint32_t* count = reinterpret_cast<uint32_t*>(&o->ob_refcnt);
+  if (static_cast<int32_t>(*count) < 0) return;
+  if (--*count == 0) tj_dealloc(o);
 }
 // Fills the free lists when they are empty. [GIL]
 void RefillInts();

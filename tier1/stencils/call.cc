@@ -77,21 +77,16 @@ STENCIL(call_any) {
   GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
 }
 
-extern "C" PyObject* tj_call_builtin(vectorcallfunc f, PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
-// Builtin functions and methods of the vectorcall conventions. A: slot of the callable, B: of the first argument (self included, if the
-// method form put one there), C: their number, P: address of the CALL instruction.
+// Builtin functions, methods and classes. A: slot of the callable, B: of the first argument (self included, if the method form put one
+// there), C: their number, P: address of the CALL instruction.
 template <bool method> BODY call_builtin(SIGNATURE) {
   PyObject* f = *slot_at(lp, H_A);
-  vectorcallfunc entry;
-  if (Py_TYPE(f) == rt->cfunction_type) {
-    entry = reinterpret_cast<PyCFunctionObject*>(f)->vectorcall;
-  } else if (Py_TYPE(f) == rt->method_descr_type) {
-    entry = reinterpret_cast<PyMethodDescrObject*>(f)->vectorcall;
-  } else {
-    COLD_EMPTY();
+  if (Py_TYPE(f) != rt->cfunction_type && Py_TYPE(f) != rt->method_descr_type) {
+    if (Py_TYPE(f) != rt->type_type) COLD_EMPTY();
+    if (reinterpret_cast<PyTypeObject*>(f)->tp_vectorcall == nullptr) COLD_EMPTY();
   }
-  if (UNLIKELY(entry == nullptr)) COLD_EMPTY();
   PyObject** args = slot_at(lp, H_B);
   uint64_t count;
   asm("movl $H_C, %k0" : "=r"(count));
@@ -99,7 +94,7 @@ template <bool method> BODY call_builtin(SIGNATURE) {
     if (args[0] == nullptr) args++, count--;
   }
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  acc = tj_call_builtin(entry, f, args, static_cast<int64_t>(count), ts);
+  acc = tj_call_builtin(f, args, static_cast<int64_t>(count), ts);
   NEXT(acc);
 }
 STENCIL(call_builtin) { MUSTTAIL return call_builtin<false>(lp, rt, acc, ts, REST); }
