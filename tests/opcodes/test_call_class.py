@@ -221,3 +221,176 @@ def instances_die(log):
         return len([C("e"), C("f")])
 
     log.call(f)
+
+
+@case
+def arguments_that_the_callee_drops(log):
+    """What the interpreter's stack holds around a call stays alive until the call is over."""
+    class Init:
+        def __init__(self, a, b=None, *rest, **more):
+            del a, b, rest, more
+            log("dropped", type(self).__name__)
+
+    class Defaults:
+        def __init__(self, a, b=3):
+            a = None
+            log("dropped", b)
+
+    class Call:
+        def __init__(self, name):
+            self.name = name
+
+        def __call__(self, a, b=3, *, k=4):
+            name = self.name
+            del self
+            a = None
+            log("called", name, b, k)
+
+        def __del__(self):
+            log("del", self.name)
+
+    def f():
+        Init(log.probe("1"), log.probe("2"))
+        log("after 2")
+        Init(log.probe("3"), b=log.probe("4"), c=log.probe("5"))
+        log("after 5")
+        Defaults(log.probe("6"))
+        log("after 6")
+        Defaults(b=5, a=log.probe("7"))
+        log("after 7")
+        Call("x")(log.probe("8"))
+        log("after 8")
+        Call("y")(k=log.probe("9"), a=log.probe("10"))
+        log("after 10")
+        Call("z")(log.probe("11"), log.probe("12"), k=1)
+        log("end")
+
+    log.call(f)
+    log.call(f)
+
+
+@case
+def constructions_that_fail(log):
+    class Init:
+        def __init__(self, a, b=2, *, k=3):
+            self.probe = log.probe("half made")
+            if a == "value":
+                return b
+            if a == "raise":
+                raise ValueError(b, k)
+            self.done = True
+
+        def __del__(self):
+            log("del", hasattr(self, "done"))
+
+    for _ in range(2):
+        log.call(lambda: Init("value").done)
+        log.call(lambda: Init("value", b=None).done)
+        log.call(lambda: Init("value", 5, k=1).done)
+        log.call(lambda: Init("raise").done)
+        log.call(lambda: Init("raise", k=7).done)
+        log.call(lambda: Init().done)
+        log.call(lambda: Init(1, 2, 3).done)
+        log.call(lambda: Init(1, z=3).done)
+        log.call(lambda: Init(1, a=3).done)
+
+
+@case
+def calls_of_instances_that_fail(log):
+    class Call:
+        def __call__(self, a, b=2):
+            if a == 1:
+                raise KeyError(b)
+            return a
+
+    class Base:
+        pass
+
+    c = Call()
+    for _ in range(2):
+        log.call(lambda: c(1))
+        log.call(lambda: c(1, b=log.probe("b")))
+        log.call(lambda: c())
+        log.call(lambda: c(1, 2, log.probe("c")))
+        log.call(lambda: c(z=1))
+        log.call(lambda: Base()(log.probe("d")))
+        log.call(lambda: Base(log.probe("e")))
+
+
+@case
+def calls_that_change_the_callee(log):
+    class Meta(type):
+        def __call__(cls, *args):
+            log("meta", args)
+            return super().__call__(*args)
+
+    class C(metaclass=Meta):
+        def __init__(self, a=0):
+            C.__init__ = lambda self, a=0: log("second", a)
+            log("first", a)
+
+        def __call__(self, a):
+            C.__call__ = lambda self, a: (a, a)
+            return a
+
+    def f():
+        return [C(i)(i) for i in range(3)]
+
+    log.call(f)
+
+
+@case
+def construction_under_recursion(log):
+    class Node:
+        def __init__(self, depth):
+            self.child = Node(depth - 1) if depth else None
+
+        def __call__(self):
+            return 1 + (self.child() if self.child else 0)
+
+    log.call(lambda: Node(50)())
+
+    class Endless:
+        def __init__(self):
+            self.next = Endless()
+
+        def __call__(self):
+            return self()
+
+    def f():
+        try:
+            Endless()
+        except RecursionError:
+            return "recursion"
+
+    def g():
+        try:
+            return object.__new__(Endless)()
+        except RecursionError:
+            return "recursion"
+
+    log.call(f)
+    log.call(g)
+
+
+@case
+def conventions_of_builtins(log):
+    def f(function, *args):
+        n = len(args)
+        if n == 0:
+            return function()
+        if n == 1:
+            return function(args[0])
+        if n == 2:
+            return function(args[0], args[1])
+        return function(args[0], args[1], args[2])
+
+    import math
+    functions = [len, abs, chr, ord, isinstance, getattr, divmod, min, max, sum, sorted, iter, next, math.sqrt, math.gcd,
+                 str.upper, str.split, str.join, list.append, list.pop, dict.get, [1].pop, {}.get, "a,b".split, int, float, str,
+                 tuple, list, dict, set, bool, range, type, object, bytes, slice, str.maketrans, dict.fromkeys,
+                 int.from_bytes, ValueError, math.hypot, round]
+    arguments = [(), (4,), ("ab",), ([1, 2],), (7, 2), ("a", "b"), ([1, 2], 0), (4, 2, 1), ({1: 2}, 1), ("x", [], 3)]
+    for function in functions:
+        for args in arguments:
+            log.call(f, function, *args)
