@@ -22,15 +22,6 @@ constexpr int kToolId = 5;  // PEP 669: the optimiser's
 PyMethodDef kOnJumpDef = {
     "tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL, nullptr};
 
-// Whether another tool gets events from this code. The two fields read are the first of the structure in all 3.13.x.
-bool OthersListen(const PyCodeObject* code) {
-  if (code->_co_monitoring == nullptr) return false;
-  for (uint8_t tools : code->_co_monitoring->active_monitors.tools) {
-    if ((tools & ~(1u << kToolId)) != 0) return true;
-  }
-  return false;
-}
-
 // While it lives, the thread is as if no monitoring callback were running: events of other tools are delivered again.
 class OutsideCallback {
  public:
@@ -135,7 +126,7 @@ bool LoopDoor::Admits(CodeState* state) {
 }
 
 PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
-  if (OthersListen(code) || manager_->paused()) Py_RETURN_NONE;
+  if (tier1::OthersListen(code) || manager_->paused()) Py_RETURN_NONE;
   CodeState* state = CodeStates::Get().Find(code);
   if (!Admits(state)) return Disable();
   ++stats().loop_entries;
@@ -192,6 +183,7 @@ void LoopDoor::Open() {
   status_ = claimed.ok() ? "on" : std::string(claimed.message());
   PyErr_Clear();
   if (claimed.ok()) {
+    tier1::SetOwnTool(kToolId);
     OfferRunningFrames();
   } else {
     DropReferences();
@@ -207,6 +199,7 @@ void LoopDoor::Close() {
     if (state->door_open) SetEvents(state->code, 0);
     state->door_open = false;
   });
+  tier1::SetOwnTool(-1);
   RegisterCallback(Py_None);
   Py_XDECREF(PyObject_CallMethod(monitoring_, "free_tool_id", "i", kToolId));
   PyErr_Clear();

@@ -8,6 +8,7 @@
 #include "lib/options.h"
 #include "lib/policy.h"
 #include "lib/stats.h"
+#include "lib/tool_watch.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/self_check.h"
 
@@ -97,6 +98,20 @@ absl::Status Manager::PrepareInterpreter() {
   return absl::OkStatus();
 }
 
+// What tells us that something changes under compiled code.
+absl::Status Manager::StartHooks() {
+  absl::Status status = FunctionHooks::Get().Start(this);
+  if (status.ok()) status = StartToolWatch();
+  if (status.ok()) status = tier1::StartFreeLists();
+  return status;
+}
+
+void Manager::StopHooks() {
+  tier1::StopFreeLists();
+  StopToolWatch();
+  FunctionHooks::Get().Stop();
+}
+
 absl::Status Manager::Unavailable(const absl::Status& status) {
   unavailable_ = std::string(status.message());
   return status;
@@ -119,7 +134,7 @@ absl::Status Manager::Attach(bool read_environment) {
 void Manager::Detach() {
   if (!attached_) return;
   Disable();
-  if (CodeStates::Get().empty()) FunctionHooks::Get().Stop();
+  if (CodeStates::Get().empty()) StopHooks();
   attached_ = false;
   pause_count_ = 0;
   unavailable_ = "not attached";
@@ -132,7 +147,7 @@ void Manager::Detach() {
 void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
   manager->Detach();
-  FunctionHooks::Get().Stop();
+  manager->StopHooks();
   CodeStates::Get().End();
   manager->interpreter_prepared_ = false;
   manager->unavailable_ = "the interpreter has shut down";
@@ -145,7 +160,7 @@ absl::Status Manager::Enable() {
   if (enabled_) return absl::OkStatus();
   CodeStates::Get().FreeDeadUnits();
   if (absl::Status status = CheckProcess(); !status.ok()) return status;
-  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
+  if (absl::Status status = StartHooks(); !status.ok()) return status;
   enabled_ = true;
   stood_back_ = false;
   CodeStates::Get().ForEach([](CodeState* state) {
@@ -326,7 +341,7 @@ absl::Status Manager::CompileState(CodeState* state) {
 
 absl::Status Manager::CompileNow(PyFunctionObject* func, PyCodeObject* code) {
   if (!attached_) return absl::FailedPreconditionError(absl::StrCat("tierjit is not available: ", unavailable_));
-  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
+  if (absl::Status status = StartHooks(); !status.ok()) return status;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
   if (absl::Status status = CompileState(state); !status.ok()) return status;
@@ -360,7 +375,7 @@ void Manager::RehookFunctionsOf(const std::vector<PyCodeObject*>& codes) {
 
 absl::Status Manager::SetMode(PyFunctionObject* func, PyCodeObject* code, Mode mode, bool recurse) {
   if (!attached_) return absl::FailedPreconditionError(absl::StrCat("tierjit is not available: ", unavailable_));
-  if (absl::Status status = FunctionHooks::Get().Start(this); !status.ok()) return status;
+  if (absl::Status status = StartHooks(); !status.ok()) return status;
   std::vector<PyCodeObject*> codes;
   CollectCodes(code, recurse, &codes);
   bool was_compiled = false;

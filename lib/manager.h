@@ -74,6 +74,8 @@ class Manager : public HookClient {
   absl::Status PrepareInterpreter();
   static void OnInterpreterExit(void* self);
   absl::Status Unavailable(const absl::Status& status);
+  absl::Status StartHooks();
+  void StopHooks();
 
   // While others watch calls, functions have the interpreter's own entry. Nobody tells when they have ceased to: the next
   // new function asks.

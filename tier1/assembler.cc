@@ -190,7 +190,7 @@ void Assembler::FillHeader() {
   h->code = code_;
   h->native_entry = At(entry_);
   h->vectorcall = reinterpret_cast<vectorcallfunc>(At(0));
-  h->expected_breaker = code_->_co_instrumentation_version & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
+  h->expected_breaker = ~uintptr_t{0};  // the first check asks: tools may be listening
   h->first_traceable = _PyCode_CODE(code_) + code_->_co_firsttraceable;
   h->frame_bytes = code_->co_framesize * static_cast<int32_t>(sizeof(PyObject*));
   bool exact = code_->co_kwonlyargcount == 0 && (code_->co_flags & (CO_VARARGS | CO_VARKEYWORDS)) == 0;

@@ -8,21 +8,22 @@ namespace {
 
 void (*g_watch_observer)() = nullptr;
 
-// The C function behind sys.monitoring.set_local_events, which tells nobody of its calls; NULL if there is none.
-PyCFunction FindSetLocalEvents() {
-  PyObject* monitoring = PySys_GetObject("monitoring");
-  PyObject* set = monitoring == nullptr ? nullptr : PyObject_GetAttrString(monitoring, "set_local_events");
-  PyCFunction found = set != nullptr && PyCFunction_CheckExact(set) ? PyCFunction_GET_FUNCTION(set) : nullptr;
-  Py_XDECREF(set);
-  PyErr_Clear();
-  return found;
-}
+int g_own_tool = -1;
 
 }  // namespace
 
-void SetWatchObserver(void (*observer)()) {
-  g_watch_observer = observer;
-  if (tj_rt.set_local_events == nullptr) tj_rt.set_local_events = FindSetLocalEvents();
+void SetWatchObserver(void (*observer)()) { g_watch_observer = observer; }
+
+void SetOwnTool(int tool_id) { g_own_tool = tool_id; }
+
+// The fields read are the first of the structure in all 3.13.x.
+bool OthersListen(const PyCodeObject* code) {
+  if (code->_co_monitoring == nullptr) return false;
+  unsigned own = g_own_tool < 0 ? 0 : 1u << g_own_tool;
+  for (uint8_t tools : code->_co_monitoring->active_monitors.tools) {
+    if ((tools & ~own) != 0) return true;
+  }
+  return false;
 }
 
 bool OthersWatchCalls(PyThreadState* ts) {
@@ -36,10 +37,6 @@ bool OthersWatchCalls(PyThreadState* ts) {
 
 void NoteWatchers(PyThreadState* ts) {
   if (g_watch_observer != nullptr && OthersWatchCalls(ts)) g_watch_observer();
-}
-
-void NoteLocalEvents(PyCodeObject* code) {
-  if (UnitHeader* unit = UnitOf(code)) OwnerOf(unit)->RequireCheck();
 }
 
 }  // namespace tierjit::tier1

@@ -1,4 +1,4 @@
-// Who else looks at calls and at single code objects, and must not see that compiled code takes part.
+// Who else looks at calls, and must not see that compiled code takes part.
 #ifndef TIERJIT_TIER1_ATTENTION_H_
 #define TIERJIT_TIER1_ATTENTION_H_
 
@@ -8,9 +8,6 @@ namespace tierjit::tier1 {
 
 // Tells the observer (SetWatchObserver()) when OthersWatchCalls(). [GIL]
 void NoteWatchers(PyThreadState* ts);
-
-// Local events may have been set on `code`, which may be running: its unit leaves at its next check. [GIL]
-void NoteLocalEvents(PyCodeObject* code);
 
 }  // namespace tierjit::tier1
 

@@ -19,13 +19,6 @@ bool CallUnary(PyThreadState* ts, PyCFunction function, PyObject* self, PyObject
   return true;
 }
 
-PyObject* CallFast(PyCFunction function, PyObject* self, PyObject** args, int64_t count) {
-  bool watched = function == tj_rt.set_local_events && count >= 2 && PyCode_Check(args[1]);
-  PyObject* result = reinterpret_cast<Fast>(reinterpret_cast<void*>(function))(self, args, count);
-  if (watched) NoteLocalEvents(reinterpret_cast<PyCodeObject*>(args[1]));
-  return result;
-}
-
 // The C function itself. False: the call is of another convention or wrong, so its vectorcall sees to it.
 [[gnu::always_inline]] inline bool CallMethod(PyThreadState* ts, const PyMethodDef* method, PyObject* self, PyObject** args,
                                               int64_t count, PyObject** result) {
@@ -34,7 +27,7 @@ PyObject* CallFast(PyCFunction function, PyObject* self, PyObject** args, int64_
     case METH_O: return count == 1 && CallUnary(ts, function, self, args[0], result);
     case METH_NOARGS: return count == 0 && CallUnary(ts, function, self, nullptr, result);
     case METH_FASTCALL:
-      *result = CallFast(function, self, args, count);
+      *result = reinterpret_cast<Fast>(reinterpret_cast<void*>(function))(self, args, count);
       return true;
     case METH_FASTCALL | METH_KEYWORDS:
       *result = reinterpret_cast<FastKeywords>(reinterpret_cast<void*>(function))(self, args, count, nullptr);

@@ -11,6 +11,7 @@
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
 #include "tier1/instances.h"
 #include "tier1/slow_path.h"
@@ -122,8 +123,6 @@ void InitialiseTable() {
   FillLatin1();
   InitialiseInstances();
   FollowTracer();
-  RefillInts();
-  RefillFloats();
 }
 
 absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code)) {

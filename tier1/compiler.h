@@ -34,6 +34,8 @@ class Unit {
   virtual std::string Dump() const = 0;
   // Raw machine code, for a disassembler.
   virtual std::pair<const uint8_t*, size_t> machine_code() const = 0;
+  // Activations look at their next check whether they may go on, as tools may listen now. [GIL]
+  virtual void RequireCheck() = 0;
 };
 
 // One-time set-up: thunks, tables. kUnavailable when no executable memory can be had. [GIL]
@@ -65,6 +67,20 @@ PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t narg
 bool OthersWatchCalls(PyThreadState* ts);
 // `observer` is called when compiled code finds that OthersWatchCalls(). NULL: nobody. [GIL]
 void SetWatchObserver(void (*observer)());
+
+// Whether tools get events from `code`; the tool that is the library's own does not count. [GIL]
+bool OthersListen(const PyCodeObject* code);
+// The tool id that is the library's own, -1: none. [GIL]
+void SetOwnTool(int tool_id);
+
+// Private free lists of dead objects (free_lists.h). From Start on they are emptied at every full collection; Stop empties them, too.
+// kResourceExhausted. [GIL]
+absl::Status StartFreeLists();
+void StopFreeLists();
+// Gives all blocks back. Calls no foreign code; may be called in the middle of a collection. [GIL]
+void FlushFreeLists();
+// A reference tracer (tracemalloc) may have been set or removed: the lists stay empty while one is. [GIL]
+void FollowTracer();
 
 // To be called by the owner of the dict watcher for every event of a watched dict. [GIL]
 void OnDictEvent(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);

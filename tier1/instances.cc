@@ -108,9 +108,9 @@ bool KeepInstance(PyObject* dead) {
   return true;
 }
 
-void SwitchInstances(bool on) {
-  g_on = on && g_plain_dealloc != nullptr;
-  if (g_on) return;
+void SwitchInstances(bool on) { g_on = on && g_plain_dealloc != nullptr; }
+
+void FlushInstances() {
   for (InstanceList& list : g_lists) Empty(list);
 }
 

@@ -22,7 +22,10 @@ PyObject* NewInstance(PyTypeObject* type);
 // done. May run foreign code: the values die here. [GIL]
 bool KeepInstance(PyObject* dead);
 
-// Gives all blocks back, and keeps no more while `on` is false. [GIL]
+// Gives all blocks back. [GIL]
+void FlushInstances();
+
+// Keeps no more blocks while `on` is false. [GIL]
 void SwitchInstances(bool on);
 
 }  // namespace tierjit::tier1

@@ -1,5 +1,4 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
-#include <cstdlib>
 #include <cstring>
 
 #include "tier1/array_access.h"
@@ -9,37 +8,6 @@
 
 namespace tierjit::tier1 {
 namespace {
-
-void Refill(FreeList* list, size_t size, PyTypeObject* type) {
-  if (list->limit == 0) return;
-  constexpr uint32_t kBatch = 64;
-  while (list->count < kBatch) {
-    PyObject* o = static_cast<PyObject*>(PyObject_Malloc(size));
-    if (o == nullptr) return;
-    o->ob_type = type;
-    list->items[list->count++] = o;
-  }
-}
-
-void FlushFreeList(FreeList* list) {
-  while (list->count > 0) PyObject_Free(list->items[--list->count]);
-}
-
-// Debugging allocators write behind the bytes asked for, and a two-digit int may need the padding of a one-digit one.
-bool DebuggingAllocator() {
-  static const bool debugging = [] {
-    const char* name = std::getenv("PYTHONMALLOC");
-    bool by_name = name != nullptr && std::strstr(name, "debug") != nullptr;
-    return by_name || _Py_GetConfig()->dev_mode != 0;
-  }();
-  return debugging;
-}
-
-// A full list gives half of its blocks back.
-void Trim(FreeList* list) {
-  if (list->count < kFreeListCapacity - 2) return;
-  while (list->count > kFreeListCapacity / 2) PyObject_Free(list->items[--list->count]);
-}
 
 bool IsNumber(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o); }
 
@@ -104,29 +72,6 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
 }
 
 }  // namespace
-
-// Reference tracers must see every object come and go.
-void FollowTracer() {
-  bool traced = PyRefTracer_GetTracer(nullptr) != nullptr;
-  uint32_t limit = traced || DebuggingAllocator() ? 0 : kFreeListCapacity;
-  static bool first = true;
-  if (tj_rt.ints.limit == limit && !first) return;
-  first = false;
-  SwitchInstances(limit != 0);
-  for (FreeList* list : {&tj_rt.ints, &tj_rt.floats}) {
-    list->limit = limit;
-    if (limit == 0) FlushFreeList(list);
-  }
-}
-
-void RefillInts() {
-  Refill(&tj_rt.ints, sizeof(PyLongObject), &PyLong_Type);
-  Trim(&tj_rt.ints);
-}
-void RefillFloats() {
-  Refill(&tj_rt.floats, sizeof(PyFloatObject), &PyFloat_Type);
-  Trim(&tj_rt.floats);
-}
 
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
   if (!IsNumber(a) || !IsNumber(b)) return nullptr;

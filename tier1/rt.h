@@ -40,7 +40,6 @@ struct Rt {
   PyObject* none_object;
   PyObject* list_append;  // the method descriptor
   PyObject *isinstance, *len;  // the builtins, NULL if they could not be told for sure
-  PyCFunction set_local_events;  // sys.monitoring's
   // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
   uintptr_t stack_low, stack_span;
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)

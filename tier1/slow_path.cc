@@ -6,6 +6,7 @@
 #include "runtime/helpers/handlers.h"
 #include "tier1/call_path.h"
 #include "tier1/attention.h"
+#include "tier1/free_lists.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -108,15 +109,6 @@ bool PollEvents(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp) {
   return false;
 }
 
-bool ToolsListen(PyCodeObject* code) {
-  const _PyCoMonitoringData* data = code->_co_monitoring;
-  if (data == nullptr) return false;
-  for (uint8_t tools : data->active_monitors.tools) {
-    if (tools != 0) return true;
-  }
-  return false;
-}
-
 // The unit's global cells belong to the dicts of its first entry.
 bool SameNames(_PyInterpreterFrame* frame, UnitHeader* unit) {
   if (unit->globals == nullptr) {
@@ -184,13 +176,6 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
-// Stencils give up when a free list is empty or full, so the slow path keeps them in between.
-inline void BalanceFreeLists() {
-  constexpr uint32_t kUsable = kFreeListCapacity - 3;
-  if (tj_rt.ints.count - 1 >= kUsable) RefillInts();
-  if (tj_rt.floats.count - 1 >= kUsable) RefillFloats();
-}
-
 }  // namespace
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
@@ -201,9 +186,9 @@ void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
 }
 
 bool MayRunNatively(PyThreadState* ts, UnitHeader* unit) {
-  if (ts->eval_breaker == unit->expected_breaker && unit->code->_co_monitoring == nullptr) return true;
+  if (ts->eval_breaker == unit->expected_breaker) return true;
   uintptr_t version = ts->eval_breaker & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
-  if (ToolsListen(unit->code)) {
+  if (OthersListen(unit->code)) {
     NoteWatchers(ts);
     return false;
   }

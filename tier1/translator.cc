@@ -210,7 +210,6 @@ void Translator::Resume(const Instruction& in) {
   bool globals = false;
   for (const Instruction& i : decoded_.instructions()) globals = globals || i.opcode == LOAD_GLOBAL;
   Emission& e = Emit(globals ? Stencils().resume_globals : Stencils().resume);
-  e.p = reinterpret_cast<uint64_t>(code_);
   SlowPath(e, nullptr, 0, kEntryCheck);
 }
 

@@ -54,8 +54,7 @@ class UnitImpl final : public Unit {
   const Assembled& whole() const { return whole_; }
   uint64_t native_bytecodes() const;
   void AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>>* out) const;
-  // Makes the next check of every part find MayRunNatively() worth asking.
-  void RequireCheck();
+  void RequireCheck() override;
   int loop_count() const { return static_cast<int>(loops_.size()); }
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.
@@ -101,11 +100,6 @@ inline void tj_decref(PyObject* o) {
   if (static_cast<int32_t>(*count) < 0) return;
   if (--*count == 0) tj_dealloc(o);
 }
-// Fills the free lists when they are empty. [GIL]
-void RefillInts();
-void RefillFloats();
-// Turns the free lists off while a reference tracer is set, on again afterwards. [GIL]
-void FollowTracer();
 void InitialiseTable();
 
 // Pushes a frame for `function`, not linked and without arguments; NULL: no room in the data stack's chunk.

@@ -1,5 +1,6 @@
 """sys.settrace, sys.setprofile and sys.monitoring: switched on before, or inside a callee of compiled code."""
 
+import functools
 import sys
 
 from harness import case
@@ -377,6 +378,69 @@ def local_monitoring(log):
         log.call(with_monitoring, log, EVENTS.LINE | EVENTS.PY_RETURN | EVENTS.BRANCH,
                  lambda on, off: function(*args, on, off), (function, add))
     log.call(with_monitoring, log, EVENTS.LINE, lambda on, off: (on(), work(2), objects()), (work,))
+
+
+def by_partial(set_events, code, events):
+    return functools.partial(set_events, TOOL)(code, events)
+
+
+def by_map(set_events, code, events):
+    return list(map(set_events, [TOOL], [code], [events]))
+
+
+def by_generator(set_events, code, events):
+    return [x for x in (set_events(TOOL, code, events) for _ in (1,))]
+
+
+def by_finalizer(set_events, code, events):
+    class Last:
+        def __del__(self):
+            set_events(TOOL, code, events)
+    Last()
+
+
+def local_levels(way, level, code):
+    if level:
+        return local_levels(way, level - 1, code)
+    return way(sys.monitoring.set_local_events, code, EVENTS.LINE | EVENTS.PY_RETURN)
+
+
+def local_at_return(way, level):
+    local_levels(way, level, local_at_return.__code__)
+    a = 1
+    return a + level
+
+
+def local_in_loop(way, level):
+    total = 0
+    for i in range(3):
+        if i == 1:
+            local_levels(way, level, local_in_loop.__code__)
+        total += i
+    return total
+
+
+def local_in_operator(way, level):
+    class Switch:
+        def __add__(self, other):
+            return local_levels(way, level, local_in_operator.__code__)
+
+    Switch() + 1
+    a = 1
+    return a + level
+
+
+@case
+def local_events_from_below(log):
+    """Events that are set on the code of a frame which waits for a call further down."""
+    for function in (local_at_return, local_in_loop, local_in_operator):
+        for way in (by_partial, by_map, by_generator, by_finalizer):
+            for level in (0, 2):
+                log(function.__name__, way.__name__, level)
+                log.call(with_monitoring, log, EVENTS.LINE | EVENTS.PY_RETURN, lambda on, off: function(way, level))
+                sys.monitoring.use_tool_id(TOOL, "test")
+                sys.monitoring.set_local_events(TOOL, function.__code__, 0)
+                sys.monitoring.free_tool_id(TOOL)
 
 
 @case

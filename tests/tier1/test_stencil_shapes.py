@@ -58,7 +58,7 @@ CEILINGS = [
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 158), ("load_name", 171), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 58), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_", 42), ("pop_", 49), ("check_local", 23), ("take_local", 29),
-    ("clear_locals", 52), ("resume", 129), ("jump_backward", 34), ("jump_if_", 118), ("jump", 5),
+    ("clear_locals", 52), ("resume", 105), ("jump_backward", 34), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_", 151),
 ]
 

@@ -158,10 +158,9 @@ STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
 
 register uintptr_t stack_pointer asm("rsp");
 
-// RESUME: events, tracing, local events of other tools (P = code object), room on the C stack.
+// RESUME: events, tracing, room on the C stack.
 STENCIL(resume) {
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
-  if (UNLIKELY(reinterpret_cast<PyCodeObject*>(pointer_p())->_co_monitoring != nullptr)) COLD_EMPTY();
   if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
   unit()->entries++;
   NEXT(DEAD);
@@ -170,7 +169,6 @@ STENCIL(resume) {
 // The same for code that reads globals: the cells hold the values of one pair of dicts.
 STENCIL(resume_globals) {
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
-  if (UNLIKELY(reinterpret_cast<PyCodeObject*>(pointer_p())->_co_monitoring != nullptr)) COLD_EMPTY();
   if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
   if (UNLIKELY(frame_of(lp)->f_globals != unit()->globals)) COLD_EMPTY();
   if (UNLIKELY(frame_of(lp)->f_builtins != unit()->builtins)) COLD_EMPTY();

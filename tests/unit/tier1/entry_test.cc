@@ -1,5 +1,6 @@
 // Ways into compiled code, the free lists, and what is left when a unit dies.
 #include "tests/unit/tier1/fixture.h"
+#include "tier1/free_lists.h"
 
 namespace tierjit::tier1 {
 namespace {

@@ -1,0 +1,113 @@
+#include "tier1/free_lists.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "tier1/compiler.h"
+#include "tier1/instances.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+void Refill(FreeList* list, size_t size, PyTypeObject* type) {
+  if (list->limit == 0) return;
+  constexpr uint32_t kBatch = 64;
+  while (list->count < kBatch) {
+    PyObject* o = static_cast<PyObject*>(PyObject_Malloc(size));
+    if (o == nullptr) return;
+    o->ob_type = type;
+    list->items[list->count++] = o;
+  }
+}
+
+// A full list gives half of its blocks back.
+void Trim(FreeList* list) {
+  if (list->count < kFreeListCapacity - 2) return;
+  while (list->count > kFreeListCapacity / 2) PyObject_Free(list->items[--list->count]);
+}
+
+void Flush(FreeList* list) {
+  while (list->count > 0) PyObject_Free(list->items[--list->count]);
+}
+
+// Debugging allocators write behind the bytes asked for, and a two-digit int may need the padding of a one-digit one.
+bool DebuggingAllocator() {
+  static const bool debugging = [] {
+    const char* name = std::getenv("PYTHONMALLOC");
+    bool by_name = name != nullptr && std::strstr(name, "debug") != nullptr;
+    return by_name || _Py_GetConfig()->dev_mode != 0;
+  }();
+  return debugging;
+}
+
+// The collector calls nobody when it has emptied the interpreter's free lists, and gc.callbacks belong to the program. But it
+// traverses every object of the generations that it collects, so an object that lives in the oldest one is traversed in full
+// collections (twice, and a few times while it is young). No block of the lists is known to the collector at that time.
+int Traverse(PyObject* self, visitproc visit, void* arg) {
+  FlushFreeLists();
+  Py_VISIT(Py_TYPE(self));
+  return 0;
+}
+
+void Deallocate(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  PyObject_GC_Del(self);
+  Py_DECREF(type);
+}
+
+PyObject* g_collector_watch = nullptr;  // owned
+
+PyObject* NewCollectorWatch() {
+  PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&Traverse)},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(&Deallocate)},
+                         {0, nullptr}};
+  PyType_Spec spec = {"tierjit.free_lists", sizeof(PyObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyObject* type = PyType_FromSpec(&spec);
+  if (type == nullptr) return nullptr;
+  PyObject* watch = PyType_GenericAlloc(reinterpret_cast<PyTypeObject*>(type), 0);
+  Py_DECREF(type);
+  return watch;
+}
+
+}  // namespace
+
+void RefillInts() {
+  Refill(&tj_rt.ints, sizeof(PyLongObject), &PyLong_Type);
+  Trim(&tj_rt.ints);
+}
+void RefillFloats() {
+  Refill(&tj_rt.floats, sizeof(PyFloatObject), &PyFloat_Type);
+  Trim(&tj_rt.floats);
+}
+
+void FlushFreeLists() {
+  Flush(&tj_rt.ints);
+  Flush(&tj_rt.floats);
+  FlushInstances();
+}
+
+void FollowTracer() {
+  bool traced = PyRefTracer_GetTracer(nullptr) != nullptr;
+  uint32_t limit = traced || DebuggingAllocator() ? 0 : kFreeListCapacity;
+  if (tj_rt.ints.limit == limit) return;
+  tj_rt.ints.limit = tj_rt.floats.limit = limit;
+  SwitchInstances(limit != 0);
+  if (limit == 0) FlushFreeLists();
+}
+
+absl::Status StartFreeLists() {
+  FollowTracer();
+  if (g_collector_watch == nullptr) g_collector_watch = NewCollectorWatch();
+  if (g_collector_watch != nullptr) return absl::OkStatus();
+  PyErr_Clear();
+  return absl::ResourceExhaustedError("out of memory");
+}
+
+void StopFreeLists() {
+  Py_CLEAR(g_collector_watch);
+  FlushFreeLists();
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,25 @@
+// Private free lists of ints, floats and instances of plain classes (instances.h): compiled code allocates from them and frees into them.
+//
+// They are bounded. They are emptied when the interpreter empties its own, at a full collection, and stay empty while a reference tracer
+// (tracemalloc) or a debugging allocator must see every block come and go. All of it: [GIL].
+#ifndef TIERJIT_TIER1_FREE_LISTS_H_
+#define TIERJIT_TIER1_FREE_LISTS_H_
+
+#include "tier1/rt.h"
+
+namespace tierjit::tier1 {
+
+// Fills a list that is empty, gives half of a full one back.
+void RefillInts();
+void RefillFloats();
+
+// Stencils give up when a list is empty or full, so slow paths keep them in between.
+inline void BalanceFreeLists() {
+  constexpr uint32_t kUsable = kFreeListCapacity - 3;
+  if (tj_rt.ints.count - 1 >= kUsable) RefillInts();
+  if (tj_rt.floats.count - 1 >= kUsable) RefillFloats();
+}
+
+}  // namespace tierjit::tier1
+
+#endif  // TIERJIT_TIER1_FREE_LISTS_H_
