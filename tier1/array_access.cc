@@ -2,17 +2,11 @@
 
 #include <cstring>
 
+#include "tier1/rt.h"
+
 namespace tierjit::tier1 {
 namespace {
 
-struct ArrayLayout {
-  PyObject_VAR_HEAD
-  char* items;
-  Py_ssize_t allocated;
-  const char* descriptor;  // begins with the type code
-};
-
-PyTypeObject* g_array_type = nullptr;  // proved; static for the life of the module `array`
 bool g_refused = false;
 
 bool ProveLayout(PyObject* o) {
@@ -22,11 +16,11 @@ bool ProveLayout(PyObject* o) {
     PyErr_Clear();
     return false;
   }
-  const ArrayLayout* array = reinterpret_cast<const ArrayLayout*>(o);
+  const ArrayObject* array = reinterpret_cast<const ArrayObject*>(o);
   bool same = view.buf == array->items && view.format != nullptr && array->descriptor != nullptr &&
               view.format[0] == array->descriptor[0] && view.len == Py_SIZE(o) * view.itemsize;
   PyBuffer_Release(&view);
-  if (same) g_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(Py_TYPE(o)));
+  if (same) tj_rt.array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(Py_TYPE(o)));
   g_refused = !same;
   return same;
 }
@@ -35,18 +29,18 @@ bool ProveLayout(PyObject* o) {
 
 bool IsDoubleArray(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
-  if (type != g_array_type) {
-    if (g_array_type != nullptr || g_refused || !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  if (type != tj_rt.array_type) {
+    if (tj_rt.array_type != nullptr || g_refused || !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
     if (std::strcmp(type->tp_name, "array.array") != 0 || !ProveLayout(o)) return false;
   }
-  return reinterpret_cast<const ArrayLayout*>(o)->descriptor[0] == 'd';
+  return reinterpret_cast<const ArrayObject*>(o)->descriptor[0] == 'd';
 }
 
 double* DoubleElement(PyObject* array, Py_ssize_t index) {
   Py_ssize_t size = Py_SIZE(array);
   if (index < 0) index += size;
   if (index < 0 || index >= size) return nullptr;
-  return reinterpret_cast<double*>(reinterpret_cast<ArrayLayout*>(array)->items) + index;
+  return reinterpret_cast<double*>(reinterpret_cast<ArrayObject*>(array)->items) + index;
 }
 
 }  // namespace tierjit::tier1

@@ -21,9 +21,6 @@ void ClearPolyCell(PolyCell* cell);
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
-PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
-PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site* site);
-PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site);
 PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site);
 
 }  // namespace tierjit::tier1

@@ -1,7 +1,6 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
 #include <cstring>
 
-#include "tier1/array_access.h"
 #include "tier1/inline_cache.h"
 #include "tier1/instances.h"
 #include "tier1/unit.h"
@@ -103,70 +102,6 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
   return nullptr;
 }
 
-// Membership of an int or str among ints and strs; -1 when anything else is met first.
-int PlainItemsContain(PyObject** items, Py_ssize_t size, PyObject* key) {
-  for (Py_ssize_t i = 0; i < size; i++) {
-    PyObject* item = items[i];
-    if (item == key) return 1;
-    bool ints = PyLong_CheckExact(item) && PyLong_CheckExact(key);
-    if (ints ? PyLong_Type.tp_richcompare(item, key, Py_EQ) == Py_True
-             : PyUnicode_CheckExact(item) && PyUnicode_CheckExact(key) && PyUnicode_Compare(item, key) == 0) {
-      return 1;
-    }
-    if (!PyLong_CheckExact(item) && !PyUnicode_CheckExact(item)) return -1;
-  }
-  return 0;
-}
-
-PyObject* QuickContains(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
-  if (!PyUnicode_CheckExact(a) && !PyLong_CheckExact(a)) return nullptr;
-  int found = -1;
-  // Keys of exact builtin types may still meet keys with a foreign __eq__; dicts of plain keys cannot.
-  if (PyDict_CheckExact(b) && PyUnicode_CheckExact(a) &&
-      reinterpret_cast<PyDictObject*>(b)->ma_keys->dk_kind != DICT_KEYS_GENERAL) {
-    found = PyDict_Contains(b, a);
-  } else if (PyUnicode_CheckExact(b) && PyUnicode_CheckExact(a)) {
-    found = PyUnicode_Contains(b, a);
-  } else if (PyList_CheckExact(b)) {
-    found = PlainItemsContain(reinterpret_cast<PyListObject*>(b)->ob_item, Py_SIZE(b), a);
-  } else if (PyTuple_CheckExact(b)) {
-    found = PlainItemsContain(reinterpret_cast<PyTupleObject*>(b)->ob_item, Py_SIZE(b), a);
-  }
-  if (found < 0) {
-    PyErr_Clear();
-    return nullptr;
-  }
-  return PyBool_FromLong(found ^ site->oparg);
-}
-
-bool CompactIndex(PyObject* key) {
-  return PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key));
-}
-Py_ssize_t IndexOf(PyObject* key) { return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)); }
-
-// Types of the standard library whose element access with an int runs no Python code and keeps the GIL.
-bool HasPureElements(PyTypeObject* type) {
-  if (type == &PyBytes_Type || type == &PyByteArray_Type || type == &PyRange_Type || type == &PyMemoryView_Type) return true;
-  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
-  return std::strcmp(type->tp_name, "array.array") == 0 || std::strcmp(type->tp_name, "collections.deque") == 0;
-}
-
-PyObject* QuickSubscript(PyThreadState* ts, PyObject* container, PyObject* key, Site*) {
-  if (PyDict_CheckExact(container)) {
-    if (!PyUnicode_CheckExact(key)) return nullptr;
-    if (reinterpret_cast<PyDictObject*>(container)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
-    return Py_XNewRef(PyDict_GetItemWithError(container, key));
-  }
-  if (double* element = CompactIndex(key) && IsDoubleArray(container) ? DoubleElement(container, IndexOf(key)) : nullptr) {
-    return ListedFloat(*element);
-  }
-  PyTypeObject* type = Py_TYPE(container);
-  if (!HasPureElements(type) || !PyLong_CheckExact(key)) return nullptr;
-  PyMappingMethods* mapping = type->tp_as_mapping;
-  if (mapping == nullptr || mapping->mp_subscript == nullptr) return nullptr;
-  return mapping->mp_subscript(container, key);  // once: the same access need not fail in the same way again
-}
-
 // A str key among str keys, whose old value does not die.
 PyObject* StoreInDict(PyObject* dict, PyObject* key, PyObject* value) {
   if (!PyUnicode_CheckExact(key) || reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
@@ -181,25 +116,6 @@ PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* si
   PyObject* locals = ts->current_frame->f_locals;
   if (locals == nullptr || !PyDict_CheckExact(locals)) return nullptr;
   return StoreInDict(locals, PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg), value);
-}
-
-// array[i] = number and the like.
-PyObject* QuickStoreSubscript(PyThreadState* ts, PyObject* value, PyObject* container, Site* site) {
-  PyObject* key = site->third;
-  if (PyDict_CheckExact(container)) return StoreInDict(container, key, value);
-  if (PyFloat_CheckExact(value) && CompactIndex(key) && IsDoubleArray(container)) {
-    double* element = DoubleElement(container, IndexOf(key));
-    if (element == nullptr) return nullptr;
-    *element = PyFloat_AS_DOUBLE(value);
-    return Py_None;
-  }
-  PyTypeObject* type = Py_TYPE(container);
-  if (!HasPureElements(type) || !PyLong_CheckExact(key) || !IsNumber(value)) return nullptr;
-  if (PyList_CheckExact(container)) return nullptr;
-  PyMappingMethods* mapping = type->tp_as_mapping;
-  if (mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;
-  if (mapping->mp_ass_subscript(container, key, value) == 0) return Py_None;
-  return nullptr;
 }
 
 }  // namespace tierjit::tier1

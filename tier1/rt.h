@@ -34,6 +34,7 @@ struct Rt {
   PyTypeObject* cfunction_type;
   PyTypeObject* method_descr_type;
   PyTypeObject* type_type;
+  PyTypeObject* array_type;  // array.array, once its layout is proved
   PyObject* small_int_zero;  // address of the int 0; the int v, -5 <= v <= 256, lies 32*v bytes behind it
   PyObject* true_object;
   PyObject* false_object;
@@ -51,6 +52,14 @@ extern "C" Rt tj_rt;
 
 inline constexpr int64_t kSmallIntMin = -5, kSmallIntMax = 256;
 inline constexpr int64_t kSmallIntSize = 32;
+
+// array.array: not public, hence proved before `array_type` is set.
+struct ArrayObject {
+  PyObject_VAR_HEAD
+  char* items;
+  Py_ssize_t allocated;
+  const char* descriptor;  // begins with the type code
+};
 
 // A unit's vectorcall entry is `mov r8, imm64 unit; jmp tj_vectorcall`: where the address of the unit stands in it.
 inline constexpr int kEntryUnitOffset = 2;
@@ -122,7 +131,6 @@ struct Site {
   uint32_t visits;      // how often the slow path was taken here
   uint8_t operand[4];   // index into `pending` of the first operands, kCanonicalOperand for those that lie in their slots
   Pending* pending;
-  PyObject* third;            // third operand while a quick path runs, borrowed
   const void* next_address;   // branching sites: native code of the two ways
   const void* taken_address;
 };

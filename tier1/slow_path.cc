@@ -154,7 +154,6 @@ PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) 
     if (s != nullptr && !IsBorrowed(site, 1)) Py_DECREF(b);
     return s;
   }
-  if (site->popped > 2) site->third = Operand(lp, acc, site, 2);
   PyObject* r = site->quick(ts, a, b, site);
   if (r == nullptr) return nullptr;
   if (ReleaseOperands(lp, acc, site)) return r;

@@ -33,7 +33,8 @@ const Stencil* Require(absl::string_view name) {
 
 constexpr const char* kIntPairs[] = {"LL", "LN", "LR", "RL", "RN", "MR", "NL", "NR"};
 constexpr const char* kFloatPairs[] = {"LL", "LF", "LR", "RL", "RF", "MR", "FL", "FR"};
-constexpr const char* kSubscriptNames[] = {"LL", "LN", "LR", "RL", "RN", "MR"};
+constexpr const char* kSubscriptNames[] = {"LL", "LN", "LR", "RL", "RN", "MR", "LB", "RB"};
+constexpr const char* kObjectPairs[] = {"LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR"};
 constexpr const char* kArithmeticNames[] = {"add",      "sub", "mul",    "truediv", "and", "or", "xor",
                                             "floordiv", "mod", "lshift", "rshift"};
 constexpr const char* kRelationNames[] = {"lt", "le", "eq", "ne", "gt", "ge"};
@@ -66,11 +67,15 @@ void FillComparisons(StencilIndex* s) {
 }
 
 void FillOthers(StencilIndex* s) {
-  constexpr const char* kTypes[] = {"list", "tuple", "str"};
-  for (int type = 0; type < 3; type++) {
+  constexpr const char* kTypes[] = {"list", "tuple", "str", "array"};
+  for (int type = 0; type < kIndexedCount; type++) {
     for (int pair = 0; pair < kSubscriptPairs; pair++) {
       s->get[type][pair] = Require(absl::StrCat(kTypes[type], "_get_", kSubscriptNames[pair]));
     }
+  }
+  for (int pair = 0; pair < kPairCount; pair++) {
+    s->item_get[pair] = Require(absl::StrCat("item_get_", kObjectPairs[pair]));
+    s->item_contains[pair] = Require(absl::StrCat("item_contains_", kObjectPairs[pair]));
   }
   for (int n = 0; n < 6; n++) {
     std::string count = n < 5 ? absl::StrCat(n) : "n";

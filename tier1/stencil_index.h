@@ -17,8 +17,10 @@ enum class Arithmetic { kAdd, kSub, kMul, kTrueDiv, kAnd, kOr, kXor, kFloorDiv, 
 inline constexpr int kArithmeticCount = static_cast<int>(Arithmetic::kCount);
 enum class Relation { kLt, kLe, kEq, kNe, kGt, kGe, kCount };
 
-// Containers and indices of subscript stencils: LL LN LR RL RN MR.
-enum SubscriptPair { kSubLL, kSubLN, kSubLR, kSubRL, kSubRN, kSubMR, kSubscriptPairs };
+// Containers and indices of subscript stencils: LL LN LR RL RN MR LB RB (B: a constant counted from the end).
+enum SubscriptPair { kSubLL, kSubLN, kSubLR, kSubRL, kSubRN, kSubMR, kSubLB, kSubRB, kSubscriptPairs };
+enum class Indexed { kList, kTuple, kStr, kArray, kCount };  // containers with stencils of their own
+inline constexpr int kIndexedCount = static_cast<int>(Indexed::kCount);
 
 struct StencilIndex {
   // [operation][pair], null where the form does not exist.
@@ -33,7 +35,9 @@ struct StencilIndex {
   const Stencil* float_jump[6][kComparePairs];
   const Stencil* float_jumpnot[6][kComparePairs];
   const Stencil* float_bool[6][kComparePairs];
-  const Stencil* get[3][kSubscriptPairs];  // list, tuple, str
+  const Stencil* get[kIndexedCount][kSubscriptPairs];
+  const Stencil* item_get[kPairCount];       // by helper; I is any constant here
+  const Stencil* item_contains[kPairCount];  // the container is the right operand
   const Stencil* call[2][6];               // [method][0..4 arguments, then any]
   const Stencil* clear_locals[9];          // by count; [0]: loop
 #define TIERJIT_NAMED_STENCILS(X)                                                                                          \

@@ -1,4 +1,10 @@
 // Attributes, subscripts and calls.
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/inline_cache.h"
@@ -15,6 +21,39 @@ bool CallsBuiltin(uint8_t adaptive) {
     case CALL_METHOD_DESCRIPTOR_O: case CALL_METHOD_DESCRIPTOR_NOARGS: case CALL_METHOD_DESCRIPTOR_FAST:
     case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: return true;
     default: return false;
+  }
+}
+
+// An int constant whose magnitude is usable as an immediate index.
+std::optional<int64_t> IndexConstant(const Entry& key) {
+  if (key.kind != Kind::kConst) return std::nullopt;
+  PyLongObject* o = reinterpret_cast<PyLongObject*>(key.value);
+  if (!PyLong_CheckExact(o) || !_PyLong_IsCompact(o)) return std::nullopt;
+  return _PyLong_CompactValue(o);
+}
+
+// The form of the stencils for containers with indices; -1 if there is none for these operands.
+int SubscriptForm(Pair pair, std::optional<int64_t> constant) {
+  switch (pair) {
+    case kLL: return kSubLL;
+    case kLR: return kSubLR;
+    case kRL: return kSubRL;
+    case kMR: return kSubMR;
+    case kLI: return !constant ? -1 : *constant < 0 ? kSubLB : kSubLN;
+    case kRI: return !constant ? -1 : *constant < 0 ? kSubRB : kSubRN;
+    default: return -1;
+  }
+}
+
+// The stencils that come before the helper: first what the interpreter has seen.
+using IndexedPair = std::pair<Indexed, Indexed>;
+std::optional<IndexedPair> TypesSeen(uint8_t adaptive) {
+  switch (adaptive) {
+    case BINARY_SUBSCR_DICT: return std::nullopt;
+    case BINARY_SUBSCR_LIST_INT: return IndexedPair{Indexed::kList, Indexed::kTuple};
+    case BINARY_SUBSCR_TUPLE_INT: return IndexedPair{Indexed::kTuple, Indexed::kList};
+    case BINARY_SUBSCR_STR_INT: return IndexedPair{Indexed::kStr, Indexed::kList};
+    default: return IndexedPair{Indexed::kList, Indexed::kArray};
   }
 }
 }  // namespace
@@ -104,68 +143,79 @@ void Translator::StoreAttr(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+// Two operands in a form that pair stencils take, constants of any type included.
+Pair Translator::ArrangeObjects() {
+  Pair pair = ArrangePair();
+  if (pair != kNoPair) return pair;
+  ToAccumulator();
+  return ArrangePair();
+}
+
 void Translator::Subscript(const Instruction& in) {
   const StencilIndex& s = Stencils();
-  OpHandler handler = SubscriptHandler;
-  Pair pair = ArrangePair();
+  Pair pair = ArrangeObjects();
   Entry a = Top(2), b = Top(1);
-  int form = pair == kLL ? kSubLL : pair == kLI ? kSubLN : pair == kLR ? kSubLR : pair == kRL ? kSubRL : pair == kRI ? kSubRN
-             : pair == kMR ? kSubMR : -1;
-  bool constant = b.kind == Kind::kConst;
-  if (constant) {
-    PyObject* key = reinterpret_cast<PyObject*>(b.value);
-    bool small = PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key)) &&
-                 _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)) >= 0;
-    if (!small) form = -1;
+  std::optional<int64_t> constant = IndexConstant(b);
+  int form = SubscriptForm(pair, constant);
+  const Stencil* order[] = {s.item_get[pair], nullptr, nullptr};
+  if (std::optional<IndexedPair> types = TypesSeen(in.adaptive); types && form >= 0) {
+    order[0] = s.get[static_cast<int>(types->first)][form];
+    order[1] = s.get[static_cast<int>(types->second)][form];
+    order[2] = s.item_get[pair];
   }
-  if (form < 0) {
-    Emission& e = Emit(s.cold_slow);
-    SlowPath(e, handler, 2, kResultInAcc).quick = QuickSubscript;
-    Drop(2);
-    PushAccumulator();
-    return;
+  Emission& e = Emit(order[0]);
+  for (int i = 1; i < 3; i++) {
+    if (order[i] != nullptr) AddCold(e, order[i]);
   }
-  int order[3] = {0, 1, 2};
-  if (in.adaptive == BINARY_SUBSCR_TUPLE_INT) std::swap(order[0], order[1]);
-  if (in.adaptive == BINARY_SUBSCR_STR_INT) std::swap(order[0], order[2]);
-  Emission& e = Emit(s.get[order[0]][form]);
-  AddCold(e, s.get[order[1]][form]);
-  AddCold(e, s.get[order[2]][form]);
   SetOperands(e, a, b, depth() - 2);
-  SlowPath(e, handler, 2, kResultInAcc).quick = QuickSubscript;
+  if (constant) e.c = static_cast<uint32_t>(std::abs(*constant));
+  e.p = a.value;
+  e.q = b.value;
+  SlowPath(e, SubscriptHandler, 2, kResultInAcc);
   Drop(2);
   AddDispose(e, kResultInAcc);
   PushAccumulator();
 }
 
 void Translator::StoreSubscript(const Instruction& in) {
-  const StencilIndex& s = Stencils();
-  OpHandler handler = StoreSubscriptHandler;
   FreeAccumulator(3);
-  if (Top(2).kind == Kind::kAcc) Spill(depth() - 2);
-  if (Top(2).kind == Kind::kConst) Spill(depth() - 2);
-  if (Top(3).kind == Kind::kConst) Spill(depth() - 3);
+  if (Top(2).kind == Kind::kAcc || Top(2).kind == Kind::kConst) Spill(depth() - 2);
+  if (Top(1).kind == Kind::kMem && Top(3).kind != Kind::kAcc) ToAccumulator();
   Entry v = Top(3), o = Top(2), key = Top(1);
-  char name[] = "list_set_???";
-  auto letter = [](Kind k) { return k == Kind::kAcc ? 'R' : k == Kind::kLocal ? 'L' : k == Kind::kMem ? 'M' : 'N'; };
-  name[9] = letter(v.kind);
-  name[10] = letter(o.kind);
-  name[11] = letter(key.kind);
-  const Stencil* stencil = FindStencil(name);
-  if (key.kind == Kind::kConst) {
-    PyObject* k = reinterpret_cast<PyObject*>(key.value);
-    bool small = PyLong_CheckExact(k) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(k)) &&
-                 _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(k)) >= 0;
-    if (!small) stencil = nullptr;
-  }
-  Emission& e = Emit(stencil != nullptr ? stencil : s.cold_slow);
-  if (stencil != nullptr) {
-    SetOperands(e, o, key, depth() - 2);
-    e.d = v.kind == Kind::kLocal ? LocalOffset(v.value) : SlotOffset(depth() - 3);
-  }
-  SlowPath(e, handler, 3, 0).quick = QuickStoreSubscript;
+  std::optional<int64_t> constant = IndexConstant(key);
+  auto letter = [](const Entry& entry) {
+    return entry.kind == Kind::kAcc ? 'R' : entry.kind == Kind::kLocal ? 'L' : entry.kind == Kind::kMem ? 'M' : 'C';
+  };
+  auto named = [&](const char* type, char index) {
+    return FindStencil(absl::StrCat(type, "_set_", std::string{letter(v), letter(o), index}));
+  };
+  const Stencil* any = named("item", letter(key));
+  bool indexed = in.adaptive != STORE_SUBSCR_DICT && (key.kind != Kind::kConst || (constant && *constant >= 0));
+  char index = key.kind == Kind::kConst ? 'N' : letter(key);
+  Emission& e = Emit(indexed ? named("list", index) : any);
+  if (indexed && in.adaptive != STORE_SUBSCR_LIST_INT) AddCold(e, named("array", index));
+  if (indexed) AddCold(e, any);
+  SetOperands(e, o, key, depth() - 2);
+  e.d = v.kind == Kind::kLocal ? LocalOffset(v.value) : SlotOffset(depth() - 3);
+  e.p = v.value;
+  e.q = key.value;
+  SlowPath(e, StoreSubscriptHandler, 3, 0);
   Drop(3);
   AddDispose(e, 0);
+}
+
+void Translator::ContainsOp(const Instruction& in) {
+  Pair pair = ArrangeObjects();
+  Entry a = Top(2), b = Top(1);
+  Emission& e = Emit(Stencils().item_contains[pair]);
+  SetOperands(e, a, b, depth() - 2);
+  e.c = static_cast<uint32_t>(in.oparg);
+  e.p = a.value;
+  e.q = b.value;
+  SlowPath(e, DecisionFor(CONTAINS_OP).handler, 2, kResultInAcc);
+  Drop(2);
+  AddDispose(e, kResultInAcc);
+  PushAccumulator();
 }
 
 void Translator::ListAppend(const Instruction& in) {

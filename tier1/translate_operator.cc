@@ -343,18 +343,4 @@ void Translator::IsOp(const Instruction& in) {
   EmitHandler(in, handler, 2, 1);
 }
 
-void Translator::ContainsOp(const Instruction& in) {
-  const Instruction* jump = FusedJump();
-  OpHandler handler = DecisionFor(CONTAINS_OP).handler;
-  if (jump == nullptr) return EmitHandler(in, handler, 2, 1);
-  BeginJump(*jump, 2);
-  FreeAccumulator(2);
-  Emission& e = Emit(Stencils().cold_branch);
-  e.target = jump->target;
-  SlowBranch(e, handler, 2, kTestResult | (jump->opcode == POP_JUMP_IF_TRUE ? kJumpIfTrue : 0), *jump).quick = QuickContains;
-  Drop(2);
-  current_++;
-  EndJump(*jump);
-}
-
 }  // namespace tierjit::tier1

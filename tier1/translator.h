@@ -87,6 +87,7 @@ class Translator {
   void UnaryNot(const Instruction& in);
   void ListAppend(const Instruction& in);
   Pair ArrangePair();
+  Pair ArrangeObjects();
   bool EmitArithmetic(const Instruction& in, Arithmetic op);
   void SetOperands(Emission& e, const Entry& a, const Entry& b, int base);
   void CompareOp(const Instruction& in);

@@ -1,0 +1,202 @@
+#include "tier1/item_access.h"
+
+#include <cstring>
+
+#include "tier1/array_access.h"
+#include "tier1/plain_lookup.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+// Whatever failed is left to the handler, which meets the same error with the frame in order.
+PyObject* OrDecline(PyObject* result) {
+  if (result == nullptr) PyErr_Clear();
+  return result;
+}
+
+bool CompactIndex(PyObject* key) { return PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key)); }
+
+// False when out of range.
+bool IndexIn(PyObject* key, Py_ssize_t size, Py_ssize_t* index) {
+  Py_ssize_t i = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key));
+  if (i < 0) i += size;
+  *index = i;
+  return i >= 0 && i < size;
+}
+
+bool IsNumber(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o); }
+
+bool IsPlainBound(PyObject* o) { return o == Py_None || PyLong_CheckExact(o); }
+
+bool IsPlainSlice(PyObject* o) {
+  if (!PySlice_Check(o)) return false;
+  PySliceObject* slice = reinterpret_cast<PySliceObject*>(o);
+  return IsPlainBound(slice->start) && IsPlainBound(slice->stop) && IsPlainBound(slice->step);
+}
+
+bool IsSequence(PyTypeObject* type) {
+  return type == &PyList_Type || type == &PyTuple_Type || type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyByteArray_Type;
+}
+
+// Types of the standard library whose element access with an int runs no Python code and keeps the GIL.
+bool HasPureElements(PyTypeObject* type) {
+  if (type == &PyBytes_Type || type == &PyByteArray_Type || type == &PyRange_Type || type == &PyMemoryView_Type) return true;
+  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  return std::strcmp(type->tp_name, "array.array") == 0 || std::strcmp(type->tp_name, "collections.deque") == 0;
+}
+
+// A float from the free list: compiled code gives it back there.
+PyObject* ListedFloat(double v) {
+  if (tj_rt.floats.count == 0) return PyFloat_FromDouble(v);
+  PyObject* o = tj_rt.floats.items[--tj_rt.floats.count];
+  o->ob_refcnt = 1;
+  reinterpret_cast<PyFloatObject*>(o)->ob_fval = v;
+  return o;
+}
+
+PyObject* Character(PyObject* text, Py_ssize_t i) {
+  Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
+  return c < 256 ? Py_NewRef(tj_rt.latin1_chars[c]) : OrDecline(PyUnicode_FromOrdinal(static_cast<int>(c)));
+}
+
+PyObject* GetByIndex(PyObject* container, PyObject* key) {
+  Py_ssize_t i;
+  if (PyList_CheckExact(container)) {
+    return IndexIn(key, PyList_GET_SIZE(container), &i) ? Py_NewRef(PyList_GET_ITEM(container, i)) : nullptr;
+  }
+  if (PyTuple_CheckExact(container)) {
+    return IndexIn(key, PyTuple_GET_SIZE(container), &i) ? Py_NewRef(PyTuple_GET_ITEM(container, i)) : nullptr;
+  }
+  if (PyUnicode_CheckExact(container)) {
+    return IndexIn(key, PyUnicode_GET_LENGTH(container), &i) ? Character(container, i) : nullptr;
+  }
+  if (IsDoubleArray(container)) {
+    double* element = DoubleElement(container, _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)));
+    return element != nullptr ? ListedFloat(*element) : nullptr;
+  }
+  return HasPureElements(Py_TYPE(container)) ? OrDecline(PyObject_GetItem(container, key)) : nullptr;
+}
+
+PyObject* GetFromDict(PyObject* dict, PyObject* key) {
+  Py_hash_t hash;
+  PyObject** value;
+  if (!PlainHash(key, &hash)) return nullptr;
+  return FindInDict(reinterpret_cast<PyDictObject*>(dict), key, hash, &value) == Found::kYes ? Py_NewRef(*value) : nullptr;
+}
+
+// Versions of dicts that are changed here: numbers that the interpreter's own counter does not reach.
+uint64_t NextVersion() {
+  static uint64_t last = uint64_t{1} << 63;
+  return last += DICT_VERSION_INCREMENT;
+}
+
+PyObject* ReplaceInDict(PyDictObject* dict, PyObject** slot, PyObject* value) {
+  PyObject* old = *slot;
+  if (old == value) return Py_None;
+  if (!_PyObject_GC_IS_TRACKED(dict) && _PyObject_GC_MAY_BE_TRACKED(value)) PyObject_GC_Track(dict);
+  *slot = Py_NewRef(value);
+  dict->ma_version_tag = NextVersion() | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+  return old;
+}
+
+// Watched dicts tell others, and instances' dicts share their keys: the interpreter's job.
+PyObject* SetInDict(PyDictObject* dict, PyObject* key, PyObject* value) {
+  if ((dict->ma_version_tag & DICT_WATCHER_MASK) != 0 || dict->ma_values != nullptr) return nullptr;
+  Py_hash_t hash;
+  if (!PlainHash(key, &hash)) return nullptr;
+  PyObject** slot;
+  switch (FindInDict(dict, key, hash, &slot)) {
+    case Found::kYes: return ReplaceInDict(dict, slot, value);
+    case Found::kUnknown: return nullptr;
+    default: break;
+  }
+  bool added = _PyDict_SetItem_KnownHash(reinterpret_cast<PyObject*>(dict), key, value, hash) == 0;
+  return OrDecline(added ? Py_None : nullptr);
+}
+
+PyObject* SetByIndex(PyObject* container, PyObject* key, PyObject* value) {
+  if (PyList_CheckExact(container)) {
+    Py_ssize_t i;
+    if (!IndexIn(key, PyList_GET_SIZE(container), &i)) return nullptr;
+    PyObject* old = PyList_GET_ITEM(container, i);
+    PyList_SET_ITEM(container, i, Py_NewRef(value));
+    return old;
+  }
+  if (!IsNumber(value)) return nullptr;
+  if (PyFloat_CheckExact(value) && IsDoubleArray(container)) {
+    double* element = DoubleElement(container, _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key)));
+    if (element == nullptr) return nullptr;
+    *element = PyFloat_AS_DOUBLE(value);
+    return Py_None;
+  }
+  // Without deques, whose old elements die within.
+  PyMappingMethods* mapping = Py_TYPE(container)->tp_as_mapping;
+  if (!HasPureElements(Py_TYPE(container)) || mapping == nullptr || mapping->mp_ass_subscript == nullptr) return nullptr;
+  return OrDecline(mapping->mp_ass_subscript(container, key, value) == 0 ? Py_None : nullptr);
+}
+
+Found ContainsPlain(PyObject* item, PyObject* container) {
+  PyTypeObject* type = Py_TYPE(container);
+  if (type == &PyList_Type) return FindInSequence(reinterpret_cast<PyListObject*>(container)->ob_item, Py_SIZE(container), item);
+  if (type == &PyTuple_Type) return FindInSequence(reinterpret_cast<PyTupleObject*>(container)->ob_item, Py_SIZE(container), item);
+  bool inside = (type == &PyUnicode_Type && PyUnicode_CheckExact(item)) || (type == &PyRange_Type && PyLong_CheckExact(item)) ||
+                (type == &PyBytes_Type && (PyLong_CheckExact(item) || PyBytes_CheckExact(item)));
+  if (inside) {
+    int found = PySequence_Contains(container, item);
+    if (found < 0) PyErr_Clear();
+    return found < 0 ? Found::kUnknown : found ? Found::kYes : Found::kNo;
+  }
+  Py_hash_t hash;
+  PyObject** value;
+  if (type == &PyDictKeys_Type) {
+    container = reinterpret_cast<PyObject*>(reinterpret_cast<_PyDictViewObject*>(container)->dv_dict);
+    if (container == nullptr) return Found::kUnknown;
+    type = Py_TYPE(container);
+  }
+  if (type == &PyDict_Type) {
+    return PlainHash(item, &hash) ? FindInDict(reinterpret_cast<PyDictObject*>(container), item, hash, &value) : Found::kUnknown;
+  }
+  if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+    return PlainHash(item, &hash) ? FindInSet(reinterpret_cast<PySetObject*>(container), item, hash) : Found::kUnknown;
+  }
+  return Found::kUnknown;
+}
+
+// Whether the death of an operand, if the stencil drops the last reference, runs no foreign code.
+bool DiesPlainly(PyObject* o) {
+  if (Py_REFCNT(o) > 1 || PyUnicode_CheckExact(o) || IsNumber(o) || PyBytes_CheckExact(o)) return true;
+  if (!PyTuple_CheckExact(o)) return IsPlainSlice(o);
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); i++) {
+    PyObject* item = PyTuple_GET_ITEM(o, i);
+    if (Py_REFCNT(item) == 1 && !PyUnicode_CheckExact(item) && !IsNumber(item) && !PyBytes_CheckExact(item)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" {
+
+PyObject* tj_get_item(PyObject* container, PyObject* key) {
+  if (PyDict_CheckExact(container)) return DiesPlainly(key) ? GetFromDict(container, key) : nullptr;
+  if (CompactIndex(key)) return GetByIndex(container, key);
+  if (!IsSequence(Py_TYPE(container)) || !IsPlainSlice(key)) return nullptr;
+  return OrDecline(Py_TYPE(container)->tp_as_mapping->mp_subscript(container, key));
+}
+
+PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value) {
+  if (PyDict_CheckExact(container)) {
+    return DiesPlainly(key) ? SetInDict(reinterpret_cast<PyDictObject*>(container), key, value) : nullptr;
+  }
+  return CompactIndex(key) ? SetByIndex(container, key, value) : nullptr;
+}
+
+PyObject* tj_contains(PyObject* item, PyObject* container) {
+  Found found = DiesPlainly(item) ? ContainsPlain(item, container) : Found::kUnknown;
+  return found == Found::kUnknown ? nullptr : found == Found::kYes ? Py_True : Py_False;
+}
+
+}  // extern "C"
+
+}  // namespace tierjit::tier1
