@@ -106,14 +106,6 @@ void AddUnitInfo(const tier1::Unit* unit, JsonObject* out) {
   out->Int("slow_calls", static_cast<int64_t>(info.slow_calls));
 }
 
-std::string NameOf(PyCodeObject* code) {
-  KeepException keep;
-  const char* name = PyUnicode_AsUTF8(code->co_qualname);
-  std::string text = name != nullptr ? name : "?";
-  PyErr_Clear();
-  return text;
-}
-
 std::string InfoJson(const Target& target) {
   Manager& manager = Manager::Get();
   const CodeState* state = manager.attached() ? CodeStates::Get().Find(target.code) : nullptr;

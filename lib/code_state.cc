@@ -82,6 +82,14 @@ void CodeStates::Unlink(CodeState* state) {
   if (state->next != nullptr) state->next->previous = state->previous;
 }
 
+std::string NameOf(PyCodeObject* code) {
+  KeepException keep;
+  const char* name = PyUnicode_AsUTF8(code->co_qualname);
+  std::string text = name != nullptr ? name : "?";
+  PyErr_Clear();
+  return text;
+}
+
 void Examine(CodeState* state) {
   if (state->examined) return;
   state->examined = true;

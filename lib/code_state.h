@@ -95,6 +95,9 @@ class CodeStates {
   std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_, ended_;
 };
 
+// The qualified name, for people.
+std::string NameOf(PyCodeObject* code);
+
 // Counts instructions and looks for loops, once.
 void Examine(CodeState* state);
 

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/manager.h"
 #include "lib/policy.h"
 #include "lib/stats.h"
@@ -119,6 +120,9 @@ PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), target);
 }
 
+LoopDoor::LoopDoor(Manager* manager)
+    : manager_(manager), sampler_([](PyThreadState* ts) { return Manager::Get().loop_door().OfferSampled(ts); }) {}
+
 bool LoopDoor::Admits(CodeState* state) {
   if (!manager_->enabled() || state == nullptr || state->off) return false;
   if (state->loop_entries >= kMaxLoopEntries) return false;
@@ -130,6 +134,7 @@ PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeO
   CodeState* state = CodeStates::Get().Find(code);
   if (!Admits(state)) return Disable();
   ++stats().loop_entries;
+  if (LogEnabled("door")) Log("door", absl::StrCat(NameOf(code), ": entered at line ", PyCode_Addr2Line(code, target * 2)));
   bool resumed = RunNatively(ts, frame, state, target);
   if (resumed && !AboutToReturn(frame) && ++state->loop_entries < kMaxLoopEntries) Offer(code);
   if (!resumed) return nullptr;
@@ -185,6 +190,7 @@ void LoopDoor::Open() {
   if (claimed.ok()) {
     tier1::SetOwnTool(kToolId);
     OfferRunningFrames();
+    sampler_.Start(policy().sample_ms * 1'000'000);
   } else {
     DropReferences();
     Log("door", status_);
@@ -193,6 +199,7 @@ void LoopDoor::Open() {
 
 void LoopDoor::Close() {
   status_ = "off";
+  sampler_.Stop();
   if (!open()) return;
   KeepException keep;
   CodeStates::Get().ForEach([this](CodeState* state) {
@@ -206,6 +213,11 @@ void LoopDoor::Close() {
   DropReferences();
 }
 
+void LoopDoor::End() {
+  Close();
+  sampler_.End();
+}
+
 bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
   PyObject* done = PyObject_CallMethod(monitoring_, "set_local_events", "iOi", kToolId, code, events);
   Py_XDECREF(done);
@@ -213,13 +225,27 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
   return done != nullptr;
 }
 
-void LoopDoor::Offer(PyCodeObject* code) {
-  if (!open() || !HasLoop(code)) return;
+bool LoopDoor::Offer(PyCodeObject* code) {
+  if (!open() || !HasLoop(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return;
+  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
-  if (!manager_->CanCompile(state).ok()) return;
-  state->door_open = SetEvents(code, jump_event_);
+  if (state->loop_entries >= kMaxLoopEntries || !manager_->CanCompile(state).ok()) return false;
+  return state->door_open = SetEvents(code, jump_event_);
+}
+
+// No frame tells whether the interpreter or compiled code runs it. Where it is compiled code, the events do no harm: compiled code does
+// not look at them, and an activation that leaves for the interpreter comes back by them.
+bool LoopDoor::OfferSampled(PyThreadState* ts) {
+  constexpr int kFrames = 16;
+  if (manager_->paused()) return false;
+  std::vector<PyCodeObject*> codes;
+  for (_PyInterpreterFrame* frame = ts->current_frame; frame != nullptr && codes.size() < kFrames; frame = frame->previous) {
+    if (PyCode_Check(frame->f_executable)) codes.push_back(reinterpret_cast<PyCodeObject*>(frame->f_executable));
+  }
+  bool found = false;
+  for (PyCodeObject* code : codes) found |= Offer(code);
+  return found;
 }
 
 void LoopDoor::OfferRunningFrames() {

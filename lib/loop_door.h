@@ -1,8 +1,9 @@
 // The way into compiled code for loops that the interpreter is running already: sys.monitoring, tool id 5 (reserved for
 // optimisers), local JUMP events with a C callback that runs the rest of the activation natively.
 //
-// It serves code that runs when tierjit is enabled, and module and class bodies with loops, which are not called
-// through a function's entry. Where other tools listen on the same code it does nothing. All of it: [GIL].
+// It serves code that runs when tierjit is enabled, module and class bodies with loops, which are not called through a function's entry,
+// and what samples find the interpreter running later: calls that began while tierjit was paused or a tool listened, and whatever else
+// enable() and entries cannot see. Where other tools listen on the same code it does nothing. All of it: [GIL].
 #ifndef TIERJIT_LIB_LOOP_DOOR_H_
 #define TIERJIT_LIB_LOOP_DOOR_H_
 
@@ -11,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "lib/code_state.h"
+#include "lib/sampler.h"
 
 namespace tierjit {
 
@@ -18,17 +20,21 @@ class Manager;
 
 class LoopDoor {
  public:
-  explicit LoopDoor(Manager* manager) : manager_(manager) {}
+  explicit LoopDoor(Manager* manager);
 
   // Takes the tool id and puts events on the code of all frames that are running and have a loop. When the id belongs
   // to somebody else the door stays shut and status() says so. No exception is left.
   void Open();
   // Takes all events and the tool id back.
   void Close();
+  // As Close(), at the end of the interpreter.
+  void End();
 
   // The code is about to run, or running, in the interpreter: puts events on it if it has a loop and can be compiled. A
-  // pending exception stays as it is.
-  void Offer(PyCodeObject* code);
+  // pending exception stays as it is. True when it did.
+  bool Offer(PyCodeObject* code);
+
+  Sampler& sampler() { return sampler_; }
 
   // "on", "off", or why it is shut.
   const std::string& status() const { return status_; }
@@ -48,7 +54,11 @@ class LoopDoor {
   bool RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target);
   PyObject* Disable() const { return Py_NewRef(disable_); }
 
+  // True when the code of one of the innermost frames of `ts` has got events.
+  bool OfferSampled(PyThreadState* ts);
+
   Manager* manager_;
+  Sampler sampler_;
   std::string status_ = "off";
   PyObject* monitoring_ = nullptr;  // sys.monitoring
   PyObject* disable_ = nullptr;     // sys.monitoring.DISABLE

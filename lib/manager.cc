@@ -17,13 +17,6 @@ namespace {
 
 bool IsFunctionCode(const PyCodeObject* code) { return (code->co_flags & CO_OPTIMIZED) != 0; }
 
-std::string NameOf(PyCodeObject* code) {
-  KeepException keep;
-  const char* name = PyUnicode_AsUTF8(code->co_qualname);
-  if (name == nullptr) PyErr_Clear();
-  return name != nullptr ? name : "?";
-}
-
 void CollectCodes(PyCodeObject* code, bool recurse, std::vector<PyCodeObject*>* out) {
   if (std::find(out->begin(), out->end(), code) != out->end()) return;
   out->push_back(code);
@@ -147,6 +140,7 @@ void Manager::Detach() {
 void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
   manager->Detach();
+  manager->loop_door_.End();
   manager->StopHooks();
   CodeStates::Get().End();
   manager->interpreter_prepared_ = false;
@@ -243,6 +237,7 @@ void Manager::Rehook(PyFunctionObject* func, CodeState* state) {
 // ---- Events ----
 
 vectorcallfunc Manager::OnCountedCall(PyFunctionObject* func) {
+  loop_door_.sampler().Resume(PyThreadState_GetUnchecked());
   FunctionHooks& hooks = FunctionHooks::Get();
   if (!stood_back_ && tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) StandBack();
   if (stood_back_) return hooks.default_entry();
@@ -272,6 +267,7 @@ vectorcallfunc Manager::Forward(CodeState* state) {
 void Manager::OnNewFunction(PyFunctionObject* func) {
   PyCodeObject* code = CodeOf(func);
   if (stood_back_ && !tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) ComeBack();
+  loop_door_.sampler().Resume(PyThreadState_GetUnchecked());
   if (!IsFunctionCode(code)) {
     // The body of a module or class, about to run once.
     if (enabled_ && !paused()) loop_door_.Offer(code);

@@ -50,6 +50,9 @@ std::vector<Option> MakeTable() {
       {"loop_door", OptionType::kBool, 0, 1, &p.loop_door,
        "Enter compiled code also in loops that are already running and in loops at module level (sys.monitoring tool "
        "id 5). Effective from the next enable()."},
+      {"sample_ms", OptionType::kInt, 0, 10'000, &p.sample_ms,
+       "Milliseconds of CPU time between two looks at what the interpreter is running, which find loops for the loop "
+       "door; 0: never. Effective from the next enable()."},
       {"count_refused", OptionType::kBool, 0, 1, &p.count_refused,
        "Keep counting calls of functions that cannot be compiled, for an exact native share. Slows them down; for "
        "tests. Concerns functions that are refused from now on."},

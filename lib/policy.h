@@ -30,6 +30,10 @@ struct Policy {
   // Whether loops that the interpreter already runs are entered through sys.monitoring (tool id 5).
   bool loop_door = true;
 
+  // CPU time between two looks at what the interpreter is running, for loops that no call and no enable() could see; 0: never. A look
+  // costs about ten microseconds, and looks in vain become up to 32 times as rare.
+  int64_t sample_ms = 10;
+
   // A refused function normally gets its own entry back and costs nothing. For measuring the native share its calls can
   // be counted on.
   bool count_refused = false;

@@ -79,7 +79,7 @@ absl::Status CheckVersion() {
 // Looked up by name although most are linked too: a clear sentence beats a symbol error deep inside a program's run.
 constexpr const char* kNeededSymbols[] = {
     "_PyEval_EvalFrameDefault", "_PyEvalFramePushAndInit", "_PyEval_FrameClearAndPop", "_PyThreadState_PopFrame",
-    "_Py_HandlePending",        "_PyFunction_SetVersion",  "_PyEval_MonitorRaise",     "_PyEval_BinaryOps",
+    "_Py_HandlePending",  "_PyEval_AddPendingCall",      "_PyFunction_SetVersion",  "_PyEval_MonitorRaise",     "_PyEval_BinaryOps",
     "_PyIntrinsics_UnaryFunctions", "_PyIntrinsics_BinaryFunctions", "_PyEval_ConversionFuncs",
     "_PyEval_FormatExcCheckArg", "_PyEval_FormatExcUnbound", "_PyDict_LoadGlobal", "_PyObject_GetMethod",
     "_Py_MakeCoro", "_PyGen_SetStopIterationValue", "_Py_CheckRecursiveCall",

@@ -52,6 +52,7 @@ def configure(
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,
     loop_door: bool = ...,
+    sample_ms: int = ...,
     count_refused: bool = ...,
     perf_map: bool = ...,
     log: str = ...,
