@@ -137,8 +137,13 @@ void FunctionHooks::SetEntry(PyFunctionObject* func, CodeState* state, vectorcal
 
 void FunctionHooks::HookCounting(PyFunctionObject* func, CodeState* state) { SetEntry(func, state, &CountingEntry); }
 
-void FunctionHooks::HookUnit(PyFunctionObject* func, CodeState* state) {
+bool FunctionHooks::HookUnit(PyFunctionObject* func, CodeState* state) {
+  if (!state->unit->Serves(func)) {
+    Unhook(func, state);
+    return false;
+  }
   SetEntry(func, state, state->unit->vectorcall());
+  return true;
 }
 
 void FunctionHooks::Unhook(PyFunctionObject* func, CodeState* state) {

@@ -43,8 +43,8 @@ class FunctionHooks {
 
   // Puts the counting entry into `func`.
   void HookCounting(PyFunctionObject* func, CodeState* state);
-  // Puts the entry of the state's unit into `func`.
-  void HookUnit(PyFunctionObject* func, CodeState* state);
+  // Puts the entry of the state's unit into `func`; false, and its own entry, if the unit does not serve it.
+  bool HookUnit(PyFunctionObject* func, CodeState* state);
   // Gives `func` its own entry and version back, if it has an entry of ours.
   void Unhook(PyFunctionObject* func, CodeState* state);
 

@@ -253,8 +253,7 @@ vectorcallfunc Manager::OnCountedCall(PyFunctionObject* func) {
       return Forward(state);
     }
   }
-  hooks.HookUnit(func, state);
-  return state->unit->vectorcall();
+  return hooks.HookUnit(func, state) ? state->unit->vectorcall() : Forward(state);
 }
 
 vectorcallfunc Manager::Forward(CodeState* state) {
@@ -406,6 +405,7 @@ std::string Manager::WhyNot(PyFunctionObject* func, PyCodeObject* code) const {
   if (state != nullptr && state->off) return "TJ-900: switched off by the program (never)";
   if (state != nullptr && state->reason != nullptr) return *state->reason;
   if (!enabled_) return "tierjit is not enabled";
+  if (state != nullptr && state->unit != nullptr) return "compiled for functions of the same code with other globals";
   if (!IsFunctionCode(code)) return "not the code of a function: only its running loops are compiled";
   if (paused()) return "compilation is paused";
   return absl::StrCat("not called often enough yet: ", state != nullptr ? state->calls : 0, " of ",

@@ -41,18 +41,6 @@ const ClassInit* PlainInit(PyTypeObject* type) {
 bool g_failed_without_frame = false;
 void (*g_call_observer)(PyFunctionObject*) = nullptr;
 
-_PyInterpreterFrame* FrameOf(PyObject** lp) {
-  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
-}
-
-void Link(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
-  frame->instr_ptr = unit->first_traceable;
-  frame->stacktop = -1;
-  frame->previous = ts->current_frame;
-  ts->current_frame = frame;
-  ts->py_recursion_remaining--;
-}
-
 int DefaultCount(PyFunctionObject* function) {
   return function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
 }
@@ -146,12 +134,13 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
   return ex ? PushPythonCallEx(ts, sp, site->oparg, consumed) : PushPythonCall(ts, sp, site->oparg, keywords, consumed);
 }
 
-// Binds the frame of a compiled function and links it; the same outputs as PushCompiled().
-_PyInterpreterFrame* PushCallee(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee, int* consumed) {
+// Binds the frame of a compiled function and links it; `entry`: where to enter it. Otherwise the same outputs as PushCompiled().
+_PyInterpreterFrame* PushCallee(PyThreadState* ts, PyObject** sp, Site* site, const void** entry, int* consumed) {
   bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
-  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, callee);
-  if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, callee, consumed);
-  if (pushed != nullptr) Link(ts, pushed, *callee);
+  UnitHeader* callee;
+  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, &callee);
+  if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, &callee, consumed);
+  if (pushed != nullptr) *entry = LinkFrame(ts, pushed, callee);
   return pushed;
 }
 
@@ -167,16 +156,16 @@ Departure EnterInstead(PyThreadState* ts, PyObject** sp, Site* site, PyFunctionO
   PyObject** end = sp - ((site->flags & kKeywordCall) != 0);
   for (PyObject** p = keep; p < end; p++) Py_INCREF(*p);
   operands[0] = Py_NewRef(function);
-  UnitHeader* callee;
+  const void* entry;
   int consumed = 0;
-  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &callee, &consumed);
+  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &entry, &consumed);
   if (pushed == nullptr) {
     Release(keep, end);
     Release(operands, sp - consumed);
     Py_XDECREF(made);
     return {nullptr, nullptr};
   }
-  tj_pending_call = {made, keep, end, callee->native_entry};
+  tj_pending_call = {made, keep, end, entry};
   const void* through = reinterpret_cast<const void*>(keep == end ? &tj_construct : &tj_call_keeping);
   return {through, reinterpret_cast<PyObject*>(pushed->localsplus)};
 }
@@ -254,10 +243,10 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
   Departure out;
   if (CallIndirectly(ts, sp, site, &out)) return out;
-  UnitHeader* callee;
+  const void* entry;
   int consumed = 0;
-  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &callee, &consumed);
-  if (pushed != nullptr) return {callee->native_entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &entry, &consumed);
+  if (pushed != nullptr) return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
   if (ts->current_exception != nullptr) return Failed(operands, sp - consumed);
   // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
   sp = site->handler(ts, frame, sp, site->oparg);

@@ -177,6 +177,18 @@ UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64
   NoteCodeForPerf(whole_.block.code, whole_.block.code_size, absl::StrCat("tierjit.t1:", name ? name : "?").c_str());
 }
 
+bool BindNames(UnitHeader* unit, PyObject* globals, PyObject* builtins) {
+  if (unit->globals == nullptr) {
+    unit->globals = globals;
+    unit->builtins = builtins;
+  }
+  return unit->globals == globals && unit->builtins == builtins;
+}
+
+bool UnitImpl::Serves(PyFunctionObject* function) {
+  return BindNames(header(), function->func_globals, function->func_builtins);
+}
+
 uint64_t UnitImpl::native_bytecodes() const {
   uint64_t n = NativeBytecodes(header());
   for (const Loop* loop : loops_) n += NativeBytecodes(loop->code.header());

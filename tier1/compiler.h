@@ -30,6 +30,9 @@ class Unit {
   virtual vectorcallfunc vectorcall() const = 0;  // to be put into PyFunctionObject::vectorcall
   virtual PyCodeObject* code() const = 0;         // borrowed
   virtual UnitInfo info() const = 0;
+  // Whether `function`, which has this unit's code, may be entered through it: code knows the globals of one module only, that of the
+  // first function that asks. Nobody else's entry may lead here.
+  virtual bool Serves(PyFunctionObject* function) = 0;
   // Text with one line an emission: bytecode offset, stencil name, address, size.
   virtual std::string Dump() const = 0;
   // Raw machine code, for a disassembler.

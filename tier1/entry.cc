@@ -1,4 +1,5 @@
 // Ways from C into compiled code: vectorcall, and loops that the interpreter runs.
+#include <algorithm>
 #include <utility>
 
 #include "runtime/bytecode/decoder.h"
@@ -15,6 +16,13 @@ extern "C" {
 PyObject* tj_enter(PyObject** lp, Rt* rt, PyThreadState* ts, const void* entry);
 // As tj_enter for the middle of a unit: sets up the frame that its end takes down.
 PyObject* tj_enter_block(PyObject** lp, Rt* rt, PyThreadState* ts, const void* entry);
+// Native entry for any linked frame: tj_interpret_frame() with the pinned registers.
+void tj_interpret();
+struct Interpreted {
+  PyObject* result;
+  PyObject** lp;  // the caller's
+};
+Interpreted tj_interpret_frame(PyObject** lp, PyThreadState* ts);
 }
 
 asm(R"(
@@ -59,6 +67,22 @@ tj_enter_block:
   mov %rsp, %rbp
   jmp *%r8
   .size tj_enter_block, .-tj_enter_block
+
+  .p2align 4
+  .globl tj_interpret
+  .hidden tj_interpret
+  .type tj_interpret, @function
+tj_interpret:
+  push %rbp
+  mov %rsp, %rbp
+  mov %r12, %rdi
+  mov %r15, %rsi
+  call tj_interpret_frame
+  mov %rax, %r14
+  mov %rdx, %r12
+  pop %rbp
+  ret
+  .size tj_interpret, .-tj_interpret
 
   .p2align 4
   .globl tj_construct
@@ -203,12 +227,9 @@ constexpr size_t kMaxTaken = 32;
 constexpr int kCStackUnits = 2;
 
 [[gnu::always_inline]] inline PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
-  frame->instr_ptr = unit->first_traceable;
-  frame->previous = ts->current_frame;
-  ts->current_frame = frame;
-  ts->py_recursion_remaining--;
+  const void* entry = LinkFrame(ts, frame, unit);
   ts->c_recursion_remaining -= kCStackUnits;
-  PyObject* result = tj_enter(frame->localsplus, &tj_rt, ts, unit->native_entry);
+  PyObject* result = tj_enter(frame->localsplus, &tj_rt, ts, entry);
   ts->c_recursion_remaining += kCStackUnits;
   return result;
 }
@@ -232,6 +253,35 @@ _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, Un
   frame->return_offset = 0;
   frame->owner = FRAME_OWNED_BY_THREAD;
   return frame;
+}
+
+bool HaveStackRoom() {
+  uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  return here - tj_rt.stack_low < tj_rt.stack_span || RefreshStackLimit();
+}
+
+const void* LinkFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
+  frame->instr_ptr = unit->first_traceable;
+  frame->stacktop = -1;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  ts->py_recursion_remaining--;
+  // Returns from native code do not look whether a chunk of the data stack begins there, but for a frame object, so there is one.
+  bool first = reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0];
+  if (HaveStackRoom() && (!first || PyEval_GetFrame() != nullptr)) return unit->native_entry;
+  return reinterpret_cast<const void*>(&tj_interpret);
+}
+
+extern "C" Interpreted tj_interpret_frame(PyObject** lp, PyThreadState* ts) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyCodeObject* code = CodeOf(frame);
+  int bound = code->co_argcount + code->co_kwonlyargcount + ((code->co_flags & CO_VARARGS) != 0) +
+              ((code->co_flags & CO_VARKEYWORDS) != 0);
+  std::fill(lp + bound, lp + code->co_nlocalsplus, nullptr);
+  frame->stacktop = code->co_nlocalsplus;
+  frame->instr_ptr = _PyCode_CODE(code);
+  PyObject* result = RunUnhooked(ts, frame);
+  return {result, ts->current_frame->localsplus};
 }
 
 bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
@@ -301,13 +351,9 @@ int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t h
   UnitImpl* impl = static_cast<UnitImpl*>(unit);
   const Assembled* code = impl->LoopVersion(header, frame->stacktop - CodeOf(frame)->co_nlocalsplus);
   const void* address = code == nullptr ? nullptr : code->AddressOf(header);
-  if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits) return 0;
+  if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits || !HaveStackRoom()) return 0;
   UnitHeader* h = code->header();
-  if (h->globals == nullptr) {
-    h->globals = frame->f_globals;
-    h->builtins = frame->f_builtins;
-  }
-  if (h->globals != frame->f_globals || h->builtins != frame->f_builtins) return 0;  // its global cells hold others' values
+  if (!BindNames(h, frame->f_globals, frame->f_builtins)) return 0;
   LoopRuns().push_back({frame, code});
   frame->stacktop = -1;
   ts->c_recursion_remaining -= kCStackUnits;

@@ -75,7 +75,7 @@ struct UnitHeader {
   int32_t argcount;              // positional arguments bound one to one; -1: every call goes through the binder
   int32_t nlocalsplus;
   int32_t flags;
-  PyObject *globals, *builtins;  // that the global cells belong to; NULL until the first entry
+  PyObject *globals, *builtins;  // that the global cells belong to; NULL until somebody wants to enter
   uint64_t entries, back_edges;  // counters for tier-up and statistics
   int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
   void* owner;                   // the tier1::Unit

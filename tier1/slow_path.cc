@@ -15,14 +15,10 @@ extern "C" Rt tj_rt;
 
 namespace {
 
-// kNoRoom: as kInterpreter, because the C stack ends soon.
-enum class LeaveKind : uint8_t { kException, kInterpreter, kNoRoom };
+enum class LeaveKind : uint8_t { kException, kInterpreter };
 LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
 
 PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
-_PyInterpreterFrame* FrameOf(PyObject** lp) {
-  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
-}
 _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
 
 // Operand `index` (0: the lowest one popped, at most 3) wherever it is.
@@ -109,15 +105,6 @@ bool PollEvents(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp) {
   return false;
 }
 
-// The unit's global cells belong to the dicts of its first entry.
-bool SameNames(_PyInterpreterFrame* frame, UnitHeader* unit) {
-  if (unit->globals == nullptr) {
-    unit->globals = frame->f_globals;
-    unit->builtins = frame->f_builtins;
-  }
-  return unit->globals == frame->f_globals && unit->builtins == frame->f_builtins;
-}
-
 // What RESUME and backward jumps look at.
 PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -125,10 +112,8 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   frame->instr_ptr = InstructionAt(site, site->instr);
   if (!PollEvents(ts, frame, sp)) return Fail();
   site->unit->entries++;
-  bool room = RefreshStackLimit();
-  if (room && MayRunNatively(ts, site->unit) && SameNames(frame, site->unit)) return Py_None;
+  if (MayRunNatively(ts, site->unit)) return Py_None;
   RequestInterpreter(ts, frame, sp, site->instr);
-  if (!room) g_leave = LeaveKind::kNoRoom;
   return nullptr;
 }
 
@@ -354,7 +339,7 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   bool on_loop = OnLoopVersion(frame);
   if (kind != LeaveKind::kException) {
     if (on_loop) return {nullptr, Py_None};
-    return {nullptr, kind == LeaveKind::kNoRoom ? RunUnhooked(ts, frame) : RunInInterpreter(ts, frame)};
+    return {nullptr, RunInInterpreter(ts, frame)};
   }
   tj_rt.exceptions++;
   if (on_loop) return LeaveLoopByException(ts, frame);

@@ -8,7 +8,7 @@ namespace tierjit::tier1 {
 
 // More SiteFlags (see rt.h), for sites that are not plain instructions.
 enum ExtraFlags : uint8_t {
-  kEntryCheck = 32,  // RESUME and backward jumps: events, tracing, stack room
+  kEntryCheck = 32,  // RESUME and backward jumps: events, tracing
   kLeave = 64,       // the interpreter goes on at `instr`
   kPlainCall = 1,    // call sites: CALL ...
   kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX

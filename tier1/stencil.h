@@ -41,6 +41,8 @@ PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_return_last(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_return_code(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
 extern char H_SITE[];
 }
@@ -102,8 +104,23 @@ INLINE PyObject* incref(PyObject* o) {
 }
 // True when the object died and must be disposed of.
 INLINE bool decref(PyObject* o) {
+  int32_t n = static_cast<int32_t>(*refcount32(o));
+  if (LIKELY(n > 1)) {
+    *refcount32(o) = static_cast<uint32_t>(n - 1);
+    return false;
+  }
+  if (n != 1) return false;  // immortal
+  *refcount32(o) = 0;
+  return true;
+}
+// The same for numbers, which die as often as not.
+INLINE bool decref_number(PyObject* o) {
   if (static_cast<int32_t>(*refcount32(o)) < 0) return false;
   return UNLIKELY(--*refcount32(o) == 0);
+}
+// For objects that others hold references to as well.
+INLINE void decref_shared(PyObject* o) {
+  if (!immortal(o)) --*refcount32(o);
 }
 // For objects that are known to be mortal.
 INLINE bool decref_mortal(PyObject* o) { return --*refcount32(o) == 0; }
@@ -150,7 +167,7 @@ INLINE PyObject* new_int(Rt* rt, int64_t v) {
   return o;
 }
 INLINE void drop_int(Rt* rt, PyObject* o) {
-  if (decref(o)) push_free(&rt->ints, o);
+  if (decref_number(o)) push_free(&rt->ints, o);
 }
 
 // Ints of one or two digits. A block of either size is 32 bytes for the object allocator, so both share the free list.
@@ -188,7 +205,7 @@ INLINE PyObject* new_float(Rt* rt, double v) {
   return o;
 }
 INLINE void drop_float(Rt* rt, PyObject* o) {
-  if (decref(o)) push_free(&rt->floats, o);
+  if (decref_number(o)) push_free(&rt->floats, o);
 }
 
 }  // namespace tierjit::tier1

@@ -81,6 +81,9 @@ void FillOthers(StencilIndex* s) {
     std::string count = n < 5 ? absl::StrCat(n) : "n";
     s->call[0][n] = Require(absl::StrCat("call_plain_", count));
     s->call[1][n] = FindStencil(absl::StrCat("call_method_", count));
+    if (n == 0 || n == 5) continue;
+    s->call_R[0][n] = Require(absl::StrCat("call_plain_", count, "R"));
+    s->call_R[1][n] = Require(absl::StrCat("call_method_", count, "R"));
   }
   for (int n = 0; n < 9; n++) s->clear_locals[n] = FindStencil(absl::StrCat("clear_locals_", n));
   s->clear_locals[0] = Require("clear_locals");

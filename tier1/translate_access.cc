@@ -241,14 +241,22 @@ void Translator::Call(const Instruction& in) {
   int popped = in.oparg + 2;
   int callable = depth() - popped;
   bool no_self = stack_[callable + 1].kind == Kind::kNull;
-  for (int i = 0; i < depth(); i++) {
-    if (i != callable + 1 || !no_self) Spill(i);
-  }
   int count = in.oparg + !no_self;
   const Stencil* python = s.call[!no_self][count < 5 ? count : 5];
   const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
   bool builtin_first = CallsBuiltin(in.adaptive);
+  bool last_in_acc = !builtin_first && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
+  for (int i = 0; i < depth() - last_in_acc; i++) {
+    if (i != callable + 1 || !no_self) Spill(i);
+  }
+  if (last_in_acc) {
+    ToAccumulator();
+    Top() = {Kind::kMem, Hint::kNone, 0};
+    python = s.call_R[!no_self][count];
+  }
   Emission& e = Emit(builtin_first ? builtin : python);
+  if (last_in_acc) AddCold(e, s.cold_argument);
+  e.d = SlotOffset(depth() - 1);
   if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
   if (no_self && in.oparg == 1) AddCold(e, s.call_type);
   AddCold(e, builtin_first ? python : builtin);

@@ -10,6 +10,10 @@
 
 namespace tierjit::tier1 {
 
+namespace {
+constexpr int kMaxInlinedDrops = 8;  // with more locals a return is code for the loop that all units share
+}  // namespace
+
 Translator::Translator(PyCodeObject* code, const DecodedCode& decoded, TranslationMode mode)
     : code_(code), decoded_(decoded), mode_(mode), nlocalsplus_(code->co_nlocalsplus) {
   loop_end_ = decoded.unit_count();
@@ -93,6 +97,11 @@ bool Translator::TranslateReachableBlocks() {
 void Translator::EnterUnit() {
   int argcount = code_->co_argcount + code_->co_kwonlyargcount + ((code_->co_flags & CO_VARARGS) != 0) +
                  ((code_->co_flags & CO_VARKEYWORDS) != 0);
+  always_bound_.assign(static_cast<size_t>(nlocalsplus_), 0);
+  std::fill_n(always_bound_.begin(), argcount, 1);
+  for (const Instruction& in : decoded_.instructions()) {
+    if (in.opcode == DELETE_FAST || in.opcode == LOAD_FAST_AND_CLEAR) always_bound_[static_cast<size_t>(in.oparg)] = 0;
+  }
   int count = nlocalsplus_ - argcount;
   if (count <= 0) return;
   const StencilIndex& s = Stencils();
@@ -207,9 +216,7 @@ bool Translator::TranslateInstruction() {
 void Translator::Resume(const Instruction& in) {
   if ((in.oparg & 3) != 0) return;
   SpillAll();
-  bool globals = false;
-  for (const Instruction& i : decoded_.instructions()) globals = globals || i.opcode == LOAD_GLOBAL;
-  Emission& e = Emit(globals ? Stencils().resume_globals : Stencils().resume);
+  Emission& e = Emit(Stencils().resume);
   SlowPath(e, nullptr, 0, kEntryCheck);
 }
 
@@ -227,9 +234,34 @@ void Translator::Return(const Instruction& in) {
   if (in.opcode == RETURN_CONST) {
     Push(Kind::kConst, reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_consts, in.oparg)));
   }
-  ToAccumulator();
+  const StencilIndex& s = Stencils();
+  uint64_t here = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  bool inlined = nlocalsplus_ <= kMaxInlinedDrops;
+  if (!inlined || Top().kind != Kind::kLocal) ToAccumulator();
+  Entry value = Top();
   Drop(1);
-  Emit(Stencils().return_R).p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  if (!inlined) {
+    Emit(s.return_any_R).p = here;
+    return;
+  }
+  // The reference of a local that is returned moves out of the frame.
+  bool local = value.kind == Kind::kLocal;
+  Emission& leave = Emit(s.leave_frame);
+  leave.p = here;
+  leave.a = LocalOffset(value.value);
+  AddCold(leave, local ? s.return_any_L : s.return_any_R);
+  if (local) Emit(s.load_M).a = LocalOffset(value.value);
+  DropLocals(local ? static_cast<int>(value.value) : -1);
+  Emit(s.return_R);
+}
+
+void Translator::DropLocals(int kept) {
+  for (int i = 0; i < nlocalsplus_; i++) {
+    if (i == kept) continue;
+    Emission& e = Emit(always_bound_[static_cast<size_t>(i)] ? Stencils().drop_local_bound : Stencils().drop_local);
+    e.a = LocalOffset(static_cast<uint64_t>(i));
+    AddDispose(e, 0);
+  }
 }
 
 void Translator::ForIter(const Instruction& in) {

@@ -114,6 +114,7 @@ class Translator {
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);
   void Return(const Instruction& in);
+  void DropLocals(int kept);
   void Resume(const Instruction& in);
   void JumpBackward(const Instruction& in);
   void JumpTo(int32_t unit);
@@ -129,6 +130,7 @@ class Translator {
   std::vector<uint8_t> done_;       // per code unit: block translated
   int current_ = 0;                 // index of the instruction being translated
   bool grew_ = false;
+  std::vector<uint8_t> always_bound_;  // per local: no instruction can leave it unbound
   int32_t loop_begin_ = 0, loop_end_ = 0;  // loop mode: protected range that must not be left
   absl::Status status_;
 };

@@ -47,6 +47,7 @@ class UnitImpl final : public Unit {
   vectorcallfunc vectorcall() const override { return header()->vectorcall; }
   PyCodeObject* code() const override { return header()->code; }
   UnitInfo info() const override;
+  bool Serves(PyFunctionObject* function) override;
   std::string Dump() const override;
   std::pair<const uint8_t*, size_t> machine_code() const override { return {whole_.block.code, whole_.block.code_size}; }
 
@@ -73,6 +74,9 @@ class UnitImpl final : public Unit {
   int64_t compile_ns_;
 };
 
+// The global cells of code hold the values of one pair of dicts, that of whoever asks first. Whether it is theirs. [GIL]
+bool BindNames(UnitHeader* unit, PyObject* globals, PyObject* builtins);
+
 // The unit header of `code`, NULL when it has none. [GIL]
 UnitHeader* UnitOf(PyCodeObject* code);
 inline UnitImpl* OwnerOf(UnitHeader* unit) { return static_cast<UnitImpl*>(unit->owner); }
@@ -81,11 +85,19 @@ const void* BlockAddress(UnitHeader* header, int32_t unit);
 
 vectorcallfunc DefaultVectorcall();
 
+inline _PyInterpreterFrame* FrameOf(PyObject** lp) {
+  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
+}
 // Unlinks and clears the running frame whose unit is done with it. [GIL]
 void PopFrame(PyThreadState* ts, _PyInterpreterFrame* frame);
 // Unlinks the frame, which stands ready in canonical state, and lets the interpreter finish it. [GIL]
 PyObject* RunInInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame);
 PyObject* RunUnhooked(PyThreadState* ts, _PyInterpreterFrame* frame);
+
+// Whether there is room on the C stack of the running thread. [GIL]
+bool HaveStackRoom();
+// Makes a frame with its arguments the running one. The native entry for it: the unit's, or one that lets the interpreter run it. [GIL]
+const void* LinkFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit);
 
 // Whether `frame` is an interpreter's frame that a loop version runs on. [GIL]
 bool OnLoopVersion(_PyInterpreterFrame* frame);

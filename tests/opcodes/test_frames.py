@@ -586,3 +586,93 @@ def f_lineno_after_return(log):
             pass
     log([frame.f_lineno - f.__code__.co_firstlineno for frame in frames])
     frames.clear()
+
+
+@case
+def returns_under_a_held_frame(log):
+    """The frame object outlives its frame and takes all values along, the returned one too."""
+    kept = []
+
+    def local(a, b):
+        c = [a, b]
+        kept.append(sys._getframe())
+        return c
+
+    def parameter(a, b):
+        kept.append(sys._getframe())
+        return b
+
+    def constant(a):
+        del a
+        kept.append(sys._getframe())
+        return None
+
+    for function, arguments in (local, (1000, 2.5)), (parameter, (1000, "x" * 3)), (constant, ([],)):
+        log.call(function, *arguments)
+        frame = kept.pop()
+        log(frame.f_lineno - frame.f_code.co_firstlineno, dict(frame.f_locals))
+
+
+@case
+def locals_die_after_the_frame_is_gone(log):
+    class Loud:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            log(self.name, names(sys._getframe()), sys._getframe(1).f_lineno - sys._getframe(1).f_code.co_firstlineno)
+
+    def callee(first, last):
+        middle = Loud("middle")
+        again = middle
+        return last
+
+    def caller():
+        kept = callee(Loud("first"), Loud("last"))
+        log("back", kept.name)
+        del kept
+        return (
+            callee(Loud("first"), 3)
+        )
+
+    log.call(caller)
+
+
+@case
+def functions_that_die_while_they_run(log):
+    def make(n):
+        def fresh(x):
+            nonlocal fresh
+            del fresh
+            return x + n
+
+        return fresh
+
+    def immediate(n):
+        return (lambda x: x * n)(3)
+
+    for n in range(40):
+        log.call(make(n), 1000)
+        log.call(immediate, n)
+
+
+@case
+def frames_at_the_beginning_of_a_chunk(log):
+    """Wherever the data stack's chunks begin, some depth's calls cross the boundary again and again."""
+
+    def leaf(a, b, c):
+        d = a + b
+        return d + c
+
+    def caller(n):
+        total = 0
+        for i in range(3):
+            total += leaf(i, n, 1000)
+        return total
+
+    def deep(n):
+        if n == 0:
+            return 0
+        return caller(n) + deep(n - 1)
+
+    log.call(deep, 400)

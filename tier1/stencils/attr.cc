@@ -235,7 +235,7 @@ template <K kv, K ko = K::L> BODY store_value(SIGNATURE) {
   PyObject* v = stored<kv>(lp, acc);
   if constexpr (!owned(kv)) incref(v);
   *field = v;
-  if constexpr (ko == K::R) (void)decref(o);
+  if constexpr (ko == K::R) decref_shared(o);
   if (LIKELY(old != nullptr)) {
     if (decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
     NEXT(DEAD);
@@ -283,7 +283,7 @@ template <K kv, K ko = K::L> BODY store_slot(SIGNATURE) {
   PyObject* v = stored<kv>(lp, acc);
   if constexpr (!owned(kv)) incref(v);
   *field = v;
-  if constexpr (ko == K::R) (void)decref(o);
+  if constexpr (ko == K::R) decref_shared(o);
   if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
   NEXT(DEAD);
 }
@@ -335,8 +335,8 @@ template <K kv, K ko> BODY put_attr(SIGNATURE) {
   }
   StoreResult r = tj_put_attr(o, stored<kv>(lp, acc), static_cast<Site*>(ADDRESS_OF(H_SITE)));
   if (UNLIKELY(r.done == 0)) COLD();
-  if constexpr (owned(kv)) (void)decref(stored<kv>(lp, acc));
-  if constexpr (ko == K::R) (void)decref(acc);
+  if constexpr (owned(kv)) decref_shared(stored<kv>(lp, acc));
+  if constexpr (ko == K::R) decref_shared(acc);
   if (r.old != nullptr && decref(r.old)) GO_WITH(TJ_DISPOSE, DEAD, r.old);
   NEXT(DEAD);
 }

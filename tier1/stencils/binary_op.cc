@@ -76,6 +76,14 @@ template <Op op, P pa, P pb> BODY int_op(SIGNATURE) {
   if constexpr (!kAlwaysFits) {
     if (UNLIKELY(!fits_digit(v))) COLD();
   }
+  // An operand that dies here becomes the result.
+  if constexpr (pa == P::R || pb == P::R) {
+    if (LIKELY(*refcount32(acc) == 1 && !is_small(v))) {
+      set_int(acc, v);
+      if constexpr (pa == P::M) drop_int(rt, a);
+      NEXT(acc);
+    }
+  }
   PyObject* r = new_int(rt, v);
   if constexpr (is_owned(pa)) drop_int(rt, a);
   if constexpr (is_owned(pb)) drop_int(rt, b);
@@ -222,7 +230,7 @@ template <P p> INLINE double number_of(Rt* rt, PyObject* o) {
 }
 template <P p> INLINE void drop_number(Rt* rt, PyObject* o) {
   if constexpr (is_owned(p)) {
-    if (decref(o)) push_free(Py_TYPE(o) == rt->float_type ? &rt->floats : &rt->ints, o);
+    if (decref_number(o)) push_free(Py_TYPE(o) == rt->float_type ? &rt->floats : &rt->ints, o);
   }
 }
 template <Op op, P pa, P pb> BODY mixed_op(SIGNATURE) {

@@ -40,7 +40,7 @@ template <K k, bool sense> BODY truth_jump_sized(SIGNATURE) {
   if constexpr (owned(k)) {
     // Dying operands are left to the slow path: there is one disposal and two ways to go on.
     if (UNLIKELY(*refcount32(o) == 1)) COLD();
-    (void)decref(o);
+    decref_shared(o);
   }
   if (truth == sense) TARGET(DEAD);
   NEXT(DEAD);
@@ -56,7 +56,7 @@ template <K k, bool sense> BODY truth_jump_object(SIGNATURE) {
   if (UNLIKELY(Py_TYPE(o)->tp_version_tag != cell<TruthCell>()->version)) COLD();
   if constexpr (owned(k)) {
     if (UNLIKELY(*refcount32(o) == 1)) COLD();
-    (void)decref(o);
+    decref_shared(o);
   }
   if constexpr (sense) TARGET(DEAD);
   NEXT(DEAD);
@@ -72,7 +72,7 @@ template <K k, bool sense> BODY none_jump(SIGNATURE) {
   if constexpr (owned(k)) {
     if (!none) {
       if (UNLIKELY(*refcount32(o) == 1)) COLD();
-      (void)decref(o);
+      decref_shared(o);
     }
   }
   if (none == sense) TARGET(DEAD);
@@ -93,9 +93,9 @@ template <K ka, K kb, bool sense> BODY is_jump(SIGNATURE) {
   }
   if constexpr (owned(kb)) {
     if (UNLIKELY(*refcount32(b) <= 2)) COLD();  // also when both are the same object
-    (void)decref(b);
+    decref_shared(b);
   }
-  if constexpr (owned(ka)) (void)decref(a);
+  if constexpr (owned(ka)) decref_shared(a);
   if (same == sense) TARGET(DEAD);
   NEXT(DEAD);
 }

@@ -13,25 +13,26 @@ INLINE UnitHeader* unit_of(PyFunctionObject* f) {
 
 // Pushes the callee's frame and enters it. A: slot of the callable; B: slot of the first argument (self included);
 // C: their number; P: address of the CALL instruction. References of callable and arguments move into the new frame.
-template <int n, bool method> BODY call_python(SIGNATURE) {
+// last_in_acc: the last argument has not gone to its slot D, and does so first (cold_argument) where this gives up.
+template <int n, bool method, bool last_in_acc = false> BODY call_python(SIGNATURE) {
   PyObject* f = *slot_at(lp, H_A);
   PyObject** args = slot_at(lp, H_B);
-  if (UNLIKELY(Py_TYPE(f) != rt->function_type)) COLD_EMPTY();
+  if (UNLIKELY(Py_TYPE(f) != rt->function_type)) COLD();
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
-  if (UNLIKELY(!is_compiled(rt, function))) COLD_EMPTY();
+  if (UNLIKELY(!is_compiled(rt, function))) COLD();
   if constexpr (method) {
-    if (UNLIKELY(args[0] == nullptr)) COLD_EMPTY();
+    if (UNLIKELY(args[0] == nullptr)) COLD();
   }
   UnitHeader* u = unit_of(function);
   if constexpr (n >= 0) {
-    if (UNLIKELY(u->argcount != n)) COLD_EMPTY();
+    if (UNLIKELY(u->argcount != n)) COLD();
   } else {
-    if (UNLIKELY(u->argcount != HOLE(H_C))) COLD_EMPTY();
+    if (UNLIKELY(u->argcount != HOLE(H_C))) COLD();
   }
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
   char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
-  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD_EMPTY();
-  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD_EMPTY();
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD();
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD();
   ts->py_recursion_remaining--;
   ts->datastack_top = reinterpret_cast<PyObject**>(top);
   _PyInterpreterFrame* caller = frame_of(lp);
@@ -48,7 +49,8 @@ template <int n, bool method> BODY call_python(SIGNATURE) {
   *reinterpret_cast<uint64_t*>(&frame->stacktop) = 0xffffffffu;
   PyObject** to = frame->localsplus;
   if constexpr (n >= 0) {
-    for (int j = 0; j < n; j++) to[j] = args[j];
+    for (int j = 0; j < n - last_in_acc; j++) to[j] = args[j];
+    if constexpr (last_in_acc) to[n - 1] = acc;
   } else {
     int64_t count = HOLE(H_C);
     for (int64_t j = 0; j < count; j++) to[j] = args[j];
@@ -59,11 +61,18 @@ template <int n, bool method> BODY call_python(SIGNATURE) {
 }
 #define CALL_ONE(n)                                                                                \
   STENCIL(call_plain_##n) { MUSTTAIL return call_python<n, false>(lp, rt, acc, ts, REST); }        \
-  STENCIL(call_method_##n) { MUSTTAIL return call_python<n, true>(lp, rt, acc, ts, REST); }
+  STENCIL(call_method_##n) { MUSTTAIL return call_python<n, true>(lp, rt, acc, ts, REST); }        \
+  STENCIL(call_plain_##n##R) { MUSTTAIL return call_python<n, false, true>(lp, rt, acc, ts, REST); } \
+  STENCIL(call_method_##n##R) { MUSTTAIL return call_python<n, true, true>(lp, rt, acc, ts, REST); }
 STENCIL(call_plain_0) { MUSTTAIL return call_python<0, false>(lp, rt, acc, ts, REST); }
 CALL_ONE(1) CALL_ONE(2) CALL_ONE(3) CALL_ONE(4)
 STENCIL(call_plain_n) { MUSTTAIL return call_python<-1, false>(lp, rt, acc, ts, REST); }
 STENCIL(call_method_n) { MUSTTAIL return call_python<-1, true>(lp, rt, acc, ts, REST); }
+
+STENCIL(cold_argument) {
+  *slot_at(lp, H_D) = acc;
+  COLD_EMPTY();
+}
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
 
@@ -107,8 +116,8 @@ STENCIL(call_type) {
   PyObject* o = *slot_at(lp, H_B);
   if (UNLIKELY(*refcount32(o) == 1)) COLD_EMPTY();
   PyObject* type = incref(reinterpret_cast<PyObject*>(Py_TYPE(o)));
-  (void)decref(o);
-  (void)decref(f);
+  decref_shared(o);
+  decref_shared(f);
   NEXT(type);
 }
 
@@ -156,22 +165,10 @@ STENCIL(clear_locals_4) { MUSTTAIL return clear<4>(lp, rt, acc, ts, REST); }
 STENCIL(clear_locals_6) { MUSTTAIL return clear<6>(lp, rt, acc, ts, REST); }
 STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
 
-register uintptr_t stack_pointer asm("rsp");
-
-// RESUME: events, tracing, room on the C stack.
+// RESUME: events, tracing. Room on the C stack is looked at where C code enters: a frame here takes far more of the data stack than of
+// the C stack, and a new chunk of the data stack is C code's business too.
 STENCIL(resume) {
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
-  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
-  unit()->entries++;
-  NEXT(DEAD);
-}
-
-// The same for code that reads globals: the cells hold the values of one pair of dicts.
-STENCIL(resume_globals) {
-  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
-  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) COLD_EMPTY();
-  if (UNLIKELY(frame_of(lp)->f_globals != unit()->globals)) COLD_EMPTY();
-  if (UNLIKELY(frame_of(lp)->f_builtins != unit()->builtins)) COLD_EMPTY();
   unit()->entries++;
   NEXT(DEAD);
 }
@@ -183,10 +180,49 @@ STENCIL(jump_backward) {
 }
 STENCIL(jump) { TARGET(DEAD); }
 
+// Return: leave_frame, drop_local_* for each local, return_R. As in the interpreter, the frame is unlinked before its locals die.
+// Frames that somebody holds a frame object of leave by the thunk.
+STENCIL(leave_frame) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  if (UNLIKELY(frame->frame_obj != nullptr)) COLD();
+  ts->current_frame = frame->previous;
+  ts->py_recursion_remaining++;
+  NEXT(acc);
+}
+
 // P: address of the return instruction, which a frame object that stays alive goes on showing.
-STENCIL(return_R) {
+STENCIL(return_any_R) {
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
   GO(TJ_THUNK_return, acc);
+}
+// The same for the value of local A.
+STENCIL(return_any_L) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  GO(TJ_THUNK_return, incref(*slot_at(lp, H_A)));
+}
+
+template <bool bound> BODY drop_local(SIGNATURE) {
+  PyObject* o = *slot_at(lp, H_A);
+  if constexpr (!bound) {
+    if (o == nullptr) NEXT(acc);
+  }
+  if (decref(o)) {
+    if (Py_TYPE(o) != rt->long_type || !two_digits_at_most(o) || !has_room(&rt->ints)) GO_WITH(TJ_DISPOSE, acc, o);
+    push_free(&rt->ints, o);
+  }
+  NEXT(acc);
+}
+STENCIL(drop_local) { MUSTTAIL return drop_local<false>(lp, rt, acc, ts, REST); }
+STENCIL(drop_local_bound) { MUSTTAIL return drop_local<true>(lp, rt, acc, ts, REST); }
+
+// The last references to function and code may take this very unit along, so those are dropped outside of it.
+STENCIL(return_R) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  if (UNLIKELY(decref(frame->f_funcobj))) GO(TJ_THUNK_return_last, acc);
+  if (UNLIKELY(decref(frame->f_executable))) GO(TJ_THUNK_return_code, acc);
+  ts->datastack_top = reinterpret_cast<PyObject**>(frame);
+  lp = ts->current_frame->localsplus;
+  GO(TJ_RETURN, acc);
 }
 
 }  // namespace tierjit::tier1

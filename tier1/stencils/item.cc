@@ -59,7 +59,7 @@ template <K kv, K kc, K kk> BODY item_set(SIGNATURE) {
   auto value = [lp, acc] { return kv == K::R ? acc : kv == K::C ? pointer_p() : *slot_at(lp, H_D); };
   PyObject* old = tj_set_item(o, second<kk>(lp, acc), value());
   if (UNLIKELY(old == nullptr)) COLD();
-  if constexpr (kc == K::M) (void)decref(*slot_at(lp, H_A));
+  if constexpr (kc == K::M) decref_shared(*slot_at(lp, H_A));
   // First the one in a slot: its address would have to outlive a call.
   if constexpr (kv == K::M) release<kv>(value());
   release<kk>(second<kk>(lp, acc));

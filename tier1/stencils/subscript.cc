@@ -113,7 +113,7 @@ template <K kv, K kc, I i> BODY list_set(SIGNATURE) {
   if constexpr (kc == K::M) {
     // A list that dies here would be a second object to dispose of.
     if (UNLIKELY(*refcount32(o) == 1)) COLD();
-    (void)decref(o);
+    decref_shared(o);
   }
   PyObject** item = &reinterpret_cast<PyListObject*>(o)->ob_item[n];
   PyObject* old = *item;
@@ -141,7 +141,7 @@ template <K kv, K kc, I i> BODY array_set(SIGNATURE) {
   CHECK_INDEX(size);
   if constexpr (kc == K::M) {
     if (UNLIKELY(*refcount32(o) == 1)) COLD();
-    (void)decref(o);
+    decref_shared(o);
   }
   reinterpret_cast<double*>(array->items)[n] = float_value(v);
   if constexpr (owned(kv)) drop_float(rt, v);
@@ -179,8 +179,8 @@ STENCIL(call_list_append) {
   if (UNLIKELY(size >= list->allocated || *refcount32(args[0]) == 1 || *refcount32(f) == 1)) COLD_EMPTY();
   list->ob_item[size] = args[1];
   reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
-  (void)decref(args[0]);
-  (void)decref(f);
+  decref_shared(args[0]);
+  decref_shared(f);
   NEXT(rt->none_object);
 }
 

@@ -105,4 +105,19 @@ STENCIL(thunk_return) {
   GO(TJ_RETURN, acc);
 }
 
+// The end of a return whose frame held the last reference to its function, or to its code.
+STENCIL(thunk_return_last) {
+  tj_dealloc(frame_of(lp)->f_funcobj);
+  if (decref(frame_of(lp)->f_executable)) GO(TJ_THUNK_return_code, acc);
+  ts->datastack_top = reinterpret_cast<PyObject**>(frame_of(lp));
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+STENCIL(thunk_return_code) {
+  tj_dealloc(frame_of(lp)->f_executable);
+  ts->datastack_top = reinterpret_cast<PyObject**>(frame_of(lp));
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+
 }  // namespace tierjit::tier1

@@ -201,7 +201,7 @@ TEST_CASE("assembler: calls to C functions and thunks arrive there") {
   Frame frame;
   Emission call = Use("call_any");
   call.site = 0;
-  Translation t = Of({call, Use("return_R")});
+  Translation t = Of({call, Use("return_any_R")});
   t.sites.resize(1);
   Made made(frame, t);
   const Hole& helper = HoleOf(call.stencil, HoleValue::kExternal);
@@ -209,7 +209,7 @@ TEST_CASE("assembler: calls to C functions and thunks arrive there") {
   CHECK(PointsTo(made.At(0), helper) == Arena::Get().Reachable(kExternals[helper.symbol]));
   // Every unit jumps to the same copy of a thunk.
   Made other(frame, t);
-  const Stencil* ret = FindStencil("return_R");
+  const Stencil* ret = FindStencil("return_any_R");
   const Hole& thunk = HoleOf(ret, HoleValue::kThunk);
   CHECK(std::string(kThunkNames[thunk.symbol]) == "return");
   CHECK(PointsTo(made.At(1), thunk) == PointsTo(other.At(1), thunk));

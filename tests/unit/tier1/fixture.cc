@@ -45,9 +45,23 @@ void Prepare() {
   REQUIRE(Initialise(g_interpreter_entry, [](PyCodeObject* code) { return *LinkOf(code); }).ok());
 }
 
+namespace {
+
+// Name of the emission at `i`; a whole return, which ends at the new `i`, is called by where its value comes from.
+std::string NameAt(const std::vector<Emission>& emissions, size_t& i) {
+  std::string name = emissions[i].stencil->name;
+  if (name != "leave_frame") return name;
+  name = std::string(emissions[i].cold[0]->name) == "return_any_L" ? "return_L" : "return_R";
+  while (std::string(emissions[i].stencil->name) != "return_R") i++;
+  return name;
+}
+
+}  // namespace
+
 std::string Translated::Names() const {
-  return absl::StrJoin(result.emissions, " ",
-                       [](std::string* out, const Emission& e) { absl::StrAppend(out, e.stencil->name); });
+  std::vector<std::string> names;
+  for (size_t i = 0; i < result.emissions.size(); i++) names.push_back(NameAt(result.emissions, i));
+  return absl::StrJoin(names, " ");
 }
 
 std::string Translated::Blocks() const {
@@ -57,7 +71,7 @@ std::string Translated::Blocks() const {
     for (; block < result.blocks.size() && result.blocks[block].emission == static_cast<int>(i); block++) {
       absl::StrAppend(&out, block == 0 ? "" : "| ");
     }
-    absl::StrAppend(&out, result.emissions[i].stencil->name, " ");
+    absl::StrAppend(&out, NameAt(result.emissions, i), " ");
   }
   return out;
 }
@@ -114,6 +128,7 @@ Native::Native(PyObject* function) : function_(Py_NewRef(function)) {
   unit_ = *std::move(unit);
   link_ = LinkOf(code());
   *link_ = unit_.get();
+  REQUIRE(unit_->Serves(function_.as<PyFunctionObject>()));
   PyFunction_SetVectorcall(function_.as<PyFunctionObject>(), unit_->vectorcall());
 }
 

@@ -21,7 +21,7 @@ struct Translated {
   Translation result;
 
   PyCodeObject* code() const { return CodeOfFunction(function); }
-  // Names of all stencils in order, separated by blanks.
+  // Names of all stencils in order, separated by blanks. A return with all that belongs to it is one, return_L or return_R.
   std::string Names() const;
   // The same with "| " in front of each block but the first.
   std::string Blocks() const;
