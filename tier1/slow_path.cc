@@ -18,9 +18,6 @@ namespace {
 enum class LeaveKind : uint8_t { kException, kInterpreter };
 LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
 
-PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
-_Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
-
 // Operand `index` (0: the lowest one popped, at most 3) wherever it is.
 inline PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int index) {
   uint8_t at = site->operand[index];

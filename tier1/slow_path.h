@@ -16,6 +16,9 @@ enum ExtraFlags : uint8_t {
   kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
 };
 
+inline PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
+inline _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
+
 // True while the code of `unit` may run natively: no tool wants events from it. Refreshes expected_breaker when the
 // interpreter has brought the code's instrumentation up to date. [GIL]
 bool MayRunNatively(PyThreadState* ts, UnitHeader* unit);

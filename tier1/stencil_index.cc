@@ -66,6 +66,16 @@ void FillComparisons(StencilIndex* s) {
   }
 }
 
+void FillGeneric(StencilIndex* s) {
+  for (int pair = 0; pair < kPairCount; pair++) {
+    s->binary_any[pair] = Require(absl::StrCat("binary_any_", kObjectPairs[pair]));
+    s->compare_any[pair] = Require(absl::StrCat("compare_any_", kObjectPairs[pair]));
+    s->compare_jump[0][pair] = Require(absl::StrCat("compare_jumpnot_", kObjectPairs[pair]));
+    s->compare_jump[1][pair] = Require(absl::StrCat("compare_jump_", kObjectPairs[pair]));
+    s->quick[pair] = Require(absl::StrCat("quick_", kObjectPairs[pair]));
+  }
+}
+
 void FillOthers(StencilIndex* s) {
   constexpr const char* kTypes[] = {"list", "tuple", "str", "array"};
   for (int type = 0; type < kIndexedCount; type++) {
@@ -104,6 +114,7 @@ const StencilIndex& Stencils() {
     auto* s = new StencilIndex{};
     FillArithmetic(s);
     FillComparisons(s);
+    FillGeneric(s);
     FillOthers(s);
     return s;
   }();

@@ -35,6 +35,11 @@ struct StencilIndex {
   const Stencil* float_jump[6][kComparePairs];
   const Stencil* float_jumpnot[6][kComparePairs];
   const Stencil* float_bool[6][kComparePairs];
+  // Operands of any type; I is a constant object here.
+  const Stencil* binary_any[kPairCount];
+  const Stencil* compare_any[kPairCount];
+  const Stencil* compare_jump[2][kPairCount];  // [if false, if true]
+  const Stencil* quick[kPairCount];
   const Stencil* get[kIndexedCount][kSubscriptPairs];
   const Stencil* item_get[kPairCount];       // by helper; I is any constant here
   const Stencil* item_contains[kPairCount];  // the container is the right operand

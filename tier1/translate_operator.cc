@@ -102,11 +102,40 @@ void Translator::SetOperands(Emission& e, const Entry& a, const Entry& b, int ba
   }
 }
 
-bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
+// Whether nothing below the top `operands` entries waits to be stored.
+bool Translator::CanonicalBelow(int operands) const {
+  for (int i = 0; i < depth() - operands; i++) {
+    if (stack_[i].kind != Kind::kMem) return false;
+  }
+  return true;
+}
+
+void Translator::SetObjects(Emission& e, const Entry& a, const Entry& b, int base) {
+  e.a = a.kind == Kind::kLocal ? LocalOffset(a.value) : SlotOffset(base);
+  e.b = b.kind == Kind::kLocal ? LocalOffset(b.value) : SlotOffset(base + 1);
+  if (a.kind == Kind::kConst) e.p = a.value;
+  if (b.kind == Kind::kConst) e.p = b.value;
+}
+
+// The end of a chain that takes any operands: `any` if the frame is canonical below them, else what runs no foreign code, with the
+// slow path behind it.
+Site& Translator::GenericEnd(Emission& e, OpHandler handler, const Stencil* any, const Stencil* quick) {
+  if (e.stencil == any || CanonicalBelow(2)) {
+    if (e.stencil != any) AddCold(e, any);
+    e.site = MakeSite(handler, 2, kResultInAcc);
+    return out_->sites[e.site].site;
+  }
+  AddCold(e, quick);
+  return SlowPath(e, handler, 2, kResultInAcc);
+}
+
+// Int and float forms of an operation; false: neither suits the operands or what the interpreter has seen.
+bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair) {
   const StencilIndex& s = Stencils();
-  Pair pair = ArrangePair();
-  if (pair == kNoPair) return false;
   Entry a = Top(2), b = Top(1);
+  bool specialises = op == Arithmetic::kAdd || op == Arithmetic::kSub || op == Arithmetic::kMul;
+  if (in.adaptive == BINARY_OP_ADD_UNICODE || in.adaptive == BINARY_OP_INPLACE_ADD_UNICODE) return false;
+  if (specialises && in.declined) return false;
   if (Divides(op) && IsZero(b)) return false;
   const Stencil* ints = s.int_op[static_cast<int>(op)][pair];
   const Stencil* floats = s.float_op[static_cast<int>(op)][pair];
@@ -126,31 +155,38 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op) {
   bool float_constant = constant != nullptr && PyFloat_CheckExact(reinterpret_cast<PyObject*>(constant->value));
   if (mixed != nullptr && (constant == nullptr || float_constant)) AddCold(e, mixed);
   SetOperands(e, a, b, depth() - 2);
-  Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
-  site.quick = QuickBinary;
+  if (constant != nullptr) e.p = constant->value;
+  GenericEnd(e, DecisionFor(BINARY_OP).handler, s.binary_any[pair], s.quick[pair]).quick = QuickBinary;
   Drop(2);
   PushAccumulator(float_first ? Hint::kFloat : op == Arithmetic::kTrueDiv ? Hint::kFloat : Hint::kInt);
   return true;
 }
 
-void Translator::BinaryOp(const Instruction& in) {
-  Arithmetic op = ArithmeticOf(in.oparg);
-  // A string that grows: `x = x + y` or `x += y` into the local that holds the left operand.
+// A string that grows: `x = x + y` or `x += y` into the local that holds the left operand, which is not pending elsewhere.
+bool Translator::AppendsToLocal(const Instruction& in) const {
   const std::vector<Instruction>& list = decoded_.instructions();
-  bool add = op == Arithmetic::kAdd;
-  bool append = add && Top(2).kind == Kind::kLocal && current_ + 1 < static_cast<int>(list.size()) &&
-                list[current_ + 1].opcode == STORE_FAST &&
-                static_cast<uint64_t>(list[current_ + 1].oparg) == Top(2).value && !leader_[list[current_ + 1].offset];
-  uint64_t local = append ? Top(2).value : 0;
-  if (append) {
-    for (int i = 0; i < depth() - 2; i++) append = append && !(stack_[i].kind == Kind::kLocal && stack_[i].value == local);
-    append = append && !(Top(1).kind == Kind::kLocal && Top(1).value == local);
-  }
-  if (op == Arithmetic::kCount || !EmitArithmetic(in, op)) {
-    FreeAccumulator(2);
-    Emission& e = Emit(Stencils().cold_slow);
-    Site& site = SlowPath(e, DecisionFor(BINARY_OP).handler, 2, kResultInAcc);
-    site.quick = QuickBinary;
+  if (ArithmeticOf(in.oparg) != Arithmetic::kAdd || current_ + 1 >= static_cast<int>(list.size())) return false;
+  const Instruction& next = list[current_ + 1];
+  const Entry& left = stack_[stack_.size() - 2];
+  if (left.kind != Kind::kLocal || next.opcode != STORE_FAST || static_cast<uint64_t>(next.oparg) != left.value) return false;
+  if (leader_[next.offset]) return false;
+  int uses = 0;
+  for (const Entry& entry : stack_) uses += entry.kind == Kind::kLocal && entry.value == left.value;
+  return uses == 1;
+}
+
+void Translator::BinaryOp(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  OpHandler handler = DecisionFor(BINARY_OP).handler;
+  Arithmetic op = ArithmeticOf(in.oparg);
+  bool append = AppendsToLocal(in);
+  Pair pair = ArrangePair();
+  if (pair == kNoPair) return EmitHandler(in, handler, 2, 1);
+  if (op == Arithmetic::kCount || !EmitArithmetic(in, op, pair)) {
+    SpillBelow(2);
+    Emission& e = Emit(s.binary_any[pair]);
+    SetObjects(e, Top(2), Top(1), depth() - 2);
+    GenericEnd(e, handler, s.binary_any[pair], s.quick[pair]);
     Drop(2);
     PushAccumulator();
   }
@@ -202,6 +238,11 @@ void Translator::CompareOp(const Instruction& in) {
   Pair pair = ArrangePair();
   int relation = static_cast<int>(kRelations[in.oparg >> 5]);
   Entry a = Top(2), b = Top(1);
+  if (pair == kNoPair) {
+    // Two constants, which only code that no compiler folds compares: the jump tests the result.
+    return EmitHandler(in, handler, 2, 1);
+  }
+  const Pair given = pair;
   bool mirrored = pair == kIL || pair == kIR;
   if (mirrored) {
     // constant < x is x > constant; the stencils take the variable first.
@@ -209,10 +250,11 @@ void Translator::CompareOp(const Instruction& in) {
     relation = static_cast<int>(kMirrored[relation]);
   }
   const Entry* constant = a.kind == Kind::kConst ? &a : b.kind == Kind::kConst ? &b : nullptr;
-  bool ints_ok = pair != kNoPair && (constant == nullptr || ImmediateInt(*constant) >= 0);
+  bool ints_ok = constant == nullptr || ImmediateInt(*constant) >= 0;
   uint64_t bits;
-  bool floats_ok = pair != kNoPair && (constant == nullptr || ImmediateDouble(*constant, &bits));
+  bool floats_ok = constant == nullptr || ImmediateDouble(*constant, &bits);
   bool if_true = jump != nullptr && jump->opcode == POP_JUMP_IF_TRUE;
+  const Stencil* any = jump != nullptr ? s.compare_jump[if_true][given] : s.compare_any[given];
   const Stencil *ints = nullptr, *floats = nullptr, *wide = nullptr;
   if (ints_ok) {
     int r = jump == nullptr || if_true ? relation : static_cast<int>(kNegatedInt[relation]);
@@ -224,29 +266,30 @@ void Translator::CompareOp(const Instruction& in) {
              : if_true       ? s.float_jump[relation][pair]
                              : s.float_jumpnot[relation][pair];
   }
+  if (in.adaptive == COMPARE_OP_STR || in.declined) ints = floats = wide = nullptr;
   bool float_first = ints == nullptr || (floats != nullptr && (PrefersFloat(in.adaptive) || a.hint == Hint::kFloat ||
                                                                b.hint == Hint::kFloat));
   const Stencil* first = float_first ? floats : ints;
   const Stencil* second = float_first ? ints : floats;
-  if (first == nullptr) first = jump != nullptr ? s.cold_branch : s.cold_slow;
+  if (first == nullptr) {
+    first = any;
+    SpillBelow(2);
+  }
   Emission& e = Emit(first);
   if (second != nullptr) AddCold(e, second);
   if (wide != nullptr) AddCold(e, wide);
-  if (mirrored) {
-    SetOperands(e, b, a, depth() - 2);
-    e.a = b.kind == Kind::kLocal ? LocalOffset(b.value) : SlotOffset(depth() - 1);
-  } else {
-    SetOperands(e, a, b, depth() - 2);
-  }
+  SetOperands(e, a, b, depth() - 2);
+  if (mirrored) e.a = e.b;
+  if (constant != nullptr) e.p = constant->value;
   if (jump == nullptr) {
-    SlowPath(e, handler, 2, kResultInAcc).quick = QuickCompare;
+    GenericEnd(e, handler, any, s.quick[given]).quick = QuickCompare;
     Drop(2);
     PushAccumulator();
     return;
   }
   e.target = jump->target;
-  uint8_t flags = kTestResult | (if_true ? kJumpIfTrue : 0);
-  SlowBranch(e, handler, 2, flags, *jump).quick = QuickCompare;
+  if (first != any) AddCold(e, any);
+  e.site = MakeSite(handler, 2, 0);
   Drop(2);
   current_++;
   EndJump(*jump);

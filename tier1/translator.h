@@ -88,7 +88,11 @@ class Translator {
   void ListAppend(const Instruction& in);
   Pair ArrangePair();
   Pair ArrangeObjects();
-  bool EmitArithmetic(const Instruction& in, Arithmetic op);
+  bool EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair);
+  bool AppendsToLocal(const Instruction& in) const;
+  bool CanonicalBelow(int operands) const;
+  Site& GenericEnd(Emission& e, OpHandler handler, const Stencil* any, const Stencil* quick);
+  void SetObjects(Emission& e, const Entry& a, const Entry& b, int base);
   void SetOperands(Emission& e, const Entry& a, const Entry& b, int base);
   void CompareOp(const Instruction& in);
   void TruthJump(const Instruction& in);

@@ -1,5 +1,6 @@
 """Comparisons, identity, membership, chains, and their fusion with branches."""
 
+import sys
 from sys import getrefcount as refcount
 
 from harness import case
@@ -427,3 +428,92 @@ def negated(log):
     log.grid(lambda a, b: not a < b, NUMBERS[:9], [0, NAN])
     log.grid(lambda a, b: not (a == b or a is b), NUMBERS, [NAN, 1])
     log.grid(lambda a: not not a, [0, 1, "", "x", None, [], [0], 0.0, NAN])
+
+
+class Watcher:
+    """Operators that reach into the frame that runs them."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __lt__(self, other):
+        self.action(sys._getframe(1))
+        return self
+
+    def __bool__(self):
+        self.action(sys._getframe(1))
+        return True
+
+    def __mod__(self, other):
+        self.action(sys._getframe(1))
+        return other
+
+    __gt__ = __rmod__ = __lt__
+
+
+def operator_forms(a, b):
+    out = []
+    if a < b:
+        out.append("LL")
+    if a < 7:
+        out.append("LC")
+    if "x" < a:
+        out.append("CL")
+    if (a % 5, a % b < a)[0] == 5:
+        out.append(a % b)
+    out.append((a < b, b, a < "text"))
+    out.append([b, a % "text", "%s" % b])
+    return len(out), type(a).__name__, b
+
+
+@case
+def operators_switch_tracing_on(log):
+    def trace(frame, event, arg):
+        if frame.f_code.co_name == "operator_forms":
+            log(event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    def traced(after):
+        count = 0
+
+        def action(frame):
+            nonlocal count
+            count += 1
+            if count == after:
+                frame.f_trace = trace
+                sys.settrace(trace)
+
+        try:
+            return operator_forms(Watcher(action), 3)
+        finally:
+            sys.settrace(None)
+
+    for after in range(1, 14):
+        log.call(traced, after)
+
+
+@case
+def operators_change_locals(log):
+    def change(frame):
+        frame.f_locals["a"] = 4
+        frame.f_locals["b"] = "other"
+
+    log.call(operator_forms, Watcher(change), object())
+    log.call(operator_forms, 9, Watcher(change))
+
+
+@case
+def operators_fail_at_each_step(log):
+    def failing(after):
+        count = 0
+
+        def action(frame):
+            nonlocal count
+            count += 1
+            if count == after:
+                raise ValueError(after)
+
+        return operator_forms(Watcher(action), 3)
+
+    for after in range(1, 14):
+        log.call(failing, after)

@@ -21,6 +21,8 @@ OBJECTS = sorted((BUILD / "tier1").glob("*.stencil.o"))
 pytestmark = [pytest.mark.skipif(not OBJECTS, reason=f"{BUILD} holds no stencils (tools/dev setup builds them)"),
               pytest.mark.skipif(not shutil.which("objdump"), reason="needs objdump (binutils)")]
 
+# Operands of operators on anything, left and right: L local, C constant, R accumulator, M slot.
+PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
 # The C functions that stencils call. A fast path calls none; these are what slow paths and calls of C functions end in.
 EXTERNALS = {
     "call_any": {"tj_call"},
@@ -30,6 +32,9 @@ EXTERNALS = {
     **{f"find_attr_{k}": {"tj_find_attr"} for k in "LR"},
     **{f"find_method_{k}": {"tj_find_method"} for k in "LR"},
     **{f"put_attr_{kinds}": {"tj_put_attr"} for kinds in ("LL", "RL", "CL", "ML", "LR", "CR", "MR")},
+    **{f"binary_any_{pair}": {"tj_binary"} for pair in PAIRS},
+    **{f"{name}_{pair}": {"tj_compare"} for pair in PAIRS for name in ("compare_any", "compare_jump", "compare_jumpnot")},
+    **{f"quick_{pair}": {"tj_quick"} for pair in PAIRS},
     "thunk_after_call": {"tj_after_call"},
     "thunk_dispose": {"tj_dispose"},
     "thunk_exit": {"tj_leave"},
@@ -61,7 +66,7 @@ CEILINGS = [
     ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 181), ("method_values_", 135),
     ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("find_attr_", 76), ("find_method_", 104), ("put_attr_", 124),
-    ("handler", 83), ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 41),
+    ("binary_any_", 56), ("compare_", 66), ("quick_", 53), ("handler", 83), ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 115), ("return_", 87),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("array_get_", 284), ("array_set_", 328),
     ("item_get_", 123), ("item_contains_", 152), ("item_set_", 190), ("list_append", 50),

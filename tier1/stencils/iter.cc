@@ -35,10 +35,14 @@ STENCIL(for_tuple) { MUSTTAIL return for_sequence<false>(lp, rt, acc, ts, REST);
 STENCIL(for_any) {
   PyObject* it = *slot_at(lp, H_A);
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  acc = Py_TYPE(it)->tp_iternext(it);
-  if (UNLIKELY(acc == nullptr)) COLD();
-  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD();
-  NEXT(acc);
+  PyObject* item = Py_TYPE(it)->tp_iternext(it);
+  acc = item;
+  asm("" : "+r"(acc));  // or the cold way would load NULL anew
+  // Positive tests make the way to the next stencil come last.
+  if (LIKELY(item != nullptr)) {
+    if (LIKELY(ts->eval_breaker == unit()->expected_breaker)) NEXT(acc);
+  }
+  COLD();
 }
 STENCIL(cold_for) { MUSTTAIL return TJ_THUNK_for_end(lp, rt, acc, ts, x, ADDRESS_OF(H_SITE), z); }
 

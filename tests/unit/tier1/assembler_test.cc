@@ -232,13 +232,13 @@ TEST_CASE("assembler: cells, sites and pending lists lie behind the header, cell
 }
 
 TEST_CASE("assembler: blocks are found by their code unit, branching sites know both ways") {
-  Native native("def f(a, b):\n if a < b: return 1\n return 2\n");
+  Native native("def f(a):\n if a: return 1\n return 2\n");
   const Assembled& whole = native.unit()->whole();
   REQUIRE(whole.blocks.size() == 2);
   CHECK(whole.blocks[0].unit == 0);
   CHECK(whole.AddressOf(0) == whole.block.code + kHotBegin);
   CHECK(whole.AddressOf(1) == nullptr);
-  const Site& site = native.SiteOf("COMPARE_OP");
+  const Site& site = native.SiteOf("TO_BOOL");
   CHECK(site.taken_address == whole.AddressOf(whole.blocks[1].unit));
   CHECK(site.resume_taken == whole.blocks[1].unit);
   const uint8_t* next = static_cast<const uint8_t*>(site.next_address);

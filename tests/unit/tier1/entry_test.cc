@@ -256,7 +256,9 @@ TEST_CASE("unit: what it tells about itself") {
   CHECK(dump.find("int_add_LL") != std::string::npos);
   Ref a(PyUnicode_FromString("a"));
   CHECK(native.Call({a.get(), a.get()}) == "'aa'");
-  CHECK(SlowSites(100).find("f:1 BINARY_OP") != std::string::npos);
+  Native truth("def f(a): return not not a\n");
+  CHECK(truth.Call({a.get()}) == "True");
+  CHECK(SlowSites(100).find("f:1 TO_BOOL") != std::string::npos);
 }
 
 }  // namespace

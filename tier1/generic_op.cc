@@ -1,0 +1,136 @@
+// Operators on operands of any type, called by stencils with the operands as they lie.
+#include <cstring>
+
+#include "tier1/free_lists.h"
+#include "tier1/inline_cache.h"
+#include "tier1/slow_path.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+constexpr int kLeftOwned = 1, kRightOwned = 2;
+
+PyObject** Bottom(PyObject** lp, const Site* site) { return StackBase(lp, site) + site->depth - site->popped; }
+
+inline void Release(PyObject* a, PyObject* b, int owned) {
+  if (owned & kLeftOwned) tj_decref(a);
+  if (owned & kRightOwned) tj_decref(b);
+}
+
+// Foreign code may drop what the operands are borrowed from.
+inline void TakeBorrowed(PyObject* a, PyObject* b, int owned) {
+  if (!(owned & kLeftOwned)) Py_INCREF(a);
+  if (!(owned & kRightOwned)) Py_INCREF(b);
+}
+
+PyObject* Fail(PyObject** lp, const Site* site) {
+  OpError(FrameOf(lp), Bottom(lp, site));
+  return nullptr;
+}
+
+// After foreign code: the operands are gone, the result belongs on the stack. NULL: leave.
+PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
+  if (result == nullptr) return Fail(lp, site);
+  if (MayRunNatively(ts, site->unit)) return result;
+  PyObject** bottom = Bottom(lp, site);
+  *bottom = result;
+  RequestInterpreter(ts, FrameOf(lp), bottom + 1, site->next);
+  return nullptr;
+}
+
+void ShowInstruction(PyObject** lp, const Site* site) { FrameOf(lp)->instr_ptr = InstructionAt(site, site->instr); }
+
+bool SameText(PyObject* a, PyObject* b) {
+  if (a == b) return true;
+  Py_ssize_t length = PyUnicode_GET_LENGTH(a);
+  if (length != PyUnicode_GET_LENGTH(b) || PyUnicode_KIND(a) != PyUnicode_KIND(b)) return false;
+  return std::memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), static_cast<size_t>(length) * PyUnicode_KIND(a)) == 0;
+}
+
+// The local that holds the left operand of `x = x + y`: pending at the site.
+PyObject** AppendedLocal(PyObject** lp, const Site* site) {
+  const Pending& left = site->pending[site->operand[0]];
+  return &lp[left.value];
+}
+
+// str + str. The left one may grow in place when nobody else can see it: a temporary, or a local that the result is about to be
+// stored into (unbound meanwhile, and for good when there is no memory, as in the interpreter).
+PyObject* Concatenate(PyObject** lp, PyObject* a, PyObject* b, Site* site, int owned) {
+  PyObject* result = a;
+  if (site->flags & kAppendLocal) {
+    *AppendedLocal(lp, site) = nullptr;
+    PyUnicode_Append(&result, b);
+  } else if (owned & kLeftOwned) {
+    PyUnicode_Append(&result, b);
+  } else {
+    result = PyUnicode_Concat(a, b);
+  }
+  if (owned & kRightOwned) tj_decref(b);
+  if (result != nullptr) return result;
+  ShowInstruction(lp, site);
+  return Fail(lp, site);
+}
+
+}  // namespace
+
+extern "C" {
+
+PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  BalanceFreeLists();
+  PyObject* result = site->quick(ts, a, b, site);
+  if (result == nullptr) return nullptr;
+  bool simple = !((owned & kLeftOwned) && tj_needs_frame(a)) && !((owned & kRightOwned) && tj_needs_frame(b));
+  if (simple) {
+    Release(a, b, owned);
+    return result;
+  }
+  Py_DECREF(result);
+  return nullptr;
+}
+
+PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  BalanceFreeLists();
+  bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
+  if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
+  if (PyObject* result = QuickBinary(ts, a, b, site)) {
+    Release(a, b, owned);
+    return result;
+  }
+  TakeBorrowed(a, b, owned);
+  ShowInstruction(lp, site);
+  PyObject* result = _PyEval_BinaryOps[site->oparg](a, b);
+  tj_decref(a);
+  tj_decref(b);
+  return Finish(lp, ts, site, result);
+}
+
+PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  constexpr int kRelationShift = 5, kToBool = 16;
+  BalanceFreeLists();
+  int relation = site->oparg >> kRelationShift;
+  if ((relation == Py_EQ || relation == Py_NE) && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
+    bool result = SameText(a, b) == (relation == Py_EQ);
+    Release(a, b, owned);
+    return result ? Py_True : Py_False;
+  }
+  if (PyObject* result = QuickCompare(ts, a, b, site)) {
+    Release(a, b, owned);
+    return result;
+  }
+  TakeBorrowed(a, b, owned);
+  ShowInstruction(lp, site);
+  PyObject* result = PyObject_RichCompare(a, b, relation);
+  tj_decref(a);
+  tj_decref(b);
+  if (result != nullptr && (site->oparg & kToBool)) {
+    int truth = PyObject_IsTrue(result);
+    tj_decref(result);
+    result = truth < 0 ? nullptr : truth ? Py_True : Py_False;
+  }
+  return Finish(lp, ts, site, result);
+}
+
+}  // extern "C"
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,58 @@
+// Operators on operands of any type: C functions take them as they lie. What lies below the operands is canonical, except
+// for the `quick` forms, which run no foreign code and may decline.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+extern "C" {
+// C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. NULL: leave the unit.
+PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);  // NULL: declined
+}
+
+// Operand A (L, M), B (L, M), constant P (C, either side) or accumulator.
+template <K ka> INLINE PyObject* left(PyObject** lp, PyObject* acc) {
+  if constexpr (ka == K::R) return acc;
+  else if constexpr (ka == K::C) return pointer_p();
+  else return *slot_at(lp, H_A);
+}
+template <K kb> INLINE PyObject* right(PyObject** lp, PyObject* acc) {
+  if constexpr (kb == K::R) return acc;
+  else if constexpr (kb == K::C) return pointer_p();
+  else return *slot_at(lp, H_B);
+}
+template <K ka, K kb> inline constexpr int kOwned = (owned(ka) ? 1 : 0) | (owned(kb) ? 2 : 0);
+#define SITE static_cast<Site*>(ADDRESS_OF(H_SITE))
+
+template <K ka, K kb> BODY binary(SIGNATURE) {
+  PyObject* r = tj_binary(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(r != nullptr)) NEXT(r);
+  GO(TJ_THUNK_exit, DEAD);
+}
+template <K ka, K kb> BODY compare(SIGNATURE) {
+  PyObject* r = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(r != nullptr)) NEXT(r);
+  GO(TJ_THUNK_exit, DEAD);
+}
+template <K ka, K kb, bool sense> BODY compare_jump(SIGNATURE) {
+  PyObject* r = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (UNLIKELY(r == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  if (r == (sense ? rt->true_object : rt->false_object)) TARGET(DEAD);
+  NEXT(DEAD);
+}
+template <K ka, K kb> BODY quick(SIGNATURE) {
+  PyObject* r = tj_quick(left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(r != nullptr)) NEXT(r);
+  COLD();
+}
+
+#define GENERIC(a, b)                                                                                            \
+  STENCIL(binary_any_##a##b) { MUSTTAIL return binary<K::a, K::b>(lp, rt, acc, ts, REST); }                      \
+  STENCIL(compare_any_##a##b) { MUSTTAIL return compare<K::a, K::b>(lp, rt, acc, ts, REST); }                    \
+  STENCIL(compare_jump_##a##b) { MUSTTAIL return compare_jump<K::a, K::b, true>(lp, rt, acc, ts, REST); }        \
+  STENCIL(compare_jumpnot_##a##b) { MUSTTAIL return compare_jump<K::a, K::b, false>(lp, rt, acc, ts, REST); }    \
+  STENCIL(quick_##a##b) { MUSTTAIL return quick<K::a, K::b>(lp, rt, acc, ts, REST); }
+GENERIC(L, L) GENERIC(L, C) GENERIC(L, R) GENERIC(R, L) GENERIC(R, C) GENERIC(M, R) GENERIC(C, L) GENERIC(C, R)
+
+}  // namespace tierjit::tier1
