@@ -89,6 +89,13 @@ PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int 
   return nullptr;
 }
 
+bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site) {
+  if (_PyList_AppendTakeRef(list, item) == 0) return true;
+  ShowInstruction(lp, site);
+  Fail(lp, site);
+  return false;
+}
+
 PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   BalanceFreeLists();
   bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;

@@ -223,7 +223,8 @@ void Translator::ListAppend(const Instruction& in) {
   ToAccumulator();
   Emission& e = Emit(Stencils().list_append);
   e.a = SlotOffset(depth() - 1 - in.oparg);
-  SlowPath(e, DecisionFor(LIST_APPEND).handler, 1, 0);
+  AddCold(e, Stencils().list_append_any);
+  e.site = MakeSite(nullptr, 1, 0);
   Drop(1);
 }
 

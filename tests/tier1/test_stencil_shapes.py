@@ -34,6 +34,7 @@ EXTERNALS = {
     **{f"put_attr_{kinds}": {"tj_put_attr"} for kinds in ("LL", "RL", "CL", "ML", "LR", "CR", "MR")},
     **{f"binary_any_{pair}": {"tj_binary"} for pair in PAIRS},
     **{f"{name}_{pair}": {"tj_compare"} for pair in PAIRS for name in ("compare_any", "compare_jump", "compare_jumpnot")},
+    "list_append_any": {"tj_list_append"},
     **{f"quick_{pair}": {"tj_quick"} for pair in PAIRS},
     "thunk_after_call": {"tj_after_call"},
     "thunk_dispose": {"tj_dispose"},

@@ -8,6 +8,7 @@ extern "C" {
 // C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. NULL: leave the unit.
 PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site);  // false: leave
 PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);  // NULL: declined
 }
 
@@ -54,5 +55,11 @@ template <K ka, K kb> BODY quick(SIGNATURE) {
   STENCIL(compare_jumpnot_##a##b) { MUSTTAIL return compare_jump<K::a, K::b, false>(lp, rt, acc, ts, REST); }    \
   STENCIL(quick_##a##b) { MUSTTAIL return quick<K::a, K::b>(lp, rt, acc, ts, REST); }
 GENERIC(L, L) GENERIC(L, C) GENERIC(L, R) GENERIC(R, L) GENERIC(R, C) GENERIC(M, R) GENERIC(C, L) GENERIC(C, R)
+
+// LIST_APPEND to a list that must grow. A: slot of the list.
+STENCIL(list_append_any) {
+  if (LIKELY(tj_list_append(lp, reinterpret_cast<PyListObject*>(*slot_at(lp, H_A)), acc, SITE))) NEXT(DEAD);
+  GO(TJ_THUNK_exit, DEAD);
+}
 
 }  // namespace tierjit::tier1
