@@ -1,4 +1,6 @@
 // Loads, stores, names that are cached, cells, and the shape of the stack.
+#include <algorithm>
+
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/inline_cache.h"
@@ -170,10 +172,61 @@ void Translator::StoreDeref(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+// The stores into different locals that take all items of the UNPACK_SEQUENCE at hand; false: there is something else in between.
+// Stores of one instruction are told from others by UnpackShape::joined.
+bool Translator::FindFusedStores(int count, UnpackShape* shape, std::vector<int>* locals) const {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  if (count < kMinFusedStores || count > kMaxFusedStores) return false;
+  for (size_t i = static_cast<size_t>(current_) + 1; static_cast<int>(locals->size()) < count; i++) {
+    if (i >= list.size() || leader_[list[i].offset]) return false;
+    const Instruction& store = list[i];
+    int place = static_cast<int>(locals->size());
+    switch (store.opcode) {
+      case STORE_FAST: locals->push_back(store.oparg); break;
+      case STORE_FAST_STORE_FAST:
+        locals->push_back(store.oparg >> 4);
+        locals->push_back(store.oparg & 15);
+        shape->joined |= 1u << place;
+        break;
+      case STORE_FAST_LOAD_FAST:
+        if (place + 1 != count) return false;
+        locals->push_back(store.oparg >> 4);
+        shape->load = store.oparg & 15;
+        break;
+      default: return false;
+    }
+  }
+  shape->count = count;
+  std::vector<int> sorted = *locals;
+  std::sort(sorted.begin(), sorted.end());
+  return static_cast<int>(locals->size()) == count && sorted.back() < kMaxFusedLocal &&
+         std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+}
+
+// The sequence is in the accumulator and what lies below it in its slots.
+bool Translator::UnpackIntoLocals(const Instruction& in) {
+  UnpackShape shape;
+  std::vector<int> locals;
+  if (!FindFusedStores(in.oparg, &shape, &locals)) return false;
+  Emission& e = Emit(Stencils().unpack_locals);
+  for (int i = 0; i < shape.count; i++) (i < 8 ? e.p : e.q) |= static_cast<uint64_t>(locals[i]) << (8 * (i & 7));
+  e.site = MakeSite(nullptr, 1, 0);
+  out_->sites[e.site].site.oparg = static_cast<int32_t>(shape.Encode());
+  Drop(1);
+  int stores = 0;
+  while (stores < shape.count) {
+    stores += decoded_.instructions()[++current_].opcode == STORE_FAST_STORE_FAST ? 2 : 1;
+    out_->bytecodes++;
+  }
+  if (shape.load >= 0) LoadFast(shape.load);
+  return true;
+}
+
 void Translator::UnpackSequence(const Instruction& in) {
   const StencilIndex& s = Stencils();
   ToAccumulator();
   SpillBelow(1);
+  if (UnpackIntoLocals(in)) return;
   bool list = in.adaptive == UNPACK_SEQUENCE_LIST;
   const Stencil* tuple = in.oparg == 2 ? s.unpack_tuple_2 : s.unpack_tuple;
   Emission& e = Emit(list ? s.unpack_list : tuple);

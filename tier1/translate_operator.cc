@@ -180,7 +180,7 @@ void Translator::BinaryOp(const Instruction& in) {
   OpHandler handler = DecisionFor(BINARY_OP).handler;
   Arithmetic op = ArithmeticOf(in.oparg);
   bool append = AppendsToLocal(in);
-  Pair pair = ArrangePair();
+  Pair pair = ArrangeObjects();
   if (pair == kNoPair) return EmitHandler(in, handler, 2, 1);
   if (op == Arithmetic::kCount || !EmitArithmetic(in, op, pair)) {
     SpillBelow(2);
@@ -235,13 +235,10 @@ void Translator::CompareOp(const Instruction& in) {
   const Instruction* jump = in.oparg & 16 ? FusedJump() : nullptr;
   if (jump != nullptr) BeginJump(*jump, 2);
   OpHandler handler = DecisionFor(COMPARE_OP).handler;
-  Pair pair = ArrangePair();
+  Pair pair = ArrangeObjects();
   int relation = static_cast<int>(kRelations[in.oparg >> 5]);
   Entry a = Top(2), b = Top(1);
-  if (pair == kNoPair) {
-    // Two constants, which only code that no compiler folds compares: the jump tests the result.
-    return EmitHandler(in, handler, 2, 1);
-  }
+  if (pair == kNoPair) return EmitHandler(in, handler, 2, 1);
   const Pair given = pair;
   bool mirrored = pair == kIL || pair == kIR;
   if (mirrored) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "runtime/bytecode/decoder.h"
 #include "tier1/emission.h"
+#include "tier1/unpack_path.h"
 
 namespace tierjit::tier1 {
 
@@ -113,6 +114,8 @@ class Translator {
   void Subscript(const Instruction& in);
   void StoreSubscript(const Instruction& in);
   void UnpackSequence(const Instruction& in);
+  bool FindFusedStores(int count, UnpackShape* shape, std::vector<int>* locals) const;
+  bool UnpackIntoLocals(const Instruction& in);
   void Call(const Instruction& in);
   void CallAny(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);

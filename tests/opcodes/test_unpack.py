@@ -1,5 +1,6 @@
 """Sequence unpacking, starred and nested, and its errors."""
 
+import sys
 from sys import getrefcount as refcount
 
 from harness import case
@@ -308,3 +309,150 @@ def returns_of_functions(log):
         return q, r, x, y, z
 
     log.each(divide, (17, 5), (2 ** 70, 3), (1, 0))
+
+
+def four(x, a=None, b=None, c=None, d=None):
+    a, b, c, d = x
+    return a, b, c, d
+
+
+def five_and_load(x, a, b, c, d, e):
+    a, b, c, d, e = x
+    return e, a, b, c, d
+
+
+def twenty(x):
+    a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t = x
+    return a, t, i, h
+
+
+def sixteen(x):
+    a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p = x
+    return a, p, i, h, b
+
+
+def same_local(x, a=None):
+    a, b, a, c = x
+    return a, b, c
+
+
+def own_local(x):
+    x, a, b, c = x
+    return x, a, b, c
+
+
+@case
+def stores_in_one_step(log):
+    for x in ((1, 2, 3, 4), [1, 2, 3, 4], "abcd", range(4), iter([5, 6, 7, 8]), {1, 2, 3, 4}, (1, 2, 3), [1] * 5, 7, None):
+        for function in (four, same_local, own_local):
+            log.call(function, x)
+    log.call(sixteen, tuple(range(16)))
+    log.call(sixteen, [str(i) * 2 for i in range(16)])
+    log.call(twenty, list(range(300, 320)))
+    log.call(five_and_load, "abcde", 1, 2.5, "x" * 3, [4], (5, ))
+    log.call(four, (10**10, 10**20, 1.5, "text"), 10**10, 10**30, 2.5, "other" * 2)
+
+    def loop(rows):
+        out = []
+        for a, b, c, d in rows:
+            out.append((d, c, b, a))
+        return out
+
+    log.call(loop, [(i, i * 1000, float(i), str(i * 7)) for i in range(20)])
+    log.call(loop, [[i, [i], (i, ), {i}] for i in range(5)])
+    log.call(loop, ((i, [i], (i, ), {i}) for i in range(5)))
+
+
+class Dying:
+    def __init__(self, log, name, action=None):
+        self.log, self.name, self.action = log, name, action
+
+    def __del__(self):
+        frame = sys._getframe(1)
+        shown = {k: type(v).__name__ for k, v in frame.f_locals.items()}
+        self.log("del", self.name, frame.f_lineno - frame.f_code.co_firstlineno, shown, frame.f_lasti)
+        if self.action is not None:
+            self.action(frame)
+
+
+@case
+def old_values_die(log):
+    def fresh(action=None):
+        return [Dying(log, name, action) for name in "abcd"]
+
+    def run(values, action=None):
+        old = fresh(action)
+        a, b, c, d = old
+        old = None
+        a, b, c, d = values
+        return a, b, c, d
+
+    def shared(values):
+        a = b = c = d = Dying(log, "shared")
+        a, b, c, d = values
+        return a, b, c, d
+
+    def twice(values):
+        a, b, c, d = fresh()
+        a, b, a, d = values
+        return a, b, c is d, d
+
+    def pieces():
+        a, b, c, d = [Dying(log, name) for name in "pqrs"]
+        a, b, c, d = (d, None, a, b)
+        a, b, c, d = a, c, d, b
+        return 1
+
+    def lists(rows):
+        for a, b, c, d in rows:
+            pass
+        return a, b, c, d
+
+    for values in ((1, 2, 3, 4), [1, 2, 3, 4], "wxyz", map(str, range(4)), (1, 2), 5):
+        log.call(run, values)
+        log.call(shared, values)
+        log.call(twice, values)
+    log.call(pieces)
+    log.call(lists, [[[i], {i: i}, Dying(log, i), (Dying(log, -i), )] for i in range(4)])
+
+    def change(frame):
+        frame.f_locals["d"] = "changed"
+        frame.f_locals["a"] = "changed too"
+
+    log.call(run, (1, 2, 3, 4), change)
+
+    def change_source(frame):
+        values.clear()
+
+    values = [1, 2, 3, 4]
+    log.call(run, values, change_source)
+
+
+@case
+def tracing_from_old_values(log):
+    def trace(frame, event, arg):
+        log(event, frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    def on(frame):
+        frame.f_trace = trace
+        sys.settrace(trace)
+
+    def run(index, values):
+        try:
+            a, b, c, d, e = [Dying(log, i, on if i == index else None) for i in range(5)]
+            (a, b, c, d, e) = values; f = e, d  # yapf: disable
+            return a, b, c, f
+        finally:
+            sys.settrace(None)
+
+    for index in range(5):
+        log.call(run, index, (1, 2, 3, 4, 5))
+        log.call(run, index, [[1], [2], [3], [4], [5]])
+
+    class Iterable:
+        def __iter__(self):
+            on(sys._getframe(1))
+            return iter("abcde")
+
+    log.call(run, 9, Iterable())

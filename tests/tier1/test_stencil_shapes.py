@@ -36,6 +36,7 @@ EXTERNALS = {
     **{f"{name}_{pair}": {"tj_compare"} for pair in PAIRS for name in ("compare_any", "compare_jump", "compare_jumpnot")},
     "list_append_any": {"tj_list_append"},
     **{f"quick_{pair}": {"tj_quick"} for pair in PAIRS},
+    "unpack_locals": {"tj_unpack_locals"},
     "thunk_after_call": {"tj_after_call"},
     "thunk_dispose": {"tj_dispose"},
     "thunk_exit": {"tj_leave"},
@@ -129,7 +130,7 @@ def test_only_slow_paths_call(shapes):
 @pytest.mark.parametrize("pattern", [
     r"(int|wide|float|mixed)_\w+", r"(attr|method|set)_\w+", r"(list|tuple|str|array)_(get|set)_\w+", r"list_append",
     r"call_(plain|method)_\w+", r"call_list_append", r"for_(range|list|tuple)", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
-    r"jump\w*", r"resume", r"leave_frame", r"drop_\w+", r"return_\w+", r"unpack_\w+", r"clear_locals_\d"])
+    r"jump\w*", r"resume", r"leave_frame", r"drop_\w+", r"return_\w+", r"unpack_(tuple|list)\w*", r"clear_locals_\d"])
 def test_fast_paths_call_nothing(shapes, pattern):
     members = [shape for name, shape in shapes.items() if re.fullmatch(pattern, name)]
     assert members

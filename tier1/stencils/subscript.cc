@@ -162,10 +162,12 @@ SET_ALL(array)
 STENCIL(list_append) {
   PyListObject* list = reinterpret_cast<PyListObject*>(*slot_at(lp, H_A));
   Py_ssize_t size = reinterpret_cast<PyVarObject*>(list)->ob_size;
-  if (UNLIKELY(size >= list->allocated)) COLD();
-  list->ob_item[size] = acc;
-  reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
-  NEXT(DEAD);
+  if (LIKELY(size < list->allocated)) {
+    list->ob_item[size] = acc;
+    reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
+    NEXT(DEAD);
+  }
+  COLD();
 }
 // `list.append(x)` as a call. A: slot of the callable, B: of self, then the argument. The method descriptor is immortal or owned by
 // the stack like any callable.
@@ -182,33 +184,6 @@ STENCIL(call_list_append) {
   decref_shared(args[0]);
   decref_shared(f);
   NEXT(rt->none_object);
-}
-
-// Unpacking of exact tuples and lists: items to the slots from A on, in stack order (last item lowest).
-template <bool list> BODY unpack(SIGNATURE) {
-  PyObject* o = acc;
-  if (UNLIKELY(Py_TYPE(o) != (list ? rt->list_type : rt->tuple_type))) COLD();
-  uint64_t count;
-  asm("movl $H_C, %k0" : "=r"(count));
-  int64_t n = static_cast<int64_t>(count);
-  if (UNLIKELY(reinterpret_cast<PyVarObject*>(o)->ob_size != n)) COLD();
-  PyObject** items = list ? reinterpret_cast<PyListObject*>(o)->ob_item : reinterpret_cast<PyTupleObject*>(o)->ob_item;
-  PyObject** to = slot_at(lp, H_A);
-  for (int64_t j = n - 1; j >= 0; j--) *to++ = incref(items[j]);
-  if (decref(o)) GO_WITH(TJ_DISPOSE, DEAD, o);
-  NEXT(DEAD);
-}
-STENCIL(unpack_tuple) { MUSTTAIL return unpack<false>(lp, rt, acc, ts, REST); }
-STENCIL(unpack_list) { MUSTTAIL return unpack<true>(lp, rt, acc, ts, REST); }
-STENCIL(unpack_tuple_2) {
-  PyObject* o = acc;
-  if (UNLIKELY(Py_TYPE(o) != rt->tuple_type)) COLD();
-  if (UNLIKELY(reinterpret_cast<PyVarObject*>(o)->ob_size != 2)) COLD();
-  PyObject** to = slot_at(lp, H_A);
-  to[0] = incref(reinterpret_cast<PyTupleObject*>(o)->ob_item[1]);
-  to[1] = incref(reinterpret_cast<PyTupleObject*>(o)->ob_item[0]);
-  if (decref(o)) GO_WITH(TJ_DISPOSE, DEAD, o);
-  NEXT(DEAD);
 }
 
 }  // namespace tierjit::tier1
