@@ -20,6 +20,15 @@ inline void BalanceFreeLists() {
   if (tj_rt.floats.count - 1 >= kUsable) RefillFloats();
 }
 
+// A float from the free list: compiled code gives it back there.
+inline PyObject* ListedFloat(double v) {
+  if (tj_rt.floats.count == 0) return PyFloat_FromDouble(v);
+  PyObject* o = tj_rt.floats.items[--tj_rt.floats.count];
+  o->ob_refcnt = 1;
+  reinterpret_cast<PyFloatObject*>(o)->ob_fval = v;
+  return o;
+}
+
 }  // namespace tierjit::tier1
 
 #endif  // TIERJIT_TIER1_FREE_LISTS_H_

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tier1/array_access.h"
+#include "tier1/free_lists.h"
 #include "tier1/plain_lookup.h"
 #include "tier1/unit.h"
 
@@ -44,15 +45,6 @@ bool HasPureElements(PyTypeObject* type) {
   if (type == &PyBytes_Type || type == &PyByteArray_Type || type == &PyRange_Type || type == &PyMemoryView_Type) return true;
   if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
   return std::strcmp(type->tp_name, "array.array") == 0 || std::strcmp(type->tp_name, "collections.deque") == 0;
-}
-
-// A float from the free list: compiled code gives it back there.
-PyObject* ListedFloat(double v) {
-  if (tj_rt.floats.count == 0) return PyFloat_FromDouble(v);
-  PyObject* o = tj_rt.floats.items[--tj_rt.floats.count];
-  o->ob_refcnt = 1;
-  reinterpret_cast<PyFloatObject*>(o)->ob_fval = v;
-  return o;
 }
 
 PyObject* Character(PyObject* text, Py_ssize_t i) {

@@ -1,23 +1,12 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
-#include <cstring>
-
+#include "tier1/free_lists.h"
 #include "tier1/inline_cache.h"
-#include "tier1/instances.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
 namespace {
 
 bool IsNumber(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o); }
-
-// A float from the free list: compiled code gives it back there.
-PyObject* ListedFloat(double v) {
-  if (tj_rt.floats.count == 0) return PyFloat_FromDouble(v);
-  PyObject* o = tj_rt.floats.items[--tj_rt.floats.count];
-  o->ob_refcnt = 1;
-  reinterpret_cast<PyFloatObject*>(o)->ob_fval = v;
-  return o;
-}
 
 bool ToDouble(PyObject* o, double* v) {
   if (PyFloat_CheckExact(o)) {

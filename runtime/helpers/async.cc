@@ -1,12 +1,9 @@
-// `await`, `async for` and `async with`.
+// `await` and `async for`.
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 
 namespace tierjit {
 namespace {
-
-InternedName aenter_name("__aenter__");
-InternedName aexit_name("__aexit__");
 
 const char* TypeName(PyObject* object) { return Py_TYPE(object)->tp_name; }
 
@@ -74,17 +71,6 @@ PyObject* RefuseSecondAwait(PyObject* iterator) {
   return nullptr;
 }
 
-// New reference to a bound special method of an asynchronous context manager, or NULL with an exception set.
-PyObject* ManagerMethod(PyObject* manager, InternedName& name, const char* remark) {
-  PyObject* key = name.Get();
-  PyObject* method = key == nullptr ? nullptr : _PyObject_LookupSpecial(manager, key);
-  if (method == nullptr && !PyErr_Occurred()) {
-    PyErr_Format(PyExc_TypeError, "'%.200s' object does not support the asynchronous context manager protocol%s",
-                 TypeName(manager), remark);
-  }
-  return method;
-}
-
 }  // namespace
 
 PyObject** op_get_awaitable(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
@@ -102,26 +88,6 @@ PyObject** op_get_aiter(PyThreadState*, _PyInterpreterFrame* frame, PyObject** s
 
 PyObject** op_get_anext(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {
   return PushResult(frame, sp, AnextAwaitable(sp[-1]));
-}
-
-PyObject** op_before_async_with(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {
-  PyObject* manager = sp[-1];
-  PyObject* enter = ManagerMethod(manager, aenter_name, "");
-  if (enter == nullptr) return OpError(frame, sp);
-  PyObject* exit = ManagerMethod(manager, aexit_name, " (missed __aexit__ method)");
-  if (exit == nullptr) {
-    Py_DECREF(enter);
-    return OpError(frame, sp);
-  }
-  Py_DECREF(manager);
-  PyObject* entered = PyObject_CallNoArgs(enter);
-  Py_DECREF(enter);
-  if (entered == nullptr) {
-    Py_DECREF(exit);
-    return OpError(frame, sp - 1);
-  }
-  sp[-1] = exit;
-  return PushResult(frame, sp, entered);
 }
 
 PyObject** op_end_async_for(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {

@@ -1,40 +1,37 @@
-// BEFORE_WITH and WITH_EXCEPT_START.
+// Context managers: entering (BEFORE_WITH, BEFORE_ASYNC_WITH) and leaving by an exception (WITH_EXCEPT_START).
 #include "runtime/helpers/handlers.h"
 #include "runtime/helpers/result.h"
 
 namespace tierjit {
 namespace {
 
-// The bound special method `name` (null without memory) of the context manager; null with TypeError or what the lookup
-// raised.
-PyObject* SpecialMethod(PyThreadState* ts, PyObject* manager, PyObject* name, const char* what_is_missing) {
-  if (name == nullptr) return nullptr;
-  PyObject* method = _PyObject_LookupSpecial(manager, name);
+// What a context manager must have, `with` and `async with` alike.
+struct Protocol {
+  InternedName enter, exit;
+  const char* name;
+  const char* exit_missing;  // remark in the error
+};
+Protocol g_plain = {InternedName("__enter__"), InternedName("__exit__"), "context manager", " (missed __exit__ method)"};
+Protocol g_async = {InternedName("__aenter__"), InternedName("__aexit__"), "asynchronous context manager",
+                    " (missed __aexit__ method)"};
+
+// The bound special method `name` of the manager; NULL with TypeError or what the lookup raised.
+PyObject* SpecialMethod(PyThreadState* ts, PyObject* manager, InternedName& name, const char* protocol, const char* remark) {
+  PyObject* key = name.Get();
+  PyObject* method = key == nullptr ? nullptr : _PyObject_LookupSpecial(manager, key);
   if (method == nullptr && ts->current_exception == nullptr) {
-    _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the context manager protocol%s",
-                  Py_TYPE(manager)->tp_name, what_is_missing);
+    _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the %s protocol%s", Py_TYPE(manager)->tp_name, protocol,
+                  remark);
   }
   return method;
 }
 
-PyObject* EnterMethod(PyThreadState* ts, PyObject* manager) {
-  static InternedName name("__enter__");
-  return SpecialMethod(ts, manager, name.Get(), "");
-}
-
-PyObject* ExitMethod(PyThreadState* ts, PyObject* manager) {
-  static InternedName name("__exit__");
-  return SpecialMethod(ts, manager, name.Get(), " (missed __exit__ method)");
-}
-
-}  // namespace
-
-// manager -- exit, entered
-PyObject** op_before_with(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+// manager -- exit, what entering returned
+PyObject** Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, Protocol& protocol) {
   PyObject* manager = sp[-1];
-  PyObject* enter = EnterMethod(ts, manager);
+  PyObject* enter = SpecialMethod(ts, manager, protocol.enter, protocol.name, "");
   if (enter == nullptr) return OpError(frame, sp);
-  PyObject* exit = ExitMethod(ts, manager);
+  PyObject* exit = SpecialMethod(ts, manager, protocol.exit, protocol.name, protocol.exit_missing);
   if (exit == nullptr) {
     Py_DECREF(enter);
     return OpError(frame, sp);
@@ -49,6 +46,16 @@ PyObject** op_before_with(PyThreadState* ts, _PyInterpreterFrame* frame, PyObjec
   sp[-1] = exit;
   sp[0] = entered;
   return sp + 1;
+}
+
+}  // namespace
+
+PyObject** op_before_with(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  return Enter(ts, frame, sp, g_plain);
+}
+
+PyObject** op_before_async_with(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+  return Enter(ts, frame, sp, g_async);
 }
 
 // exit, lasti, previous exception, exception -- the same and exit's result

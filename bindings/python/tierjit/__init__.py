@@ -10,7 +10,11 @@ tools. What cannot be compiled runs in the interpreter; ``info(f).why_not`` says
 ``TIERJIT_<OPTION>`` sets an option. ``python -m tierjit script.py`` runs a program with it.
 """
 
-from . import _tierjit
+try:
+    from . import _tierjit
+except ImportError as error:
+    from . import _absent as _tierjit
+    _tierjit.explain(error)
 
 __all__ = [
     "FunctionInfo", "compile", "configure", "disable", "disassemble", "enable", "get_config", "info", "is_available",
@@ -89,7 +93,7 @@ def configure(**options):
         for key in done:
             _tierjit.set_option(key, before[key])
         raise
-    return {key: before[key] for key in options}
+    return {key: before.get(key) for key in options}
 
 
 def get_config(described=False):

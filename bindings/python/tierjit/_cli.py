@@ -111,7 +111,7 @@ def _is_importable(path):
 
 
 def _set_first_path(entry):
-    if not sys.flags.safe_path:
+    if not getattr(sys.flags, "safe_path", False):
         sys.path[0] = entry
 
 
@@ -119,7 +119,7 @@ def _run_path(path):
     if path == "-":
         return _tierjit.run_file("/dev/stdin")
     if _is_importable(path):
-        if sys.flags.safe_path:
+        if getattr(sys.flags, "safe_path", False):
             sys.path.insert(0, path)
         else:
             sys.path[0] = path

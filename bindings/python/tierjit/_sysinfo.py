@@ -55,8 +55,8 @@ def _rows():
     yield "libc", " ".join(platform.libc_ver()) or "unknown"
     yield "cpu", _guarded(_cpu)
     yield "executable memory", _guarded(_executable_memory)
-    yield "monitoring tool 5", sys.monitoring.get_tool(5) or "free"
-    yield "perf trampoline", "active" if sys.is_stack_trampoline_active() else "inactive"
+    yield "monitoring tool 5", _guarded(lambda: sys.monitoring.get_tool(5) or "free")
+    yield "perf trampoline", _guarded(lambda: "active" if sys.is_stack_trampoline_active() else "inactive")
     tracers = (("settrace", sys.gettrace()), ("setprofile", sys.getprofile()))
     yield "tracing", ", ".join(name for name, function in tracers if function) or "none"
     for name in sorted(os.environ):
