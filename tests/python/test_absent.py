@@ -27,7 +27,7 @@ def check(folder, *arguments, **options):
 def test_a_program_that_uses_it_runs(elsewhere):
     result = check(elsewhere, "-c", """
 import tierjit, warnings
-assert not tierjit.is_available() and "it was built for CPython 3.13" in tierjit.why_unavailable()
+assert not tierjit.is_available() and "cannot be loaded here" in tierjit.why_unavailable()
 assert tierjit.configure(tier1_threshold=2) == {"tier1_threshold": None}
 with warnings.catch_warnings(record=True) as seen:
     warnings.simplefilter("always")
@@ -68,4 +68,4 @@ def test_programs_run_by_the_command(elsewhere, tmp_path):
 
 
 def test_sysinfo(elsewhere):
-    assert "no: it was built for CPython 3.13, this is cpython 3.13" in check(elsewhere, "-m", "tierjit", "--sysinfo").stdout
+    assert "no: its extension module cannot be loaded here" in check(elsewhere, "-m", "tierjit", "--sysinfo").stdout

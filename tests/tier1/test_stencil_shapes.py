@@ -59,7 +59,7 @@ EXTERNALS |= {f"item_set_{value}{box}{key}": {"tj_set_item"} | ({"tj_dealloc"} i
               for value in "LCMR" for box in "LM" for key in ("LCM" if value == "R" else "LCR")}
 
 # Families by the beginning of the name, first match counts, and the bytes that their largest member may have. A larger
-# stencil may be right; then raise the figure in the same commit.
+# stencil may be right; then raise the figure in the same commit. The figures are clang 19's.
 CEILINGS = [
     ("float_bool_", 190), ("float_jump_", 181), ("float_jumpnot_", 181), ("float_negate_", 150), ("float_", 297),
     ("int_bool_", 249), ("int_jump_", 240), ("int_negate_", 225), ("int_", 421),
@@ -156,8 +156,14 @@ def test_every_stencil_has_a_ceiling(shapes):
     assert not [prefix for prefix, _ in CEILINGS if prefix not in used]
 
 
+def slack():
+    """Bytes that a stencil may be larger in the code of another compiler than clang 19 (objects name theirs)."""
+    return 0 if b"clang version 19." in OBJECTS[0].read_bytes() else 8
+
+
 @pytest.mark.parametrize("prefix, ceiling", CEILINGS)
 def test_size(shapes, prefix, ceiling):
+    ceiling += slack()
     large = {name: shape.size for name, shape in shapes.items() if family(name) == prefix and shape.size > ceiling}
     assert not large, f"larger than {ceiling} bytes"
 

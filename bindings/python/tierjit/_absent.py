@@ -1,4 +1,4 @@
-"""Stands in for the extension module where it cannot be loaded: another Python than the one that tierjit was built for.
+"""Stands in for the extension module where it cannot be loaded: a sub-interpreter, or another Python than the one built for.
 
 Everything stays interpreted, and questions are answered accordingly.
 """
@@ -21,9 +21,10 @@ def explain(error):
         here += " (free-threaded)"
     elif hasattr(sys, "gettotalrefcount"):
         here += " (debug build)"
-    _reason = f"it was built for CPython 3.13, this is {here}"
-    if sys.version_info[:2] == (3, 13):
-        _reason += f" ({error})"
+    if here == f"cpython {sys.version.partition(' ')[0]}" and sys.version_info[:2] == (3, 13):
+        _reason = f"its extension module cannot be loaded here: {error}"
+    else:
+        _reason = f"it was built for CPython 3.13, this is {here}"
     import importlib.metadata
     try:
         version = importlib.metadata.version("tierjit")
