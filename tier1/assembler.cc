@@ -10,10 +10,11 @@ namespace tierjit::tier1 {
 namespace {
 
 constexpr uint8_t kPrologue[] = {0x55, 0x48, 0x89, 0xE5};                 // push rbp; mov rbp, rsp
+static_assert(sizeof kPrologue == kPrologueSize);
 constexpr uint8_t kReturnCode[] = {0x4C, 0x89, 0xF0, 0x5D, 0xC3};         // mov rax, r14; pop rbp; ret
 constexpr uint8_t kCallCode[] = {0x41, 0xFF, 0xD6};                       // call r14
 constexpr size_t kJumpSize = 5;
-constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall
+constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall_entry
 
 std::vector<const void*>& Thunks() {
   static auto* thunks = new std::vector<const void*>;
@@ -239,7 +240,7 @@ void Assembler::EmitAll() {
   Bindings b{};
   Emission none{};
   b.emission = &none;
-  b.target = static_cast<const uint8_t*>(Arena::Get().Reachable(reinterpret_cast<const void*>(&tj_vectorcall)));
+  b.target = static_cast<const uint8_t*>(Arena::Get().Reachable(reinterpret_cast<const void*>(&tj_vectorcall_entry)));
   in_reach_ = Patch(At(0), hole, b);
   std::memcpy(At(entry_), kPrologue, sizeof kPrologue);
   cold_cursor_ = hot_size_;
@@ -289,6 +290,10 @@ absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& transl
   return Assembler(code, translation).Run();
 }
 
+extern "C" {
+const void* tj_enter_vectorcall = nullptr;
+}
+
 absl::Status PlaceThunks() {
   std::vector<const Stencil*> stencils;
   size_t size = 0;
@@ -296,8 +301,9 @@ absl::Status PlaceThunks() {
     const Stencil* s = FindStencil(absl::StrCat("thunk_", kThunkNames[i]));
     if (s == nullptr) return absl::InternalError(absl::StrCat("no stencil for thunk ", kThunkNames[i]));
     stencils.push_back(s);
-    size += (s->size + 15u) & ~15u;
   }
+  stencils.push_back(Stencils().enter_vectorcall);
+  for (const Stencil* s : stencils) size += (s->size + 15u) & ~15u;
   absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(size, kRodataSize + 64);
   if (!block.ok()) return block.status();
   g_rodata = block->data;
@@ -305,6 +311,7 @@ absl::Status PlaceThunks() {
   uint8_t* at = block->code;
   for (const Stencil* s : stencils) {
     Thunks().push_back(at);
+    if (s == Stencils().enter_vectorcall) tj_enter_vectorcall = at;
     at += (s->size + 15u) & ~15u;
   }
   Arena::WriteScope scope(*block);

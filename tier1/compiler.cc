@@ -99,6 +99,7 @@ vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }
 
 void InitialiseTable() {
   Rt& r = tj_rt;
+  r.running = &PyInterpreterState_Get()->ceval.gil->last_holder;
   r.long_type = &PyLong_Type;
   r.float_type = &PyFloat_Type;
   r.function_type = &PyFunction_Type;
@@ -131,6 +132,7 @@ absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCo
   g_unit_of = unit_of;
   if (done) return absl::OkStatus();
   InitialiseTable();
+  if (*tj_rt.running != PyThreadState_GetUnchecked()) return absl::UnavailableError("the lock's holder is not where it should be");
   (void)Stencils();
   absl::Status placed = PlaceThunks();
   Arena::Get().CodeRange(&tj_rt.code_low, &tj_rt.code_span);

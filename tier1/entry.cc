@@ -69,6 +69,41 @@ tj_enter_block:
   .size tj_enter_block, .-tj_enter_block
 
   .p2align 4
+  .globl tj_vectorcall_entry
+  .hidden tj_vectorcall_entry
+  .type tj_vectorcall_entry, @function
+tj_vectorcall_entry:
+  push %rbp
+  mov %rsp, %rbp
+  push %rbx
+  push %r12
+  push %r13
+  push %r14
+  push %r15
+  sub $8, %rsp
+  mov %rdi, %r12
+  mov %rsi, %r14
+  mov %rdx, %rsi
+  mov %rcx, %rdi
+  mov %r8, %rdx
+  lea tj_rt(%rip), %r13
+  call 1f
+  addl $2, 52(%r15)
+  add $8, %rsp
+  pop %r15
+  pop %r14
+  pop %r13
+  pop %r12
+  pop %rbx
+  pop %rbp
+  ret
+1:
+  push %rbp
+  mov %rsp, %rbp
+  jmp *tj_enter_vectorcall(%rip)
+  .size tj_vectorcall_entry, .-tj_vectorcall_entry
+
+  .p2align 4
   .globl tj_interpret
   .hidden tj_interpret
   .type tj_interpret, @function
@@ -130,6 +165,7 @@ tj_call_keeping:
   ret
   .size tj_call_keeping, .-tj_call_keeping
 )");
+static_assert(offsetof(PyThreadState, c_recursion_remaining) == 52 && kCStackUnits == 2);
 static_assert(offsetof(PendingCall, keep) == 8 && offsetof(PendingCall, end) == 16 && offsetof(PendingCall, entry) == 24);
 
 namespace {
@@ -222,9 +258,6 @@ constexpr size_t kMaxTaken = 32;
   if (frame != nullptr) frame->stacktop = -1;
   return frame;
 }
-
-// The interpreter charges every C-level evaluation with this many units of C recursion.
-constexpr int kCStackUnits = 2;
 
 [[gnu::always_inline]] inline PyObject* EnterFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
   const void* entry = LinkFrame(ts, frame, unit);

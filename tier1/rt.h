@@ -43,6 +43,7 @@ struct Rt {
   PyObject *isinstance, *len;  // the builtins, NULL if they could not be told for sure
   // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
   uintptr_t stack_low, stack_span;
+  PyThreadState* const* running;  // where the lock's holder stands: a thread finds its state here without asking for thread-local data
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
@@ -61,8 +62,11 @@ struct ArrayObject {
   const char* descriptor;  // begins with the type code
 };
 
-// A unit's vectorcall entry is `mov r8, imm64 unit; jmp tj_vectorcall`: where the address of the unit stands in it.
+// The interpreter charges every C-level evaluation with this many units of C recursion.
+inline constexpr int kCStackUnits = 2;
+// A unit's vectorcall entry is `mov r8, imm64 unit; jmp tj_vectorcall_entry`: where the address of the unit stands in it.
 inline constexpr int kEntryUnitOffset = 2;
+inline constexpr int kPrologueSize = 4;  // of a native entry: push rbp; mov rbp, rsp
 
 // First bytes of a unit's data block; addressed through H_UNIT.
 struct UnitHeader {

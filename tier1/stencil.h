@@ -125,6 +125,20 @@ INLINE void decref_shared(PyObject* o) {
 // For objects that are known to be mortal.
 INLINE bool decref_mortal(PyObject* o) { return --*refcount32(o) == 0; }
 
+// All of a frame but its locals. The reference of `function` moves into it.
+INLINE void start_frame(_PyInterpreterFrame* frame, _PyInterpreterFrame* caller, PyFunctionObject* function, UnitHeader* u) {
+  frame->f_executable = incref(reinterpret_cast<PyObject*>(u->code));
+  frame->previous = caller;
+  frame->f_funcobj = reinterpret_cast<PyObject*>(function);
+  frame->f_globals = function->func_globals;
+  frame->f_builtins = function->func_builtins;
+  frame->f_locals = nullptr;
+  frame->frame_obj = nullptr;
+  frame->instr_ptr = u->first_traceable;
+  // stacktop -1, return_offset 0, owner FRAME_OWNED_BY_THREAD
+  *reinterpret_cast<uint64_t*>(&frame->stacktop) = 0xffffffffu;
+}
+
 INLINE void push_free(FreeList* list, PyObject* o) {
   uint32_t n = list->count;
   list->items[n] = o;

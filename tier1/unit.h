@@ -127,6 +127,10 @@ inline UnitHeader* CompiledUnit(PyFunctionObject* function) {
 }
 PyObject* InitName();  // "__init__", interned
 
+// Where vectorcall entries go; saves the C registers for the stencil enter_vectorcall, of which the assembler keeps the address here.
+extern "C" void tj_vectorcall_entry();
+extern "C" const void* tj_enter_vectorcall;
+// The same in C, for all that the stencil leaves alone.
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                                    UnitHeader* unit);
 

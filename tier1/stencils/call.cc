@@ -37,16 +37,7 @@ template <int n, bool method, bool last_in_acc = false> BODY call_python(SIGNATU
   ts->datastack_top = reinterpret_cast<PyObject**>(top);
   _PyInterpreterFrame* caller = frame_of(lp);
   caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  frame->f_executable = incref(reinterpret_cast<PyObject*>(u->code));
-  frame->previous = caller;
-  frame->f_funcobj = f;
-  frame->f_globals = function->func_globals;
-  frame->f_builtins = function->func_builtins;
-  frame->f_locals = nullptr;
-  frame->frame_obj = nullptr;
-  frame->instr_ptr = u->first_traceable;
-  // stacktop -1, return_offset 0, owner FRAME_OWNED_BY_THREAD
-  *reinterpret_cast<uint64_t*>(&frame->stacktop) = 0xffffffffu;
+  start_frame(frame, caller, function, u);
   PyObject** to = frame->localsplus;
   if constexpr (n >= 0) {
     for (int j = 0; j < n - last_in_acc; j++) to[j] = args[j];

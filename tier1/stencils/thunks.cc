@@ -120,4 +120,59 @@ STENCIL(thunk_return_code) {
   GO(TJ_RETURN, acc);
 }
 
+extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject** args, size_t nargsf, PyObject* kwnames, UnitHeader* u);
+register uintptr_t stack_pointer asm("rsp");
+
+// A call by the interpreter whose positional arguments lie on the stack of its running frame: they move into the new one, and None is
+// left in their place for the interpreter to release. lp: the function; acc: the arguments; x: names of keywords; y: nargsf; z: the
+// unit. Behind this lies tj_vectorcall_entry, which pays the units of C recursion back.
+STENCIL(enter_vectorcall) {
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(lp);
+  PyObject** args = reinterpret_cast<PyObject**>(acc);
+  UnitHeader* u = static_cast<UnitHeader*>(z);
+  ts = *rt->running;
+  _PyInterpreterFrame *caller = ts->current_frame, *frame;
+  if (UNLIKELY(x != nullptr)) goto slow;
+  if (UNLIKELY(static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) << 1 >> 1) != u->argcount)) goto slow;
+  if (UNLIKELY(caller == nullptr || caller->owner == FRAME_OWNED_BY_CSTACK)) goto slow;
+  {
+    uintptr_t size = static_cast<uintptr_t>(reinterpret_cast<PyCodeObject*>(caller->f_executable)->co_framesize) * sizeof(PyObject*);
+    if (UNLIKELY(reinterpret_cast<uintptr_t>(args) - reinterpret_cast<uintptr_t>(caller->localsplus) >= size)) goto slow;
+  }
+  if (UNLIKELY(args[-1] != reinterpret_cast<PyObject*>(function))) {
+    if (UNLIKELY(args[-1] != nullptr || args[-2] != reinterpret_cast<PyObject*>(function))) goto slow;
+  }
+  if (UNLIKELY(ts->interp->eval_frame != nullptr)) goto slow;
+  if (UNLIKELY(function->func_code != reinterpret_cast<PyObject*>(u->code))) goto slow;
+  // (An empty data stack has no limit either.)
+  if (UNLIKELY(reinterpret_cast<char*>(ts->datastack_top) + u->frame_bytes >= reinterpret_cast<char*>(ts->datastack_limit))) goto slow;
+  if (UNLIKELY(ts->py_recursion_remaining <= 1 || ts->c_recursion_remaining <= kCStackUnits)) goto slow;
+  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) goto slow;
+  // What the tests looked at is loaded again: there are not enough registers to keep it.
+  asm volatile("" ::: "memory");
+  ts->py_recursion_remaining--;
+  ts->c_recursion_remaining -= kCStackUnits;
+  frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  ts->datastack_top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(frame) + u->frame_bytes);
+  incref(reinterpret_cast<PyObject*>(function));
+  start_frame(frame, ts->current_frame, function, u);
+  ts->current_frame = frame;
+  lp = frame->localsplus;
+  if (int64_t count = u->argcount; count > 0) {
+    PyObject* none = rt->none_object;
+    lp[0] = args[0];
+    args[0] = none;
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (int64_t i = 1; i < count; i++) {
+      lp[i] = args[i];
+      args[i] = none;
+    }
+  }
+  GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(u->native_entry)) + kPrologueSize), DEAD);
+slow:
+  acc = tj_vectorcall(reinterpret_cast<PyObject*>(lp), args, reinterpret_cast<size_t>(y), x, u);
+  ts->c_recursion_remaining -= kCStackUnits;
+  GO(TJ_RETURN, acc);
+}
+
 }  // namespace tierjit::tier1
