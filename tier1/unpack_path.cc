@@ -97,20 +97,22 @@ extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadStat
   PyObject** items = PlainItems(sequence, count);
   if (items == nullptr) return UnpackAny(lp, sequence, ts, site, {{first, second}});
   if (Py_REFCNT(sequence) == 1) return StoreRest(lp, sequence, ts, site, {{first, second}}, items, 0);
-  int i = 0;
+  PyObject** item = items;
+  PyObject** const end = items + count;
   uint64_t word = first;
-  for (int stop = count < 8 ? count : 8;; stop = count, word = second) {
-    for (; i < stop; i++, word >>= 8) {
+  for (PyObject** stop = count < 8 ? end : items + 8;; stop = end, word = second) {
+    do {
       PyObject** local = &lp[word & 0xff];
       if (PyObject* old = *local) {
         uint32_t* references = reinterpret_cast<uint32_t*>(&old->ob_refcnt);
         int32_t n = static_cast<int32_t>(*references);
-        if (n == 1) return StoreRest(lp, sequence, ts, site, {{first, second}}, items, i);
+        if (n == 1) return StoreRest(lp, sequence, ts, site, {{first, second}}, items, static_cast<int>(item - items));
         if (n > 1) *references = static_cast<uint32_t>(n - 1);
       }
-      *local = Py_NewRef(items[i]);
-    }
-    if (i == count) break;
+      *local = Py_NewRef(*item);
+      word >>= 8;
+    } while (++item != stop);
+    if (item == end) break;
   }
   tj_decref(sequence);  // somebody else's, too
   return true;
