@@ -22,16 +22,37 @@ namespace tierjit::tier1 {
 
 extern "C" {
 alignas(64) Rt tj_rt;
+}
 
-void tj_dealloc(PyObject* o) {
-  bool two_digits = PyLong_CheckExact(o) && reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag < (3 << 3);
-  if (two_digits && tj_rt.ints.count < tj_rt.ints.limit) {
-    tj_rt.ints.items[tj_rt.ints.count++] = o;
-  } else if (PyFloat_CheckExact(o) && tj_rt.floats.count < tj_rt.floats.limit) {
-    tj_rt.floats.items[tj_rt.floats.count++] = o;
-  } else if (!KeepInstance(o)) {
-    _Py_Dealloc(o);
+namespace {
+
+bool TryKeep(FreeList* list, PyObject* o) {
+  if (list->count >= list->limit) return false;
+  list->items[list->count++] = o;
+  return true;
+}
+
+bool KeepNumber(PyObject* o) {
+  if (PyFloat_CheckExact(o)) return TryKeep(&tj_rt.floats, o);
+  if (!PyLong_CheckExact(o) || reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag >= (3 << 3)) return false;
+  return TryKeep(&tj_rt.ints, o);
+}
+
+// The numbers that die with the items of a tuple or list go to the free lists, where compiled code has taken them from.
+void KeepNumbers(PyObject** items, Py_ssize_t size) {
+  for (Py_ssize_t i = 0; i < size; i++) {
+    if (items[i] != nullptr && Py_REFCNT(items[i]) == 1 && KeepNumber(items[i])) items[i] = nullptr;
   }
+}
+
+}  // namespace
+
+extern "C" {
+void tj_dealloc(PyObject* o) {
+  if (KeepNumber(o) || KeepInstance(o)) return;
+  if (PyTuple_CheckExact(o)) KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
+  if (PyList_CheckExact(o)) KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
+  _Py_Dealloc(o);
 }
 }
 

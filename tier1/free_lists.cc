@@ -110,4 +110,6 @@ void StopFreeLists() {
   FlushFreeLists();
 }
 
+extern "C" void tj_balance_free_lists() { BalanceFreeLists(); }
+
 }  // namespace tierjit::tier1

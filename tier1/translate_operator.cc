@@ -209,6 +209,17 @@ void Translator::UnaryNegative(const Instruction& in) {
   PushAccumulator(float_first ? Hint::kFloat : Hint::kInt);
 }
 
+void Translator::UnaryInvert(const Instruction& in) {
+  FreeAccumulator(1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  Emission& e = Emit(local ? Stencils().int_invert_L : Stencils().int_invert_R);
+  e.a = local ? LocalOffset(Top().value) : 0;
+  SlowPath(e, DecisionFor(UNARY_INVERT).handler, 1, kResultInAcc);
+  Drop(1);
+  PushAccumulator(Hint::kInt);
+}
+
 void Translator::UnaryNot(const Instruction& in) {
   ToAccumulator();
   Emission& e = Emit(Stencils().not_R);

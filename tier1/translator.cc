@@ -175,6 +175,7 @@ bool Translator::TranslateInstruction() {
       return false;
     case BINARY_OP: BinaryOp(in); return true;
     case UNARY_NEGATIVE: UnaryNegative(in); return true;
+    case UNARY_INVERT: UnaryInvert(in); return true;
     case UNARY_NOT: UnaryNot(in); return true;
     case LIST_APPEND: ListAppend(in); return true;
     case COMPARE_OP: CompareOp(in); return true;
@@ -273,6 +274,7 @@ void Translator::ForIter(const Instruction& in) {
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
   if (in.adaptive == FOR_ITER_GEN || in.declined) order = {s.for_any};
   Emission& e = Emit(order[0]);
+  if (order[0] == s.for_range) AddCold(e, s.for_range_refill);
   for (size_t i = 1; i < order.size(); i++) {
     if (order[i] != nullptr) AddCold(e, order[i]);
   }

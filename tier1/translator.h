@@ -85,6 +85,7 @@ class Translator {
   void PopTop();
   void BinaryOp(const Instruction& in);
   void UnaryNegative(const Instruction& in);
+  void UnaryInvert(const Instruction& in);
   void UnaryNot(const Instruction& in);
   void ListAppend(const Instruction& in);
   Pair ArrangePair();

@@ -360,10 +360,14 @@ ALL_RELATIONS(FLOAT_CMP, jump, Use::kJump)
 ALL_RELATIONS(FLOAT_CMP, jumpnot, Use::kJumpNot)
 ALL_RELATIONS(FLOAT_CMP, bool, Use::kBool)
 
-template <P p> BODY negate_int(SIGNATURE) {
+template <P p, bool invert> BODY negate_int(SIGNATURE) {
   PyObject* a = left<p>(lp, acc);
   if (UNLIKELY(!is_compact_int(rt, a) || !usable(&rt->ints))) COLD();
-  PyObject* r = new_int(rt, -int_value(a));
+  int64_t v = invert ? ~int_value(a) : -int_value(a);
+  if constexpr (invert) {
+    if (UNLIKELY(!fits_digit(v))) COLD();
+  }
+  PyObject* r = new_int(rt, v);
   if constexpr (is_owned(p)) drop_int(rt, a);
   NEXT(r);
 }
@@ -374,8 +378,10 @@ template <P p> BODY negate_float(SIGNATURE) {
   if constexpr (is_owned(p)) drop_float(rt, a);
   NEXT(r);
 }
-STENCIL(int_negate_L) { MUSTTAIL return negate_int<P::L>(lp, rt, acc, ts, REST); }
-STENCIL(int_negate_R) { MUSTTAIL return negate_int<P::R>(lp, rt, acc, ts, REST); }
+STENCIL(int_negate_L) { MUSTTAIL return negate_int<P::L, false>(lp, rt, acc, ts, REST); }
+STENCIL(int_negate_R) { MUSTTAIL return negate_int<P::R, false>(lp, rt, acc, ts, REST); }
+STENCIL(int_invert_L) { MUSTTAIL return negate_int<P::L, true>(lp, rt, acc, ts, REST); }
+STENCIL(int_invert_R) { MUSTTAIL return negate_int<P::R, true>(lp, rt, acc, ts, REST); }
 STENCIL(float_negate_L) { MUSTTAIL return negate_float<P::L>(lp, rt, acc, ts, REST); }
 STENCIL(float_negate_R) { MUSTTAIL return negate_float<P::R>(lp, rt, acc, ts, REST); }
 

@@ -31,6 +31,13 @@ template <bool list> BODY for_sequence(SIGNATURE) {
 STENCIL(for_list) { MUSTTAIL return for_sequence<true>(lp, rt, acc, ts, REST); }
 STENCIL(for_tuple) { MUSTTAIL return for_sequence<false>(lp, rt, acc, ts, REST); }
 
+extern "C" void tj_balance_free_lists();
+// Behind for_range, which gives up when the free list is empty.
+STENCIL(for_range_refill) {
+  tj_balance_free_lists();
+  COLD_EMPTY();
+}
+
 // Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is pending.
 STENCIL(for_any) {
   PyObject* it = *slot_at(lp, H_A);
