@@ -54,8 +54,8 @@ PyObject** AppendedLocal(PyObject** lp, const Site* site) {
   return &lp[left.value];
 }
 
-// str + str. The left one may grow in place when nobody else can see it: a temporary, or a local that the result is about to be
-// stored into (unbound meanwhile, and for good when there is no memory, as in the interpreter).
+// str + str. The left one may grow in place when nobody else can see it: a temporary, or a local that the result is about
+// to be stored into (unbound meanwhile, and for good when there is no memory, as in the interpreter).
 PyObject* Concatenate(PyObject** lp, PyObject* a, PyObject* b, Site* site, int owned) {
   PyObject* result = a;
   if (site->flags & kAppendLocal) {

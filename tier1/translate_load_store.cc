@@ -172,8 +172,8 @@ void Translator::StoreDeref(const Instruction& in) {
   AddDispose(e, 0);
 }
 
-// The stores into different locals that take all items of the UNPACK_SEQUENCE at hand; false: there is something else in between.
-// Stores of one instruction are told from others by UnpackShape::joined.
+// The stores into different locals that take all items of the UNPACK_SEQUENCE at hand; false: there is something else in
+// between.
 bool Translator::FindFusedStores(int count, UnpackShape* shape, std::vector<int>* locals) const {
   const std::vector<Instruction>& list = decoded_.instructions();
   if (count < kMinFusedStores || count > kMaxFusedStores) return false;

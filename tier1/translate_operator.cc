@@ -117,8 +117,8 @@ void Translator::SetObjects(Emission& e, const Entry& a, const Entry& b, int bas
   if (b.kind == Kind::kConst) e.p = b.value;
 }
 
-// The end of a chain that takes any operands: `any` if the frame is canonical below them, else what runs no foreign code, with the
-// slow path behind it.
+// The end of a chain that takes any operands: `any` if the frame is canonical below them, else what runs no foreign code,
+// with the slow path behind it.
 Site& Translator::GenericEnd(Emission& e, OpHandler handler, const Stencil* any, const Stencil* quick) {
   if (e.stencil == any || CanonicalBelow(2)) {
     if (e.stencil != any) AddCold(e, any);
@@ -162,14 +162,15 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
   return true;
 }
 
-// A string that grows: `x = x + y` or `x += y` into the local that holds the left operand, which is not pending elsewhere.
+// A string that grows: `x = x + y` or `x += y` into the local that holds the left operand, which is not pending
+// elsewhere.
 bool Translator::AppendsToLocal(const Instruction& in) const {
   const std::vector<Instruction>& list = decoded_.instructions();
   if (ArithmeticOf(in.oparg) != Arithmetic::kAdd || current_ + 1 >= static_cast<int>(list.size())) return false;
   const Instruction& next = list[current_ + 1];
   const Entry& left = stack_[stack_.size() - 2];
-  if (left.kind != Kind::kLocal || next.opcode != STORE_FAST || static_cast<uint64_t>(next.oparg) != left.value) return false;
-  if (leader_[next.offset]) return false;
+  if (left.kind != Kind::kLocal || next.opcode != STORE_FAST || leader_[next.offset]) return false;
+  if (static_cast<uint64_t>(next.oparg) != left.value) return false;
   int uses = 0;
   for (const Entry& entry : stack_) uses += entry.kind == Kind::kLocal && entry.value == left.value;
   return uses == 1;

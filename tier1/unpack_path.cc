@@ -26,7 +26,8 @@ PyObject** PlainItems(PyObject* sequence, int count) {
 
 bool DiesQuietly(PyObject* o) { return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o); }
 
-// Makes the stores from `from` on until one would run foreign code; returns its number. References are moved out of `items`.
+// Makes the stores from `from` on until one would run foreign code; returns its number. References are moved out of
+// `items`.
 int StoreQuietly(PyObject** lp, const Locals& locals, PyObject** items, int from, int count) {
   for (int i = from; i < count; i++) {
     PyObject** local = &lp[locals[i]];
@@ -38,8 +39,8 @@ int StoreQuietly(PyObject** lp, const Locals& locals, PyObject** items, int from
   return count;
 }
 
-// Goes on with store `from` in the interpreter's way: the values of this and the later stores lie on the stack below `sp`, the next
-// one topmost. False: leave.
+// Goes on with store `from` in the interpreter's way: the values of this and the later stores lie on the stack below `sp`,
+// the next one topmost. False: leave.
 bool StoreFromStack(PyObject** lp, PyThreadState* ts, Site* site, const Locals& locals, PyObject** sp, int from) {
   const UnpackShape shape = UnpackShape::Decode(static_cast<uint32_t>(site->oparg));
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -60,7 +61,8 @@ bool StoreFromStack(PyObject** lp, PyThreadState* ts, Site* site, const Locals& 
 }
 
 // Any iterable.
-[[gnu::noinline]] bool UnpackAny(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site, const Locals& locals) {
+[[gnu::noinline]] bool UnpackAny(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site,
+                                 const Locals& locals) {
   BalanceFreeLists();
   const int count = UnpackShape::Decode(static_cast<uint32_t>(site->oparg)).count;
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -92,7 +94,8 @@ bool StoreFromStack(PyObject** lp, PyThreadState* ts, Site* site, const Locals& 
 }  // namespace
 
 // Shared sequences and old values that live on are dealt with here.
-extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site, uint64_t first, uint64_t second) {
+extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site, uint64_t first,
+                                 uint64_t second) {
   const int count = site->oparg & 0xff;
   PyObject** items = PlainItems(sequence, count);
   if (items == nullptr) return UnpackAny(lp, sequence, ts, site, {{first, second}});

@@ -353,3 +353,28 @@ def subclass_keys(log):
     log.call(lambda: {S("a"): 1, "a": 2, I(1): 3, 1: 4})
     log.call(lambda: dict(**{S("a"): 1}))
     log.call(lambda: (lambda **k: k)(**{S("b"): 1}))
+
+
+@case
+def numbers_die_with_their_container(log):
+    class Int(int):
+        pass
+
+    def f(n):
+        kept = []
+        for i in range(n, n + 5):
+            item = i * 3
+            t = (i, item, float(i), -i, Int(i), i * 2**70, True, str(i))
+            u = [item, (i, i / 3), [i + 1, t]]
+            if i % 2:
+                kept.append(item)
+            t = u = None
+            v = (i + 7, i / 2)
+            kept.append(v[0] + v[1])
+        return kept, item, i
+
+    for n in (0, 300, 2**29, 2**40):
+        log.call(f, n)
+    shared = [1000.5, 100000]
+    log.call(lambda: ([shared[0], shared[1]], shared)[1])
+    log(refcount(shared[0]), refcount(shared[1]))

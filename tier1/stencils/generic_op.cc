@@ -1,11 +1,12 @@
-// Operators on operands of any type: C functions take them as they lie. What lies below the operands is canonical, except
-// for the `quick` forms, which run no foreign code and may decline.
+// Operators on operands of any type: C functions take them as they lie. What lies below the operands is canonical,
+// except for the `quick` forms, which run no foreign code and may decline.
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
 
 extern "C" {
-// C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. NULL: leave the unit.
+// C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. NULL: leave the
+// unit.
 PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site);  // false: leave

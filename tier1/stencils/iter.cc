@@ -1,5 +1,5 @@
-// FOR_ITER. The iterator stays in its slot A; the item goes to the accumulator. Range, list and tuple iterators are advanced in place,
-// all others, and the exhausted, by their type.
+// FOR_ITER. The iterator stays in its slot A; the item goes to the accumulator. Range, list and tuple iterators are
+// advanced in place, all others, and the exhausted, by their type.
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -38,7 +38,8 @@ STENCIL(for_range_refill) {
   COLD_EMPTY();
 }
 
-// Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is pending.
+// Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is
+// pending.
 STENCIL(for_any) {
   PyObject* it = *slot_at(lp, H_A);
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());

@@ -4,7 +4,8 @@
 namespace tierjit::tier1 {
 
 // C side, tier1/unpack_path.cc. False: leave the unit.
-extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site, uint64_t first, uint64_t second);
+extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadState* ts, Site* site, uint64_t first,
+                                 uint64_t second);
 
 // Unpacking of exact tuples and lists: items to the slots from A on, in stack order (last item lowest).
 template <bool list> BODY unpack(SIGNATURE) {
