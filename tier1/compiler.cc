@@ -38,8 +38,10 @@ bool KeepNumber(PyObject* o) {
   return TryKeep(&tj_rt.ints, o);
 }
 
-// The numbers that die with the items of a tuple or list go to the free lists, where compiled code has taken them from.
+// The numbers that die with a short tuple or list go to the free lists, where compiled code has taken them from.
 void KeepNumbers(PyObject** items, Py_ssize_t size) {
+  constexpr Py_ssize_t kShort = 16;
+  if (size > kShort) return;
   for (Py_ssize_t i = 0; i < size; i++) {
     if (items[i] != nullptr && Py_REFCNT(items[i]) == 1 && KeepNumber(items[i])) items[i] = nullptr;
   }

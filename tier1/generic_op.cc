@@ -32,7 +32,8 @@ PyObject* Fail(PyObject** lp, const Site* site) {
 // After foreign code: the operands are gone, the result belongs on the stack. NULL: leave.
 PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
   if (result == nullptr) return Fail(lp, site);
-  if (MayRunNatively(ts, site->unit)) return result;
+  bool undisturbed = ts->eval_breaker == site->unit->expected_breaker && site->unit->code->_co_monitoring == nullptr;
+  if (undisturbed || MayRunNatively(ts, site->unit)) return result;
   PyObject** bottom = Bottom(lp, site);
   *bottom = result;
   RequestInterpreter(ts, FrameOf(lp), bottom + 1, site->next);
@@ -46,6 +47,14 @@ bool SameText(PyObject* a, PyObject* b) {
   Py_ssize_t length = PyUnicode_GET_LENGTH(a);
   if (length != PyUnicode_GET_LENGTH(b) || PyUnicode_KIND(a) != PyUnicode_KIND(b)) return false;
   return std::memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), static_cast<size_t>(length) * PyUnicode_KIND(a)) == 0;
+}
+
+// Two objects of one builtin type ask that type; neither is a reflection of the other, nor is there a Python call to count.
+PyObject* RichCompare(PyObject* a, PyObject* b, int relation) {
+  PyTypeObject* type = Py_TYPE(a);
+  bool builtin = type == Py_TYPE(b) && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_richcompare != nullptr;
+  PyObject* result = builtin ? type->tp_richcompare(a, b, relation) : Py_NotImplemented;
+  return result != Py_NotImplemented ? result : PyObject_RichCompare(a, b, relation);
 }
 
 // The local that holds the left operand of `x = x + y`: pending at the site.
@@ -127,10 +136,10 @@ PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts,
   }
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);
-  PyObject* result = PyObject_RichCompare(a, b, relation);
+  PyObject* result = RichCompare(a, b, relation);
   tj_decref(a);
   tj_decref(b);
-  if (result != nullptr && (site->oparg & kToBool)) {
+  if (result != nullptr && (site->oparg & kToBool) && !PyBool_Check(result)) {
     int truth = PyObject_IsTrue(result);
     tj_decref(result);
     result = truth < 0 ? nullptr : truth ? Py_True : Py_False;

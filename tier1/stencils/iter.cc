@@ -34,7 +34,7 @@ STENCIL(for_tuple) { MUSTTAIL return for_sequence<false>(lp, rt, acc, ts, REST);
 extern "C" void tj_balance_free_lists();
 // Behind for_range, which gives up when the free list is empty.
 STENCIL(for_range_refill) {
-  tj_balance_free_lists();
+  if (UNLIKELY(!usable(&rt->ints))) tj_balance_free_lists();
   COLD_EMPTY();
 }
 
