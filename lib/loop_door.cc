@@ -20,6 +20,9 @@ namespace {
 
 constexpr int kToolId = 5;  // PEP 669: the optimiser's
 
+// Loops with a yield would leave at once; these are entered where they are resumed.
+constexpr int kSuspends = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
+
 PyMethodDef kOnJumpDef = {
     "tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL, nullptr};
 
@@ -226,7 +229,7 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
 }
 
 bool LoopDoor::Offer(PyCodeObject* code) {
-  if (!open() || !HasLoop(code)) return false;
+  if (!open() || !HasLoop(code) || (code->co_flags & kSuspends) != 0) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;

@@ -161,6 +161,7 @@ absl::Status Manager::Enable() {
     if (state->phase == Phase::kCompiled && !state->off) state->unit = state->owned.get();
   });
   FunctionHooks::ForEachFunction([this](PyFunctionObject* func) { HookExisting(func); });
+  tier1::HookGenerators();
   if (policy().loop_door) loop_door_.Open();
   Log("life", "enabled");
   return absl::OkStatus();
@@ -170,6 +171,7 @@ void Manager::Disable() {
   if (!attached_) return;
   enabled_ = false;
   loop_door_.Close();
+  tier1::UnhookGenerators();
   CodeStates& states = CodeStates::Get();
   FunctionHooks::ForEachFunction(
       [&](PyFunctionObject* func) { FunctionHooks::Get().Unhook(func, states.Find(CodeOf(func))); });

@@ -14,6 +14,7 @@ static_assert(sizeof kPrologue == kPrologueSize);
 constexpr uint8_t kReturnCode[] = {0x4C, 0x89, 0xF0, 0x5D, 0xC3};         // mov rax, r14; pop rbp; ret
 constexpr uint8_t kCallCode[] = {0x41, 0xFF, 0xD6};                       // call r14
 constexpr size_t kJumpSize = 5;
+constexpr uint8_t kCallOpcode = 0xE8;                                      // of call rel32, which is as long as a jump
 constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall_entry
 
 std::vector<const void*>& Thunks() {
@@ -21,6 +22,7 @@ std::vector<const void*>& Thunks() {
   return *thunks;
 }
 uint8_t* g_rodata = nullptr;
+const void* g_resume_thunk = nullptr;
 
 size_t HotSize(const Stencil* s) {
   if (s->ending == Ending::kNext) return s->size - kJumpSize;
@@ -28,8 +30,16 @@ size_t HotSize(const Stencil* s) {
   return s->size;
 }
 
-// In the cold part a call goes back to the hot part behind it.
+// In the cold part a call of a function goes back to the hot part behind it; one of a thunk falls through.
 size_t ColdSize(const Stencil* s) { return s->ending == Ending::kCallee ? s->size + sizeof kCallCode : s->size; }
+// What follows a call of a thunk belongs to the same emission, so that the emission's other ways skip it.
+size_t HotSize(const Emission& e) {
+  size_t size = HotSize(e.stencil) + (e.entered ? sizeof kPrologue : 0);
+  return e.stencil->ending == Ending::kCall ? size + HotSize(e.after_call) : size;
+}
+size_t LinkSize(const Emission& e, const Stencil* link) {
+  return ColdSize(link) + (link->ending == Ending::kCall ? e.after_call->size : 0);
+}
 
 // Addresses that the holes of one copy of a stencil refer to.
 struct Bindings {
@@ -90,6 +100,7 @@ bool Copy(const Stencil* s, uint8_t* at, bool hot, const Bindings& b) {
       fits = Patch(at, back, b);
     }
   }
+  if (s->ending == Ending::kCall) at[s->size - kJumpSize] = kCallOpcode;
   for (size_t i = 0; i < holes; i++) {
     const Hole& hole = s->holes[i];
     if (hole.value == HoleValue::kReturn) {
@@ -112,6 +123,7 @@ class Assembler {
   void PlaceData();
   void PlaceSites();
   void FillHeader();
+  void FillResumePoints();
   void EmitAll();
   void EmitOne(const Emission& e, size_t index);
   const uint8_t* BlockAddress(int32_t unit) const;
@@ -123,7 +135,7 @@ class Assembler {
   Assembled out_;
   std::vector<uint32_t> hot_, cold_;
   size_t hot_size_ = 0, cold_size_ = 0, entry_ = 0;
-  size_t cells_at_ = 0, sites_at_ = 0, pending_at_ = 0, data_size_ = 0;
+  size_t cells_at_ = 0, sites_at_ = 0, pending_at_ = 0, resume_at_ = 0, data_size_ = 0;
   Site* sites_ = nullptr;
   size_t cold_cursor_ = 0;
   bool in_reach_ = true;
@@ -132,7 +144,7 @@ class Assembler {
 
 void Assembler::MeasureCold(const Emission& e) {
   for (const Stencil* link : e.cold) {
-    if (link != nullptr) cold_size_ += ColdSize(link);
+    if (link != nullptr) cold_size_ += LinkSize(e, link);
   }
   if (e.dispose != nullptr) cold_size_ += e.dispose->size;
 }
@@ -143,7 +155,7 @@ void Assembler::Measure() {
   entry_ = kThunkSize;
   for (const Emission& e : t_.emissions) {
     hot_.push_back(static_cast<uint32_t>(at));
-    at += HotSize(e.stencil);
+    at += HotSize(e);
     MeasureCold(e);
   }
   hot_.push_back(static_cast<uint32_t>(at));
@@ -151,7 +163,8 @@ void Assembler::Measure() {
   cells_at_ = (sizeof(UnitHeader) + 15) & ~size_t{15};
   sites_at_ = (cells_at_ + t_.cell_bytes + 15) & ~size_t{15};
   pending_at_ = sites_at_ + t_.sites.size() * sizeof(Site);
-  data_size_ = pending_at_ + t_.pending.size() * sizeof(Pending);
+  resume_at_ = pending_at_ + t_.pending.size() * sizeof(Pending);
+  data_size_ = resume_at_ + (t_.resume_points.empty() ? 0 : static_cast<size_t>(Py_SIZE(code_)) * sizeof(int32_t));
 }
 
 const uint8_t* Assembler::BlockAddress(int32_t unit) const {
@@ -165,6 +178,7 @@ void Assembler::PlaceData() {
   sites_ = reinterpret_cast<Site*>(data + sites_at_);
   PlaceSites();
   FillHeader();
+  if (!t_.resume_points.empty()) FillResumePoints();
 }
 
 void Assembler::PlaceSites() {
@@ -201,6 +215,15 @@ void Assembler::FillHeader() {
   h->loop_weight = t_.loop_weight;
 }
 
+void Assembler::FillResumePoints() {
+  int32_t* table = reinterpret_cast<int32_t*>(out_.block.data + resume_at_);
+  std::memset(table, 0, static_cast<size_t>(Py_SIZE(code_)) * sizeof(int32_t));
+  for (const ResumePoint& point : t_.resume_points) {
+    table[point.unit] = static_cast<int32_t>(hot_[static_cast<size_t>(point.emission)] - entry_);
+  }
+  out_.header()->resume_points = table;
+}
+
 void Assembler::EmitOne(const Emission& e, size_t index) {
   const uint8_t* data = out_.block.data;
   Bindings b{};
@@ -211,16 +234,23 @@ void Assembler::EmitOne(const Emission& e, size_t index) {
   b.unit = data;
   b.site = e.site < 0 ? nullptr : reinterpret_cast<uint8_t*>(SiteAt(e.site));
   size_t dispose_at = cold_cursor_;
-  for (const Stencil* link : e.cold) dispose_at += link == nullptr ? 0 : ColdSize(link);
+  for (const Stencil* link : e.cold) dispose_at += link == nullptr ? 0 : LinkSize(e, link);
   b.dispose = At(dispose_at);
   b.cold = At(cold_cursor_);
-  in_reach_ = Copy(e.stencil, At(hot_[index]), true, b) && in_reach_;
+  uint8_t* hot = At(hot_[index]);
+  if (e.entered) {
+    std::memcpy(hot, kPrologue, sizeof kPrologue);
+    hot += sizeof kPrologue;
+  }
+  in_reach_ = Copy(e.stencil, hot, true, b) && in_reach_;
+  if (e.stencil->ending == Ending::kCall) in_reach_ = Copy(e.after_call, hot + HotSize(e.stencil), true, b) && in_reach_;
   for (const Stencil* link : e.cold) {
     if (link == nullptr) break;
     uint8_t* at = At(cold_cursor_);
-    cold_cursor_ += ColdSize(link);
+    cold_cursor_ += LinkSize(e, link);
     b.cold = At(cold_cursor_);
     in_reach_ = Copy(link, at, false, b) && in_reach_;
+    if (link->ending == Ending::kCall) in_reach_ = Copy(e.after_call, at + ColdSize(link), false, b) && in_reach_;
   }
   if (e.dispose == nullptr) return;
   b.site = reinterpret_cast<uint8_t*>(SiteAt(e.dispose_site));
@@ -286,6 +316,8 @@ const void* Assembled::AddressOf(int32_t unit) const {
   return block.code + it->offset;
 }
 
+const void* ResumeThunk() { return g_resume_thunk; }
+
 absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& translation) {
   return Assembler(code, translation).Run();
 }
@@ -312,6 +344,7 @@ absl::Status PlaceThunks() {
   for (const Stencil* s : stencils) {
     Thunks().push_back(at);
     if (s == Stencils().enter_vectorcall) tj_enter_vectorcall = at;
+    if (absl::string_view(s->name) == "thunk_resume") g_resume_thunk = at;
     at += (s->size + 15u) & ~15u;
   }
   Arena::WriteScope scope(*block);

@@ -126,8 +126,8 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
   if (function == nullptr || ts->py_recursion_remaining <= 1) return nullptr;
   if (function->vectorcall == DefaultVectorcall()) return nullptr;
   *callee = CompiledUnit(function);
-  if (*callee == nullptr && g_call_observer != nullptr) {
-    g_call_observer(function);
+  if (*callee == nullptr) {
+    ObserveCall(function);
     *callee = CompiledUnit(function);
   }
   if (*callee == nullptr) return nullptr;
@@ -259,6 +259,10 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
 }
 
 }  // namespace
+
+void ObserveCall(PyFunctionObject* function) {
+  if (g_call_observer != nullptr) g_call_observer(function);
+}
 
 void SetCallObserver(void (*observer)(PyFunctionObject*)) { g_call_observer = observer; }
 

@@ -27,6 +27,8 @@ void tj_call_keeping();
 PyObject* tj_init_failed(PyObject* made, PyObject* result);
 PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end);
 }
+// Tells the observer (SetCallObserver()) of a function that compiled code is about to enter. [GIL]
+void ObserveCall(PyFunctionObject* function);
 
 // Called from compiled code, see tier1/stencils/call.cc. `resume`: native entry of a compiled callee, whose bound and linked frame has
 // its localsplus at `value`; NULL: the call is done, `value` is the result or NULL with an exception set.

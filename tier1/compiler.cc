@@ -134,6 +134,8 @@ void InitialiseTable() {
   r.range_iter_type = &PyRangeIter_Type;
   r.list_iter_type = &PyListIter_Type;
   r.tuple_iter_type = &PyTupleIter_Type;
+  r.generator_type = &PyGen_Type;
+  r.coroutine_type = &PyCoro_Type;
   r.cfunction_type = &PyCFunction_Type;
   r.method_descr_type = &PyMethodDescr_Type;
   r.type_type = &PyType_Type;
@@ -171,8 +173,8 @@ UnitHeader* UnitOf(PyCodeObject* code) {
 const void* BlockAddress(UnitHeader* header, int32_t unit) { return OwnerOf(header)->whole().AddressOf(unit); }
 
 absl::Status CanCompile(PyCodeObject* code) {
-  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) {
-    return absl::UnimplementedError("TJ-101: generators and coroutines run in the interpreter");
+  if (code->co_flags & CO_ASYNC_GENERATOR) {
+    return absl::UnimplementedError("TJ-101: asynchronous generators run in the interpreter");
   }
   if (!(code->co_flags & CO_OPTIMIZED)) {
     return absl::UnimplementedError("TJ-103: module and class bodies are entered through their loops only");

@@ -57,6 +57,10 @@ absl::Status CanCompile(PyCodeObject* code);
 // set for the interpreter to raise at instr_ptr. [GIL]
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
 
+// Generators and coroutines that C code drives run compiled from now on, or no longer. [GIL]
+void HookGenerators();
+void UnhookGenerators();
+
 // `observer` is called before compiled code calls a Python function that has neither the interpreter's entry nor its unit's: it may
 // compile it, so that the call enters it directly. NULL: nobody. [GIL]
 void SetCallObserver(void (*observer)(PyFunctionObject* function));

@@ -16,6 +16,8 @@ struct Emission {
   const Stencil* stencil;
   const Stencil* cold[kMaxColdLinks] = {};  // tried in order when the hot stencil gives up; the last one always succeeds
   const Stencil* dispose = nullptr;         // where TJ_DISPOSE goes
+  const Stencil* after_call = nullptr;      // follows the stencil or cold link that ends in a call of a thunk
+  bool entered = false;                     // a suspended frame is resumed here: begins with the prologue of entries
   uint32_t a = 0, b = 0, c = 0, d = 0;
   uint64_t p = 0, q = 0;
   int32_t cell = -1;          // byte offset in Translation::cell_bytes
@@ -39,11 +41,17 @@ struct SiteDraft {
   int32_t emission = -1;  // branching sites: whose next and target addresses are wanted
 };
 
+struct ResumePoint {
+  int32_t unit;      // where instr_ptr of the suspended frame stands
+  int32_t emission;  // an entered one
+};
+
 struct Translation {
   std::vector<Emission> emissions;
   std::vector<SiteDraft> sites;
   std::vector<Pending> pending;
   std::vector<BlockStart> blocks;
+  std::vector<ResumePoint> resume_points;
   size_t cell_bytes = 0;
   int bytecodes = 0;
   int entry_weight = 0, loop_weight = 0;  // UnitHeader

@@ -45,6 +45,7 @@ struct Rt {
   uintptr_t stack_low, stack_span;
   PyThreadState* const* running;  // where the lock's holder stands: a thread finds its state here without asking for thread-local data
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
+  PyTypeObject *generator_type, *coroutine_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
   FreeList ints, floats;
@@ -82,6 +83,9 @@ struct UnitHeader {
   PyObject *globals, *builtins;  // that the global cells belong to; NULL until somebody wants to enter
   uint64_t entries, back_edges;  // counters for tier-up and statistics
   int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
+  // Generators and coroutines: by code unit, where a suspended frame whose instr_ptr stands there goes on, as distance from
+  // native_entry; 0: nowhere. NULL for all others.
+  const int32_t* resume_points;
   void* owner;                   // the tier1::Unit
 };
 

@@ -107,7 +107,7 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   frame->instr_ptr = InstructionAt(site, site->instr);
-  if (!PollEvents(ts, frame, sp)) return Fail();
+  if (!(site->flags & kNoPolling) && !PollEvents(ts, frame, sp)) return Fail();
   site->unit->entries++;
   if (MayRunNatively(ts, site->unit)) return Py_None;
   RequestInterpreter(ts, frame, sp, site->instr);

@@ -44,6 +44,11 @@ PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return_last(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return_code(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_after_resume(SIGNATURE);  // y = site
+PRESERVE_NONE PyObject* TJ_THUNK_return_generator(SIGNATURE);
+// Entered by a call: x = generator, y = value to send (owned, moves). Comes back with the result in acc, NULL after an error; whether
+// it was yielded or returned, the generator's state tells.
+PRESERVE_NONE PyObject* TJ_CALL_resume(SIGNATURE);
 extern char H_SITE[];
 }
 
@@ -76,6 +81,7 @@ INLINE UnitHeader* unit() { return reinterpret_cast<UnitHeader*>(&H_UNIT[0]); }
 INLINE PyObject** slot_at(PyObject** lp, const char* h) {
   return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(lp) + HOLE(h));
 }
+INLINE PyObject** current_lp(PyThreadState* ts) { return ts->current_frame->localsplus; }
 INLINE _PyInterpreterFrame* frame_of(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
 }
@@ -93,6 +99,18 @@ template <K k> INLINE PyObject* second(PyObject** lp, PyObject* acc) {
   else if constexpr (k == K::C) return pointer_q();
   else return *slot_at(lp, H_B);
 }
+
+// The unit that a function enters: its vectorcall, when it lies in our code, is an entry that begins with `mov r8, unit`.
+INLINE bool is_compiled(Rt* rt, PyFunctionObject* f) {
+  return LIKELY(reinterpret_cast<uintptr_t>(f->vectorcall) - rt->code_low < rt->code_span);
+}
+INLINE UnitHeader* unit_of(PyFunctionObject* f) {
+  return *reinterpret_cast<UnitHeader**>(reinterpret_cast<char*>(f->vectorcall) + kEntryUnitOffset);
+}
+
+// Whether the C stack has room.
+register uintptr_t stack_pointer asm("rsp");
+INLINE bool has_stack(const Rt* rt) { return LIKELY(stack_pointer - rt->stack_low < rt->stack_span); }
 
 // Reference counts. 32-bit stores and loads both ways: the interpreter's 64-bit decrement load defeats store forwarding.
 INLINE uint32_t* refcount32(PyObject* o) { return reinterpret_cast<uint32_t*>(&o->ob_refcnt); }
@@ -220,6 +238,18 @@ INLINE PyObject* new_float(Rt* rt, double v) {
 }
 INLINE void drop_float(Rt* rt, PyObject* o) {
   if (decref_number(o)) push_free(&rt->floats, o);
+}
+
+extern "C" void tj_dealloc(PyObject* o);
+// For what the fast paths of thunks release: nothing may be pending.
+INLINE void free_dead(Rt* rt, PyObject* o) {
+  if (Py_TYPE(o) == rt->long_type && two_digits_at_most(o) && has_room(&rt->ints)) {
+    push_free(&rt->ints, o);
+  } else if (Py_TYPE(o) == rt->float_type && has_room(&rt->floats)) {
+    push_free(&rt->floats, o);
+  } else {
+    tj_dealloc(o);
+  }
 }
 
 }  // namespace tierjit::tier1

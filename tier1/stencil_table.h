@@ -44,6 +44,7 @@ enum class Ending : uint8_t {
   kNext,    // jmp TJ_NEXT: dropped when the next emission follows directly
   kReturn,  // jmp TJ_RETURN
   kCallee,  // jmp TJ_CALLEE: rewritten to `call r14` (entry address in the accumulator), falls through to the next emission
+  kCall,    // jmp TJ_CALL_<name>: becomes `call` of the shared thunk, falls through likewise
 };
 
 struct Stencil {

@@ -62,6 +62,7 @@ void Translator::Weigh() {
 
 void Translator::FindLeaders() {
   for (const Instruction& in : decoded_.instructions()) {
+    if (in.opcode == RETURN_GENERATOR || in.opcode == YIELD_VALUE) leader_[in.next] = 1;
     if (in.target < 0) continue;
     // An exhausted loop goes on behind END_FOR and POP_TOP.
     leader_[in.opcode == FOR_ITER ? in.target + 2 : in.target] = 1;
@@ -117,6 +118,7 @@ void Translator::TranslateBlock(int first) {
   out_->blocks.push_back({unit, static_cast<int32_t>(out_->emissions.size())});
   stack_.assign(static_cast<size_t>(depth_at_[unit]), Entry{Kind::kMem, Hint::kNone, 0});
   current_ = first;
+  if (IsResumePoint(first)) EnterResumePoint(unit);
   if (Leaves(unit)) return EmitLeave(list[first]);
   while (true) {
     out_->bytecodes++;
@@ -197,6 +199,14 @@ bool Translator::TranslateInstruction() {
     case CALL: Call(in); return true;
     case CALL_KW: case CALL_FUNCTION_EX: CallAny(in); return true;
     case FOR_ITER: ForIter(in); return true;
+    case RETURN_GENERATOR: ReturnGenerator(in); return false;
+    case YIELD_VALUE: Yield(in); return false;
+    case SEND: Send(in); return true;
+    case END_SEND: EndSend(in); return true;
+    case GET_ITER: case GET_YIELD_FROM_ITER:
+      EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, Stencils().get_iter);
+      return true;
+    case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, Stencils().get_awaitable); return true;
     default: break;
   }
   if (LoadStore(in)) return true;
@@ -215,10 +225,10 @@ bool Translator::TranslateInstruction() {
 }
 
 void Translator::Resume(const Instruction& in) {
-  if ((in.oparg & 3) != 0) return;
+  constexpr int kLocation = 3, kAfterYieldFrom = 2;  // parts and values of the argument
   SpillAll();
-  Emission& e = Emit(Stencils().resume);
-  SlowPath(e, nullptr, 0, kEntryCheck);
+  Emission& e = Emit((in.oparg & kLocation) == 0 ? Stencils().resume : Stencils().resume_yield);
+  SlowPath(e, nullptr, 0, kEntryCheck | ((in.oparg & kLocation) >= kAfterYieldFrom ? kNoPolling : 0));
 }
 
 void Translator::JumpBackward(const Instruction& in) {
@@ -237,12 +247,12 @@ void Translator::Return(const Instruction& in) {
   }
   const StencilIndex& s = Stencils();
   uint64_t here = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
-  bool inlined = nlocalsplus_ <= kMaxInlinedDrops;
+  bool inlined = nlocalsplus_ <= kMaxInlinedDrops && !IsGenerator();
   if (!inlined || Top().kind != Kind::kLocal) ToAccumulator();
   Entry value = Top();
   Drop(1);
   if (!inlined) {
-    Emit(s.return_any_R).p = here;
+    Emit(IsGenerator() ? s.return_generator_R : s.return_any_R).p = here;
     return;
   }
   // The reference of a local that is returned moves out of the frame.
@@ -268,11 +278,12 @@ void Translator::DropLocals(int kept) {
 void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
-  std::array<const Stencil*, 3> order = {s.for_range, s.for_list, s.for_any};
+  std::array<const Stencil*, 4> order = {s.for_range, s.for_list, s.for_generator, s.for_any};
   if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_any};
   if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_any};
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
-  if (in.adaptive == FOR_ITER_GEN || in.declined) order = {s.for_any};
+  if (in.adaptive == FOR_ITER_GEN) order = {s.for_generator, s.for_any};
+  if (in.declined) order = {s.for_any};
   Emission& e = Emit(order[0]);
   if (order[0] == s.for_range) AddCold(e, s.for_range_refill);
   for (size_t i = 1; i < order.size(); i++) {
@@ -280,7 +291,8 @@ void Translator::ForIter(const Instruction& in) {
   }
   AddCold(e, s.cold_for);
   e.a = SlotOffset(depth() - 1);
-  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.p = AddressOfUnit(in.offset);
+  e.after_call = s.after_for_generator;
   e.target = in.target + 2;
   AttachBranchSite(e, MakeSite(nullptr, 0, 0), in);
   Reach(e.target, depth() - 1);

@@ -73,7 +73,8 @@ class Translator {
   void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
   void AddCold(Emission& e, const Stencil* link);
   // An instruction by its handler alone: everything to slots, call, results.
-  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed);
+  // `fast` does the common case and leaves the rest to its cold end.
+  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, const Stencil* fast = nullptr);
   void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
 
   // Families.
@@ -121,6 +122,14 @@ class Translator {
   void CallAny(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);
+  bool IsGenerator() const;
+  bool IsResumePoint(int index) const;
+  void EnterResumePoint(int32_t unit);
+  void ReturnGenerator(const Instruction& in);
+  void Yield(const Instruction& in);
+  void Send(const Instruction& in);
+  void EndSend(const Instruction& in);
+  uint64_t AddressOfUnit(int32_t unit) const;
   void Return(const Instruction& in);
   void DropLocals(int kept);
   void Resume(const Instruction& in);

@@ -139,11 +139,13 @@ void Translator::ToAccumulator() {
   top = {Kind::kAcc, Hint::kNone, 0};
 }
 
-void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed) {
+void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, const Stencil* fast) {
   SpillAll();
   // With several results the top one may be NULL (no self), which the accumulator cannot hand over.
   bool in_acc = pushed == 1;
-  Emission& e = Emit(in_acc ? Stencils().handler_R : Stencils().handler);
+  const Stencil* general = in_acc ? Stencils().handler_R : Stencils().handler;
+  Emission& e = Emit(fast != nullptr ? fast : general);
+  if (fast != nullptr) AddCold(e, general);
   e.a = SlotOffset(depth());
   e.c = static_cast<uint32_t>(in.oparg);
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);

@@ -39,6 +39,7 @@ struct Assembled {
 absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& translation);
 // Places the shared thunks; must come before Assemble().
 absl::Status PlaceThunks();
+const void* ResumeThunk();
 
 class UnitImpl final : public Unit {
  public:

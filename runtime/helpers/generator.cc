@@ -14,7 +14,30 @@ PyObject* YieldFromIterator(PyCodeObject* code, PyObject* iterable) {
   return nullptr;
 }
 
+InternedName send_name("send");
+
+// What `receiver` makes of `value`: yielded (new reference); NULL: it returned or failed.
+PyObject* Send(PyObject* receiver, PyObject* value) {
+  if (value == Py_None && PyIter_Check(receiver)) return Py_TYPE(receiver)->tp_iternext(receiver);
+  PyObject* name = send_name.Get();
+  return name == nullptr ? nullptr : PyObject_CallMethodOneArg(receiver, name, value);
+}
+
 }  // namespace
+
+// Generators and coroutines come here only if they cannot be resumed: the others the compiler resumes itself.
+PyObject** op_send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int) {
+  PyObject* value = sp[-1];
+  PyObject* result = Send(sp[-2], value);
+  bool returned = result == nullptr;
+  if (returned) {
+    if (_PyErr_ExceptionMatches(ts, PyExc_StopIteration)) _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+    if (_PyGen_FetchStopIterationValue(&result) != 0) return OpError(frame, sp);
+  }
+  sp[-1] = result;
+  Py_DECREF(value);
+  return returned ? Taken(sp) : sp;
+}
 
 PyObject** op_get_yield_from_iter(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {
   PyObject* iterable = sp[-1];

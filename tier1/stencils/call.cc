@@ -3,14 +3,6 @@
 
 namespace tierjit::tier1 {
 
-// The unit that a function enters: its vectorcall, when it lies in our code, is an entry that begins with `mov r8, unit`.
-INLINE bool is_compiled(Rt* rt, PyFunctionObject* f) {
-  return LIKELY(reinterpret_cast<uintptr_t>(f->vectorcall) - rt->code_low < rt->code_span);
-}
-INLINE UnitHeader* unit_of(PyFunctionObject* f) {
-  return *reinterpret_cast<UnitHeader**>(reinterpret_cast<char*>(f->vectorcall) + kEntryUnitOffset);
-}
-
 // Pushes the callee's frame and enters it. A: slot of the callable; B: slot of the first argument (self included);
 // C: their number; P: address of the CALL instruction. References of callable and arguments move into the new frame.
 // last_in_acc: the last argument has not gone to its slot D, and does so first (cold_argument) where this gives up.
@@ -163,6 +155,11 @@ STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
 STENCIL(resume) {
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
   unit()->entries++;
+  NEXT(DEAD);
+}
+// The same behind a yield, which is no new entry.
+STENCIL(resume_yield) {
+  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
   NEXT(DEAD);
 }
 

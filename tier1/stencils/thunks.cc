@@ -13,13 +13,10 @@ Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* sit
 // 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
-void tj_dealloc(PyObject* o);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
 Departure tj_leave(PyObject** lp, PyThreadState* ts);
 void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame);
 }
-
-INLINE PyObject** current_lp(PyThreadState* ts) { return ts->current_frame->localsplus; }
 
 STENCIL(thunk_slow) {
   acc = tj_slow(lp, acc, ts, static_cast<Site*>(y));
@@ -63,16 +60,6 @@ STENCIL(thunk_exit) {
   if (d.resume != nullptr) GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
   lp = current_lp(ts);
   GO(TJ_RETURN, d.value);
-}
-
-INLINE void free_dead(Rt* rt, PyObject* o) {
-  if (Py_TYPE(o) == rt->long_type && two_digits_at_most(o) && has_room(&rt->ints)) {
-    push_free(&rt->ints, o);
-  } else if (Py_TYPE(o) == rt->float_type && has_room(&rt->floats)) {
-    push_free(&rt->floats, o);
-  } else {
-    tj_dealloc(o);
-  }
 }
 
 // Pops the running frame; the accumulator is the result. Popping may free the code object and with it the unit, so

@@ -35,6 +35,7 @@ HOLES = {
 }
 ENDINGS = {'TJ_NEXT': 'kNext', 'TJ_RETURN': 'kReturn', 'TJ_CALLEE': 'kCallee'}
 _THUNK_PREFIX = 'TJ_THUNK_'
+_CALL_PREFIX = 'TJ_CALL_'  # the same thunks, entered by a call: the stencil's trailing jump becomes one
 _RESERVED = re.compile(r'H_[A-Z]+$|TJ_')
 
 # Last instructions after which a stencil without a droppable jump cannot run on into the next emission.
@@ -181,14 +182,16 @@ class _ObjectExtractor:
         code = section.data
         instructions = None if self._instructions is None else self._instructions.get(section.name, [])
         holes = []
+        calls = False
         for relocation in self._elf.relocations(section.index):
+            calls = calls or relocation.symbol.name.startswith(_CALL_PREFIX)
             try:
                 holes.append(self._hole(code, section, relocation))
             except _Refused as refused:
                 self._problem(f'{symbol.name}+{relocation.offset:#x}', f'{_show(relocation)}: {refused}')
         if len(self.problems) > before:
             return None
-        ending = _ending(code, holes)
+        ending = 'kCall' if calls else _ending(code, holes)
         last = _last_instruction(code, holes, instructions)
         self._check_ending(symbol.name, code, ending, last, instructions)
         return Stencil(symbol.name[len(_STENCIL_PREFIX):], self._base, code, holes, ending, last == 'ret', instructions)
@@ -225,6 +228,10 @@ class _ObjectExtractor:
             return 'kRodata', symbol.name, self._rodata(section, relocation)
         if symbol.name in HOLES:
             return _named_hole(code, relocation), symbol.name, None
+        if symbol.name.startswith(_CALL_PREFIX) and len(symbol.name) > len(_CALL_PREFIX):
+            _require_type(relocation, _NEAR_CODE)
+            _require_trailing(code, relocation)
+            return 'kThunk', symbol.name[len(_CALL_PREFIX):], None
         if symbol.name.startswith(_THUNK_PREFIX) and len(symbol.name) > len(_THUNK_PREFIX):
             _require_type(relocation, _NEAR_CODE)
             return 'kThunk', symbol.name[len(_THUNK_PREFIX):], None
@@ -276,11 +283,16 @@ def _reject_defined(section, symbol, target):
 def _named_hole(code, relocation):
     value, allowed = HOLES[relocation.symbol.name]
     _require_type(relocation, allowed)
-    if relocation.symbol.name == 'TJ_CALLEE' and not _is_trailing_jump(code, relocation.offset):
-        raise _Refused('only the trailing jmp of a stencil may go there')
+    if relocation.symbol.name == 'TJ_CALLEE':
+        _require_trailing(code, relocation)
     if relocation.symbol.name == 'TJ_RETURN' and code[relocation.offset - 1:relocation.offset] != b'\xe9':
         raise _Refused('only a jmp may go there')
     return value
+
+
+def _require_trailing(code, relocation):
+    if not _is_trailing_jump(code, relocation.offset):
+        raise _Refused('only the trailing jmp of a stencil may go there')
 
 
 def _require_type(relocation, allowed):

@@ -66,7 +66,7 @@ TEST_CASE("api: not attached") {
 
 TEST_CASE("api: compiling, asking and looking inside") {
   Attached attached;
-  Ref f = FunctionFrom("def f(a): return a + 1\n"), g = FunctionFrom("def f(): yield\n");
+  Ref f = FunctionFrom("def f(a): return a + 1\n"), g = FunctionFrom("async def f(): yield\n");
   CHECK(tj_why_unavailable() == nullptr);
   const void* begin;
   size_t size;

@@ -90,7 +90,7 @@ TEST_CASE("manager: a function with a loop is compiled at its first call, unless
 
 TEST_CASE("manager: a refused function gets its own entry and version back, with a reason") {
   Running running;
-  Ref f = FunctionFrom("def f(): yield 1\n");
+  Ref f = FunctionFrom("async def f(): yield 1\n");
   uint32_t version = CodeOfFunction(f)->co_version;
   Call(f, 1);
   CHECK(!Compiled(f));
@@ -101,7 +101,7 @@ TEST_CASE("manager: a refused function gets its own entry and version back, with
   CHECK(stats().refusals["TJ-101"] == 1);
   CHECK(Manager::Get().CompileNow(Function(f), CodeOfFunction(f)).code() == absl::StatusCode::kUnimplemented);
   CHECK(stats().refusals["TJ-101"] == 1);  // counted once
-  CHECK(StatsJson("off").find("\"TJ-101\": \"generators") != std::string::npos);
+  CHECK(StatsJson("off").find("\"TJ-101\": \"asynchronous generators") != std::string::npos);
 }
 
 TEST_CASE("manager: too long, and no room for machine code") {

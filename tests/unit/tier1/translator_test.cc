@@ -109,10 +109,10 @@ TEST_CASE("translator: state is canonical where ways meet") {
 TEST_CASE("translator: loops start canonical and come back canonical") {
   Translated t = Translate("def f(n):\n s = 0\n for i in n:\n  s += i\n return s\n");
   CHECK(t.Blocks() ==
-        "clear_locals_2 resume store_C spill_L handler_R spill_R "
+        "clear_locals_2 resume store_C spill_L get_iter spill_R "
         "| for_range store_R_int int_add_LL store_R_int jump_backward | return_L ");
   const Emission& loop = t.Find("for_range");
-  CHECK(Translated::Chained(loop, {"for_range", "for_range_refill", "for_list", "for_any", "cold_for"}));
+  CHECK(Translated::Chained(loop, {"for_range", "for_range_refill", "for_list", "for_generator", "for_any", "cold_for"}));
   CHECK(loop.a == t.SlotOffset(0));
   CHECK(loop.target == t.result.blocks.back().unit);  // behind END_FOR and POP_TOP
   const Emission& back = t.Find("jump_backward");
@@ -240,16 +240,34 @@ TEST_CASE("translator: locals that are no arguments start unbound") {
   CHECK(many.Find("clear_locals").b == many.LocalOffset(7));
 }
 
-TEST_CASE("translator: opcodes without a decision to compile end with their reason") {
+TEST_CASE("translator: a generator is entered again behind each yield") {
+  Translated t = Translate("def f(a):\n b = yield a\n return b\n");
+  CHECK(t.Blocks() ==
+        "clear_locals_1 make_generator | enter pop_M resume load_L yield_R | enter resume_yield store_M load_L "
+        "return_generator_R | handler_R spill_R handler ");
+  REQUIRE(t.result.resume_points.size() == 2);
+  for (const ResumePoint& point : t.result.resume_points) {
+    const Emission& e = t.result.emissions[static_cast<size_t>(point.emission)];
+    CHECK(e.stencil == Stencils().enter);
+    CHECK(e.entered);
+    CHECK(e.instr == point.unit);
+  }
+  CHECK(t.Find("make_generator").p < t.Find("yield_R").p);
+  CHECK(t.Find("yield_R").a == 2);
+}
+
+TEST_CASE("translator: delegation sends until the other side returns") {
+  Translated t = Translate("def f(a):\n return (yield from a)\n");
+  CHECK(t.Blocks().find("| send yield_from_R | enter resume_yield jump") != std::string::npos);
+  const Emission& send = t.Find("send");
+  CHECK(send.after_call == Stencils().after_send);
+  CHECK(send.b == send.a + 8);
+}
+
+TEST_CASE("translator: what is refused ends with its reason") {
   Prepare();
-  Ref function = FunctionFrom("def f(): yield 1\n");
+  Ref function = FunctionFrom("async def f(): yield 1\n");
   CHECK(CanCompile(CodeOfFunction(function)).message().substr(0, 7) == "TJ-101:");
-  auto decoded = DecodedCode::Decode(CodeOfFunction(function));
-  REQUIRE(decoded.ok());
-  Translation t;
-  absl::Status status = Translator(CodeOfFunction(function), *decoded, {}).Run(&t);
-  CHECK(status.code() == absl::StatusCode::kUnimplemented);
-  CHECK(status.message().substr(0, 7) == "TJ-101:");
 }
 
 }  // namespace

@@ -1,0 +1,179 @@
+// Generators and coroutines: suspension, resumption, delegation. A suspended frame has the interpreter's layout, so that either side may
+// resume what the other has suspended.
+//
+// A consumer enters a generator by a call (TJ_CALL_resume), as it enters a function; yield and return come back behind it.
+#include "tier1/stencil.h"
+
+namespace tierjit::tier1 {
+
+INLINE PyGenObject* generator_of(_PyInterpreterFrame* frame) {
+  return reinterpret_cast<PyGenObject*>(reinterpret_cast<char*>(frame) - offsetof(PyGenObject, gi_iframe));
+}
+INLINE PyGenObject* as_generator(PyObject* o) { return reinterpret_cast<PyGenObject*>(o); }
+INLINE bool suspended(PyGenObject* g) { return g->gi_frame_state < FRAME_EXECUTING; }
+
+extern "C" {
+// tier1/generator_path.cc. NULL: an exception is set.
+PyObject* tj_make_generator(PyObject** lp, PyThreadState* ts, _Py_CODEUNIT* resume);
+// Resumes by other means than compiled code; reached by a jump, returns to whoever has called thunk_resume.
+PRESERVE_NONE PyObject* tj_resume_elsewhere(SIGNATURE);
+Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site);
+void tj_return_slow(PyObject** lp, PyThreadState* ts);
+}
+
+// The function was called: its frame becomes the generator's. P: where the generator begins.
+STENCIL(make_generator) {
+  acc = tj_make_generator(lp, ts, reinterpret_cast<_Py_CODEUNIT*>(pointer_p()));
+  if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+
+// The first emission of a resume point: gives the prologue its place.
+STENCIL(enter) { NEXT(DEAD); }
+
+// The accumulator is the value. P: the RESUME to go on at; A: stack entries that stay, locals included.
+template <int state> BODY yield(SIGNATURE) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  PyGenObject* gen = generator_of(frame);
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  asm("movl $H_A, %0" : "=m"(frame->stacktop));
+  gen->gi_frame_state = state;
+  ts->exc_info = gen->gi_exc_state.previous_item;
+  gen->gi_exc_state.previous_item = nullptr;
+  ts->py_recursion_remaining++;
+  _PyInterpreterFrame* consumer = frame->previous;
+  ts->current_frame = consumer;
+  frame->previous = nullptr;
+  lp = consumer->localsplus;
+  GO(TJ_RETURN, acc);
+}
+STENCIL(yield_R) { MUSTTAIL return yield<FRAME_SUSPENDED>(lp, rt, acc, ts, REST); }
+STENCIL(yield_from_R) { MUSTTAIL return yield<FRAME_SUSPENDED_YIELD_FROM>(lp, rt, acc, ts, REST); }
+
+// P: address of the return instruction.
+STENCIL(return_generator_R) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  GO(TJ_THUNK_return_generator, acc);
+}
+
+// Clears the running generator's frame; the accumulator is the result.
+STENCIL(thunk_return_generator) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  PyGenObject* gen = generator_of(frame);
+  if (UNLIKELY(frame->frame_obj != nullptr || gen->gi_exc_state.exc_value != nullptr)) {
+    tj_return_slow(lp, ts);
+    lp = current_lp(ts);
+    GO(TJ_RETURN, acc);
+  }
+  gen->gi_frame_state = FRAME_CLEARED;
+  ts->exc_info = gen->gi_exc_state.previous_item;
+  gen->gi_exc_state.previous_item = nullptr;
+  ts->current_frame = frame->previous;
+  frame->previous = nullptr;
+  ts->py_recursion_remaining++;
+  // As in thunk_return, the end lives in a field that nobody reads any more.
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
+  PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
+  *end = lp + code->co_nlocalsplus;
+  for (PyObject** p = lp; p != *end; p++) {
+    PyObject* o = *p;
+    if (o != nullptr && decref(o)) free_dead(rt, o);
+  }
+  if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+
+// x: suspended generator or coroutine, y: what its RESUME finds on the stack (owned). Entered by a call of the consumer, whose frame is the
+// current one.
+STENCIL(thunk_resume) {
+  PyGenObject* gen = as_generator(x);
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  if (UNLIKELY(!is_compiled(rt, function))) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  UnitHeader* u = unit_of(function);
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
+  if (UNLIKELY(u->code != code)) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  int64_t at = reinterpret_cast<char*>(frame->instr_ptr) - reinterpret_cast<char*>(code->co_code_adaptive);
+  int64_t distance = *reinterpret_cast<const int32_t*>(reinterpret_cast<const char*>(u->resume_points) + 2 * at);
+  if (UNLIKELY(distance == 0)) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) {
+    MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  }
+  ts->py_recursion_remaining--;
+  frame->localsplus[frame->stacktop] = static_cast<PyObject*>(y);
+  frame->stacktop = -1;
+  gen->gi_exc_state.previous_item = ts->exc_info;
+  ts->exc_info = &gen->gi_exc_state;
+  gen->gi_frame_state = FRAME_EXECUTING;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  lp = frame->localsplus;
+  GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(u->native_entry)) + distance), DEAD);
+}
+
+#define RESUME_GENERATOR(generator, sent) \
+  do { void* z_; MUSTTAIL return TJ_CALL_resume(lp, rt, acc, ts, generator, sent, z_); } while (0)
+
+// FOR_ITER. A: slot of the iterator, P: address of the instruction.
+STENCIL(for_generator) {
+  PyObject* gen = *slot_at(lp, H_A);
+  if (UNLIKELY(Py_TYPE(gen) != rt->generator_type)) COLD_EMPTY();
+  if (UNLIKELY(!suspended(as_generator(gen)))) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  RESUME_GENERATOR(gen, rt->none_object);
+}
+// An ordinary item, or something for C to see to.
+#define AFTER_RESUME() MUSTTAIL return TJ_THUNK_after_resume(lp, rt, acc, ts, x, ADDRESS_OF(H_SITE), z)
+STENCIL(after_for_generator) {
+  bool ordinary = acc != nullptr && suspended(as_generator(*slot_at(lp, H_A))) && ts->eval_breaker == unit()->expected_breaker;
+  if (UNLIKELY(!ordinary)) AFTER_RESUME();
+  NEXT(acc);
+}
+
+// SEND. A: slot of the receiver, B: of the value, P: address of the instruction.
+STENCIL(send) {
+  PyObject* receiver = *slot_at(lp, H_A);
+  if (UNLIKELY(Py_TYPE(receiver) != rt->generator_type && Py_TYPE(receiver) != rt->coroutine_type)) COLD_EMPTY();
+  if (UNLIKELY(!suspended(as_generator(receiver)))) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  RESUME_GENERATOR(receiver, *slot_at(lp, H_B));
+}
+STENCIL(after_send) {
+  bool ordinary = acc != nullptr && ts->eval_breaker == unit()->expected_breaker;
+  if (UNLIKELY(!ordinary)) AFTER_RESUME();
+  if (suspended(as_generator(*slot_at(lp, H_A)))) NEXT(acc);
+  *slot_at(lp, H_B) = acc;
+  TARGET(DEAD);
+}
+
+STENCIL(thunk_after_resume) {
+  Departure d = tj_after_resume(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+}
+
+// The value of `yield from` or `await` is in the accumulator; A: slot of what was delegated to.
+STENCIL(end_send) {
+  PyObject* receiver = *slot_at(lp, H_A);
+  if (decref(receiver)) GO_WITH(TJ_DISPOSE, acc, receiver);
+  NEXT(acc);
+}
+
+// Objects that are their own iterator or awaitable; for others the handler follows, whose operands these are. A: the slot above the
+// object.
+STENCIL(get_iter) {
+  acc = slot_at(lp, H_A)[-1];
+  if (UNLIKELY(Py_TYPE(acc) != rt->generator_type)) COLD_EMPTY();
+  NEXT(acc);
+}
+STENCIL(get_awaitable) {
+  acc = slot_at(lp, H_A)[-1];
+  if (UNLIKELY(Py_TYPE(acc) != rt->coroutine_type)) COLD_EMPTY();
+  // Somebody may be awaiting it already.
+  if (UNLIKELY(as_generator(acc)->gi_frame_state == FRAME_SUSPENDED_YIELD_FROM)) COLD_EMPTY();
+  NEXT(acc);
+}
+
+}  // namespace tierjit::tier1

@@ -1,0 +1,68 @@
+// Generators and coroutines: making them, suspension and resumption, delegation.
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+#include "tier1/slow_path.h"
+#include "tier1/translator.h"
+
+namespace tierjit::tier1 {
+
+bool Translator::IsGenerator() const { return (code_->co_flags & (CO_GENERATOR | CO_COROUTINE)) != 0; }
+
+// What follows the making of a generator and every yield is reached by resumption only.
+bool Translator::IsResumePoint(int index) const {
+  if (index == 0 || mode_.loop) return false;
+  uint8_t before = decoded_.instructions()[index - 1].opcode;
+  return before == RETURN_GENERATOR || before == YIELD_VALUE;
+}
+
+void Translator::EnterResumePoint(int32_t unit) {
+  out_->resume_points.push_back({unit, static_cast<int32_t>(out_->emissions.size())});
+  Emit(Stencils().enter).entered = true;
+}
+
+uint64_t Translator::AddressOfUnit(int32_t unit) const { return reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + unit); }
+
+// The new generator is the call's result; its own first resumption finds None on the stack.
+void Translator::ReturnGenerator(const Instruction& in) {
+  SpillAll();
+  Reach(in.next, 1);
+  Emit(Stencils().make_generator).p = AddressOfUnit(in.next);
+}
+
+void Translator::Yield(const Instruction& in) {
+  if (mode_.loop) return EmitLeave(in);
+  SpillBelow(1);
+  ToAccumulator();
+  Reach(in.next, depth());  // what is sent takes the value's place
+  Drop(1);
+  Emission& e = Emit(in.oparg == 0 ? Stencils().yield_R : Stencils().yield_from_R);
+  e.p = AddressOfUnit(in.next);
+  e.a = static_cast<uint32_t>(nlocalsplus_ + depth());
+}
+
+void Translator::Send(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  SpillAll();
+  Emission& e = Emit(s.send);
+  e.after_call = s.after_send;
+  e.a = SlotOffset(depth() - 2);
+  e.b = SlotOffset(depth() - 1);
+  e.p = AddressOfUnit(in.offset);
+  e.target = in.target;
+  SlowBranch(e, DecisionFor(SEND).handler, 2, kResultInAcc, in);
+  Reach(in.target, depth());
+  Drop(1);
+  PushAccumulator();
+}
+
+void Translator::EndSend(const Instruction& in) {
+  SpillBelow(1);
+  ToAccumulator();
+  Drop(2);
+  Emission& e = Emit(Stencils().end_send);
+  e.a = SlotOffset(depth());
+  AddDispose(e, kResultInAcc);
+  PushAccumulator();
+}
+
+}  // namespace tierjit::tier1
