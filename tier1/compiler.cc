@@ -13,6 +13,7 @@
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
+#include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
@@ -51,7 +52,7 @@ void KeepNumbers(PyObject** items, Py_ssize_t size) {
 
 extern "C" {
 void tj_dealloc(PyObject* o) {
-  if (KeepNumber(o) || KeepInstance(o)) return;
+  if (KeepNumber(o) || KeepInstance(o) || KeepGenerator(o)) return;
   if (PyTuple_CheckExact(o)) KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
   if (PyList_CheckExact(o)) KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
   _Py_Dealloc(o);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tier1/compiler.h"
+#include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
 
 namespace tierjit::tier1 {
@@ -86,6 +87,7 @@ void FlushFreeLists() {
   Flush(&tj_rt.ints);
   Flush(&tj_rt.floats);
   FlushInstances();
+  FlushGenerators();
 }
 
 void FollowTracer() {
@@ -94,6 +96,7 @@ void FollowTracer() {
   if (tj_rt.ints.limit == limit) return;
   tj_rt.ints.limit = tj_rt.floats.limit = limit;
   SwitchInstances(limit != 0);
+  SwitchGenerators(limit != 0);
   if (limit == 0) FlushFreeLists();
 }
 

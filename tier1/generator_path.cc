@@ -5,6 +5,7 @@
 #include "runtime/helpers/handlers.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
+#include "tier1/generator_blocks.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -67,9 +68,10 @@ namespace {
 _PyInterpreterFrame* FrameOf(PyGenObject* gen) { return reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe); }
 bool Suspended(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
 
-// The slots of the interpreter's types; NULL until HookGenerators().
+// What the interpreter has there itself; NULL until HookGenerators().
 iternextfunc g_iternext = nullptr;
 sendfunc g_send = nullptr;
+PyCFunction g_send_method = nullptr;
 
 constexpr int kCStackUnits = 2;  // as for every C-level evaluation
 
@@ -111,32 +113,90 @@ PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   return Suspended(gen) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
-void SetSlots(iternextfunc iternext, sendfunc send) {
+// generator.send and coroutine.send.
+PyObject* SendMethod(PyObject* self, PyObject* sent) {
+  PyObject* result;
+  if (Send(self, sent, &result) != PYGEN_RETURN) return result;
+  if (result == Py_None) {
+    PyErr_SetNone(PyExc_StopIteration);
+  } else {
+    _PyGen_SetStopIterationValue(result);
+  }
+  Py_DECREF(result);
+  return nullptr;
+}
+
+// Where the interpreter keeps the ways by which C code, and Python code through methods, resume generators and coroutines. All of it is
+// static data of the interpreter's.
+struct Doors {
+  PyMethodDef *generator_send = nullptr, *coroutine_send = nullptr;
+  PyWrapperDescrObject* next = nullptr;  // generator.__next__
+};
+Doors g_doors;
+
+PyMethodDef* MethodOf(PyTypeObject* type, const char* name) {
+  PyObject* method = PyDict_GetItemString(_PyType_GetDict(type), name);
+  bool found = method != nullptr && Py_IS_TYPE(method, &PyMethodDescr_Type);
+  return found ? reinterpret_cast<PyMethodDescrObject*>(method)->d_method : nullptr;
+}
+
+PyWrapperDescrObject* NextOf(PyTypeObject* type) {
+  PyObject* wrapper = PyDict_GetItemString(_PyType_GetDict(type), "__next__");
+  bool found = wrapper != nullptr && Py_IS_TYPE(wrapper, &PyWrapperDescr_Type);
+  return found ? reinterpret_cast<PyWrapperDescrObject*>(wrapper) : nullptr;
+}
+
+// False when somebody else has been there before.
+bool FindDoors() {
+  g_doors = {MethodOf(&PyGen_Type, "send"), MethodOf(&PyCoro_Type, "send"), NextOf(&PyGen_Type)};
+  if (g_doors.generator_send == nullptr || g_doors.coroutine_send == nullptr || g_doors.next == nullptr) return false;
+  bool same_method = g_doors.generator_send->ml_meth == g_doors.coroutine_send->ml_meth;
+  bool same_slot = PyGen_Type.tp_as_async->am_send == PyCoro_Type.tp_as_async->am_send;
+  return same_method && same_slot && g_doors.next->d_wrapped == reinterpret_cast<void*>(PyGen_Type.tp_iternext);
+}
+
+void SetDoors(iternextfunc iternext, sendfunc send, PyCFunction method) {
   PyGen_Type.tp_iternext = iternext;
-  PyGen_Type.tp_as_async->am_send = send;
-  PyCoro_Type.tp_as_async->am_send = send;
+  g_doors.next->d_wrapped = reinterpret_cast<void*>(iternext);
+  PyGen_Type.tp_as_async->am_send = PyCoro_Type.tp_as_async->am_send = send;
+  g_doors.generator_send->ml_meth = g_doors.coroutine_send->ml_meth = method;
+}
+
+bool DoorsAreOurs() {
+  return g_iternext != nullptr && PyGen_Type.tp_iternext == IterNext && PyGen_Type.tp_as_async->am_send == Send &&
+         g_doors.generator_send->ml_meth == SendMethod;
+}
+
+// References move. A loop, because a call of memcpy costs more than a small frame.
+void MoveFrame(const _PyInterpreterFrame* from, _PyInterpreterFrame* to, int locals) {
+  constexpr size_t kWords = offsetof(_PyInterpreterFrame, localsplus) / sizeof(PyObject*);
+  std::memcpy(to, from, kWords * sizeof(PyObject*));
+  for (int i = 0; i < locals; i++) *const_cast<PyObject* volatile*>(&to->localsplus[i]) = from->localsplus[i];
 }
 
 void PopThreadFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
   ts->py_recursion_remaining++;
   ts->current_frame = frame->previous;
-  _PyThreadState_PopFrame(ts, frame);
+  if (reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0]) {
+    _PyThreadState_PopFrame(ts, frame);
+  } else {
+    ts->datastack_top = reinterpret_cast<PyObject**>(frame);
+  }
 }
 
 }  // namespace
 
 void HookGenerators() {
-  if (g_iternext != nullptr) return;
-  bool plain = PyGen_Type.tp_as_async->am_send == PyCoro_Type.tp_as_async->am_send;
-  if (!plain) return;  // somebody else has wrapped them
+  if (g_iternext != nullptr || !FindDoors()) return;
   g_iternext = PyGen_Type.tp_iternext;
   g_send = PyGen_Type.tp_as_async->am_send;
-  SetSlots(IterNext, Send);
+  g_send_method = g_doors.generator_send->ml_meth;
+  SetDoors(IterNext, Send, SendMethod);
 }
 
 void UnhookGenerators() {
-  if (g_iternext == nullptr || PyGen_Type.tp_iternext != IterNext || PyGen_Type.tp_as_async->am_send != Send) return;
-  SetSlots(g_iternext, g_send);
+  if (!DoorsAreOurs()) return;
+  SetDoors(g_iternext, g_send, g_send_method);
   g_iternext = nullptr;
 }
 
@@ -147,20 +207,18 @@ PyObject* tj_make_generator(PyObject** lp, PyThreadState* ts, _Py_CODEUNIT* resu
                                                                       offsetof(_PyInterpreterFrame, localsplus));
   PyCodeObject* code = CodeOf(frame);
   frame->instr_ptr = resume - 1;
-  PyObject* made = _Py_MakeCoro(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj));
+  PyGenObject* gen = NewGenerator(ts, reinterpret_cast<PyFunctionObject*>(frame->f_funcobj));
   frame->stacktop = code->co_nlocalsplus;
-  if (made == nullptr) return nullptr;
-  PyGenObject* gen = reinterpret_cast<PyGenObject*>(made);
+  if (gen == nullptr) return nullptr;
   frame->instr_ptr = resume;
-  size_t bytes = offsetof(_PyInterpreterFrame, localsplus) + static_cast<size_t>(code->co_nlocalsplus) * sizeof(PyObject*);
-  std::memcpy(FrameOf(gen), frame, bytes);
+  MoveFrame(frame, FrameOf(gen), code->co_nlocalsplus);
   // Frames at the beginning of a chunk of the data stack have a frame object (LinkFrame()).
   if (frame->frame_obj != nullptr) frame->frame_obj->f_frame = FrameOf(gen);
   FrameOf(gen)->previous = nullptr;
   FrameOf(gen)->owner = FRAME_OWNED_BY_GENERATOR;
   gen->gi_frame_state = FRAME_CREATED;
   PopThreadFrame(ts, frame);
-  return made;
+  return reinterpret_cast<PyObject*>(gen);
 }
 
 PyObject* tj_resume_in_interpreter(PyGenObject* gen, PyObject* sent, PyThreadState* ts) {

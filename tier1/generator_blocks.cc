@@ -1,0 +1,76 @@
+#include "tier1/generator_blocks.h"
+
+#include "runtime/helpers/op.h"
+#include "tier1/unit.h"
+
+namespace tierjit::tier1 {
+namespace {
+
+constexpr uint32_t kBlocks = 16;
+constexpr int kSizes = 48;  // larger frames are not kept
+
+struct BlockList {
+  uint32_t count;
+  PyGenObject* blocks[kBlocks];
+};
+BlockList g_lists[kSizes];  // by slots of the frame
+bool g_on = false;
+
+int SlotsOf(const PyCodeObject* code) { return code->co_nlocalsplus + code->co_stacksize; }
+
+// NULL: there is none to reuse.
+PyGenObject* TakeBlock(PyTypeObject* type, int slots) {
+  if (slots >= kSizes || g_lists[slots].count == 0) return nullptr;
+  BlockList& list = g_lists[slots];
+  PyGenObject* gen = list.blocks[--list.count];
+  reinterpret_cast<PyObject*>(gen)->ob_refcnt = 1;
+  reinterpret_cast<PyObject*>(gen)->ob_type = type;
+  return gen;
+}
+
+bool IsFinished(const PyGenObject* gen) {
+  bool coroutine = Py_IS_TYPE(gen, &PyCoro_Type);
+  if (!coroutine && !Py_IS_TYPE(gen, &PyGen_Type)) return false;
+  if (coroutine && gen->gi_origin_or_finalizer != nullptr) return false;
+  return gen->gi_frame_state == FRAME_CLEARED && gen->gi_weakreflist == nullptr && gen->gi_exc_state.exc_value == nullptr;
+}
+
+}  // namespace
+
+PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  bool coroutine = (code->co_flags & CO_COROUTINE) != 0;
+  bool plain = !coroutine || ts->coroutine_origin_tracking_depth == 0;
+  PyGenObject* gen = plain ? TakeBlock(coroutine ? &PyCoro_Type : &PyGen_Type, SlotsOf(code)) : nullptr;
+  if (gen == nullptr) return reinterpret_cast<PyGenObject*>(_Py_MakeCoro(function));
+  gen->gi_name = Py_NewRef(function->func_name);
+  gen->gi_qualname = Py_NewRef(function->func_qualname);
+  gen->gi_origin_or_finalizer = nullptr;
+  PyObject_GC_Track(gen);
+  return gen;
+}
+
+bool KeepGenerator(PyObject* dead) {
+  PyGenObject* gen = reinterpret_cast<PyGenObject*>(dead);
+  if (!g_on || !IsFinished(gen) || PyObject_GC_IsFinalized(dead)) return false;
+  PyCodeObject* code = CodeOf(reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe));
+  int slots = SlotsOf(code);
+  if (slots >= kSizes || g_lists[slots].count == kBlocks) return false;
+  PyObject_GC_UnTrack(dead);
+  PyObject *name = gen->gi_name, *qualname = gen->gi_qualname;
+  g_lists[slots].blocks[g_lists[slots].count++] = gen;
+  Py_DECREF(code);
+  Py_DECREF(name);
+  Py_DECREF(qualname);
+  return true;
+}
+
+void FlushGenerators() {
+  for (BlockList& list : g_lists) {
+    while (list.count > 0) PyObject_GC_Del(list.blocks[--list.count]);
+  }
+}
+
+void SwitchGenerators(bool on) { g_on = on; }
+
+}  // namespace tierjit::tier1
