@@ -94,7 +94,7 @@ PyObject* Enter(PyThreadState* ts, PyGenObject* gen, PyObject* sent) {
 
 PyObject* IterNext(PyObject* self) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  PyThreadState* ts = PyThreadState_GetUnchecked();
+  PyThreadState* ts = *tj_rt.running;
   if (!IsCompiled(ts, gen)) return g_iternext(self);
   PyObject* result = Enter(ts, gen, Py_None);
   if (result == nullptr || Suspended(gen)) return result;
@@ -105,7 +105,7 @@ PyObject* IterNext(PyObject* self) {
 
 PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  PyThreadState* ts = PyThreadState_GetUnchecked();
+  PyThreadState* ts = *tj_rt.running;
   bool refused = gen->gi_frame_state == FRAME_CREATED && sent != Py_None;
   if (sent == nullptr || refused || !IsCompiled(ts, gen)) return g_send(self, sent, result);
   *result = Enter(ts, gen, Py_NewRef(sent));

@@ -108,7 +108,6 @@ STENCIL(thunk_return_code) {
 }
 
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject** args, size_t nargsf, PyObject* kwnames, UnitHeader* u);
-register uintptr_t stack_pointer asm("rsp");
 
 // A call by the interpreter whose positional arguments lie on the stack of its running frame: they move into the new one, and None is
 // left in their place for the interpreter to release. lp: the function; acc: the arguments; x: names of keywords; y: nargsf; z: the
@@ -134,7 +133,7 @@ STENCIL(enter_vectorcall) {
   // (An empty data stack has no limit either.)
   if (UNLIKELY(reinterpret_cast<char*>(ts->datastack_top) + u->frame_bytes >= reinterpret_cast<char*>(ts->datastack_limit))) goto slow;
   if (UNLIKELY(ts->py_recursion_remaining <= 1 || ts->c_recursion_remaining <= kCStackUnits)) goto slow;
-  if (UNLIKELY(stack_pointer - rt->stack_low >= rt->stack_span)) goto slow;
+  if (UNLIKELY(!has_stack(rt))) goto slow;
   // What the tests looked at is loaded again: there are not enough registers to keep it.
   asm volatile("" ::: "memory");
   ts->py_recursion_remaining--;
