@@ -497,8 +497,8 @@ def test_subinterpreters_are_left_alone():
         interp = interpreters.create()
         error = interpreters.exec(interp, "def f(n):\\n for i in range(n): pass\\n return n\\nfor i in range(50): f(i)")
         assert error is None, error
-        error = interpreters.exec(interp, "import tierjit; assert not tierjit.is_available(), tierjit.why_unavailable()")
-        assert error is None, error
+        error = interpreters.exec(interp, "import tierjit")
+        assert error is not None and "ImportError" in error.formatted, error
         interpreters.destroy(interp)
         def f(n):
             for i in range(n): pass
