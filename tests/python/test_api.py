@@ -80,6 +80,38 @@ def test_disable_and_enable_again():
     """)
 
 
+def test_generators_change_sides_when_switched():
+    check("""
+        import tierjit
+        def gen():
+            n = 0
+            while True:
+                got = yield n
+                n += 1 if got is None else got
+        def turn(g, n):
+            out = []
+            for x in g:
+                out.append(x)
+                if len(out) == n:
+                    return out
+        send = type(gen()).send
+        old = gen()
+        assert next(old) == 0
+        tierjit.enable()
+        g = gen()
+        assert turn(g, 3) == [0, 1, 2] and turn(old, 2) == [1, 2] and tierjit.is_compiled(gen) == 1
+        entries = tierjit.info(gen).entries
+        assert entries >= 1
+        tierjit.disable()
+        assert next(g) == 3 and turn(g, 2) == [4, 5] and send(g, 10) == 15 and g.__next__() == 16
+        h = gen()
+        assert list(zip(range(3), h)) == [(0, 0), (1, 1), (2, 2)] and tierjit.info(gen).entries == entries
+        tierjit.enable()
+        assert turn(g, 2) == [17, 18] and send(h, 5) == 7 and turn(h, 1) == [8] and next(old) == 3
+        assert list(zip(range(2), gen())) == [(0, 0), (1, 1)] and tierjit.info(gen).entries > entries
+    """)
+
+
 def test_specialised_calls_come_back_after_disable():
     # A call site that the interpreter has specialised passes by a function's entry as long as its version fits.
     check("""

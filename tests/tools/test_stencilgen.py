@@ -32,6 +32,7 @@ extern "C" {
 extern char H_A, H_B, H_C, H_D, H_P, H_Q, H_CELL, H_SITE, H_UNIT, H_BAD;
 PN void TJ_NEXT(ARGS); PN void TJ_TARGET(ARGS); PN void TJ_COLD(ARGS); PN void TJ_RETURN(ARGS); PN void TJ_CALLEE(ARGS);
 PN void TJ_THUNK_box(ARGS); PN void TJ_THUNK_free(ARGS); PN void TJ_DISPOSE(ARGS);
+PN void TJ_CALL_box(ARGS);
 PN void TJ_WRONG(ARGS);
 void helper(long); void other_helper(long); extern long PyLong_Type[50];
 '''
@@ -44,6 +45,7 @@ PN void s_leave(ARGS) { GO(TJ_RETURN); }
 PN void s_cell(ARGS) { ++*(int*)&H_CELL; if (((long*)&H_SITE)[1] == 3) acc = 0; GO(TJ_NEXT); }
 PN void s_branch(ARGS) { if (*acc) { GO(TJ_THUNK_free); } *acc = 1; GO(TJ_TARGET); }
 PN void s_box(ARGS) { if (UNLIKELY(*acc)) { GO(TJ_COLD); } GO(TJ_THUNK_box); }
+PN void s_enter(ARGS) { ++*acc; GO(TJ_CALL_box); }
 PN void s_dead(ARGS) { if (UNLIKELY(--*(int*)acc == 0)) { GO(TJ_DISPOSE); } GO(TJ_NEXT); }
 PN void s_call(ARGS) { helper((long)acc); acc = rt; GO(TJ_NEXT); }
 PN void s_dispatch(ARGS) { using F = PN void (*)(ARGS); [[clang::musttail]] return (*(F*)(rt + 8))(lp, rt, acc, ts); }
@@ -83,7 +85,7 @@ def test_names_are_sorted_without_prefix(good):
 
 
 @pytest.mark.parametrize('name, ending', [
-    ('load', 'kNext'), ('leave', 'kReturn'), ('scale', 'kCallee'), ('branch', 'kNone'), ('box', 'kNone'),
+    ('load', 'kNext'), ('leave', 'kReturn'), ('scale', 'kCallee'), ('enter', 'kCall'), ('branch', 'kNone'), ('box', 'kNone'),
     ('dispatch', 'kNone'), ('entry_plain', 'kNone')])
 def test_endings(stencils, name, ending):
     assert stencils[name].ending == ending
@@ -180,6 +182,8 @@ REFUSED = {
     'unknown continuation': ('PN void s_x(ARGS) { GO(TJ_WRONG); }', r'TJ_WRONG-0x4: no such hole'),
     'callee in the middle': ('PN void s_x(ARGS) { if (*acc) { GO(TJ_CALLEE); } *acc = 1; GO(TJ_COLD); }',
                              r's_x\+0x\w+: R_X86_64_PLT32 TJ_CALLEE-0x4: only the trailing jmp'),
+    'call in the middle': ('PN void s_x(ARGS) { if (*acc) { GO(TJ_CALL_box); } *acc = 1; GO(TJ_COLD); }',
+                           r's_x\+0x\w+: R_X86_64_PLT32 TJ_CALL_box-0x4: only the trailing jmp'),
     'conditional return': ('PN void s_x(ARGS) { asm volatile("je TJ_RETURN"); GO(TJ_NEXT); }',
                            r's_x\+0x\w+: R_X86_64_PLT32 TJ_RETURN-0x4: only a jmp may go there'),
     'relocation type': ('PN void s_x(ARGS) { asm("movq H_A@GOTPCREL(%%rip),%0" : "=r"(acc)); GO(TJ_NEXT); }',
