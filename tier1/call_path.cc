@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "runtime/helpers/call.h"
+#include "tier1/bind.h"
 #include "tier1/call_builtin.h"
+#include "tier1/class_facts.h"
 #include "tier1/instances.h"
 #include "tier1/slow_path.h"
 #include "tier1/special_methods.h"
@@ -12,14 +14,28 @@
 namespace tierjit::tier1 {
 namespace {
 
-// Classes whose instances are made by object.__new__ and a Python `__init__`, or none: looked up by version.
+// Classes whose instances are made by object.__new__ and a Python `__init__` or none, or by a Python `__new__` alone: looked up by
+// version.
 struct ClassInit {
   uint32_t version;
-  bool bare;               // no `__init__` but object's
+  bool bare;               // no `__init__` but object's, nor `__new__`
   PyFunctionObject* init;  // borrowed: the version proves that the class still has it
+  PyFunctionObject* make;  // `__new__`, likewise
 };
 constexpr uint32_t kClassCacheSize = 256;
 ClassInit g_classes[kClassCacheSize];
+
+// The Python function that is `__new__` of `type`, whose `__init__` is object's; NULL if it is anything else. Borrowed.
+PyFunctionObject* PythonNew(PyTypeObject* type) {
+  static PyObject* name = PyUnicode_InternFromString("__new__");
+  bool alone = type->tp_init == PyBaseObject_Type.tp_init && Py_TYPE(type) == &PyType_Type && (type->tp_flags & Py_TPFLAGS_HEAPTYPE);
+  PyObject* found = alone ? _PyType_Lookup(type, name) : nullptr;
+  if (found == nullptr || Py_TYPE(found) != &PyStaticMethod_Type) return nullptr;
+  PyObject* function = PyObject_GetAttrString(found, "__func__");
+  if (function == nullptr) PyErr_Clear();
+  Py_XDECREF(function);  // the class holds it
+  return function != nullptr && PyFunction_Check(function) ? reinterpret_cast<PyFunctionObject*>(function) : nullptr;
+}
 
 // How instances of `type` are made; NULL when that is not as plain as that.
 const ClassInit* PlainInit(PyTypeObject* type) {
@@ -34,84 +50,61 @@ const ClassInit* PlainInit(PyTypeObject* type) {
   PyObject* init = plain ? _PyType_Lookup(type, InitName()) : nullptr;
   bool function = init != nullptr && PyFunction_Check(init);
   bool bare = plain && type->tp_init == PyBaseObject_Type.tp_init;
-  cached = {version, bare, function ? reinterpret_cast<PyFunctionObject*>(init) : nullptr};
+  cached = {version, bare, function ? reinterpret_cast<PyFunctionObject*>(init) : nullptr, plain ? nullptr : PythonNew(type)};
   return &cached;
 }
 
 bool g_failed_without_frame = false;
 void (*g_call_observer)(PyFunctionObject*) = nullptr;
 
-int DefaultCount(PyFunctionObject* function) {
-  return function->func_defaults == nullptr ? 0 : static_cast<int>(PyTuple_GET_SIZE(function->func_defaults));
-}
-
-// The default of parameter `index` of `argcount`, a new reference; the caller knows that there is one.
-PyObject* DefaultOf(PyFunctionObject* function, int index, int argcount) {
-  return Py_NewRef(PyTuple_GET_ITEM(function->func_defaults, index - (argcount - DefaultCount(function))));
-}
-
-// CALL of a compiled function of plain parameters: `args` move, defaults are added. NULL: not that plain.
-_PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count) {
-  int argcount = unit->argcount;
-  if (argcount < count || argcount - count > DefaultCount(function)) return nullptr;
-  _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
-  if (frame == nullptr) return nullptr;
-  for (int i = 0; i < count; i++) frame->localsplus[i] = args[i];
-  for (int i = count; i < argcount; i++) frame->localsplus[i] = DefaultOf(function, i, argcount);
-  return frame;
-}
-
-// Index of the parameter `name` (interned, like all names in code) among those that may be given by keyword, -1 if none.
-int ParameterIndex(PyCodeObject* code, PyObject* name) {
-  for (int i = code->co_posonlyargcount; i < code->co_argcount; i++) {
-    if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == name) return i;
-  }
-  return -1;
-}
-
-constexpr int kMaxKeywords = 8;
-// The same for CALL_KW, whose keywords must all name parameters that have no argument yet; others are missing ones' defaults.
-_PyInterpreterFrame* PushKeywords(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count,
-                                  PyObject* names) {
-  int keywords = static_cast<int>(PyTuple_GET_SIZE(names));
-  int positional = count - keywords;
-  int argcount = unit->argcount;
-  if (keywords > kMaxKeywords || argcount < count || argcount > 16) return nullptr;
-  int index[kMaxKeywords];
-  uint32_t given = (1u << positional) - 1;
-  for (int k = 0; k < keywords; k++) {
-    index[k] = ParameterIndex(unit->code, PyTuple_GET_ITEM(names, k));
-    if (index[k] < 0 || (given >> index[k] & 1)) return nullptr;
-    given |= 1u << index[k];
-  }
-  for (int i = 0; i < argcount - DefaultCount(function); i++) {
-    if (!(given >> i & 1)) return nullptr;
-  }
-  _PyInterpreterFrame* frame = PushFrame(ts, function, unit);
-  if (frame == nullptr) return nullptr;
-  for (int i = 0; i < positional; i++) frame->localsplus[i] = args[i];
-  for (int k = 0; k < keywords; k++) frame->localsplus[index[k]] = args[positional + k];
-  for (int i = positional; i < argcount; i++) {
-    if (!(given >> i & 1)) frame->localsplus[i] = DefaultOf(function, i, argcount);
-  }
-  return frame;
-}
-
-// A callee of plain parameters, its frame not yet linked; NULL: see to it the general way, nothing has happened.
+// A compiled callee, its frame not yet linked; NULL: see to it the general way, nothing has happened.
 _PyInterpreterFrame* PushFast(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee) {
   bool keywords = site->flags & kKeywordCall;
   PyObject** operands = sp - site->popped;
   if (!PyFunction_Check(operands[0]) || ts->py_recursion_remaining <= 1) return nullptr;
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(operands[0]);
   *callee = CompiledUnit(function);
-  if (*callee == nullptr || (*callee)->argcount < 0) return nullptr;
+  if (*callee == nullptr) return nullptr;
   PyObject** args = operands + 1 + (operands[1] == nullptr);
-  int count = static_cast<int>(sp - keywords - args);
-  _PyInterpreterFrame* frame = keywords ? PushKeywords(ts, function, *callee, args, count, sp[-1])
-                                        : PushPlain(ts, function, *callee, args, count);
+  PyObject* names = keywords ? sp[-1] : nullptr;
+  int named = keywords ? static_cast<int>(PyTuple_GET_SIZE(names)) : 0;
+  int positional = static_cast<int>(sp - keywords - args) - named;
+  _PyInterpreterFrame* frame =
+      BindFrame(ts, function, *callee, {args, positional, named, keywords ? &PyTuple_GET_ITEM(names, 0) : nullptr});
   if (frame == nullptr) return nullptr;
-  Py_DECREF(function);  // PushFrame() took a reference, the stack's is left over
-  if (keywords) Py_DECREF(sp[-1]);
+  Py_DECREF(function);  // the frame took a reference, the stack's is left over
+  if (keywords) Py_DECREF(names);
+  return frame;
+}
+
+constexpr int kMaxUnpacked = 32;
+// The same for CALL_FUNCTION_EX with a tuple and, at most, a dict.
+_PyInterpreterFrame* PushUnpacked(PyThreadState* ts, PyObject** sp, Site* site, UnitHeader** callee) {
+  PyObject** operands = sp - site->popped;
+  PyObject* tuple = operands[2];
+  PyObject* dict = site->popped > 3 ? operands[3] : nullptr;
+  if (!PyFunction_Check(operands[0]) || !PyTuple_CheckExact(tuple) || ts->py_recursion_remaining <= 1) return nullptr;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(operands[0]);
+  *callee = CompiledUnit(function);
+  int positional = static_cast<int>(PyTuple_GET_SIZE(tuple));
+  int named = dict == nullptr ? 0 : static_cast<int>(PyDict_GET_SIZE(dict));
+  if (*callee == nullptr || positional + named > kMaxUnpacked || (named > 0 && !OnlyStrKeys(dict))) return nullptr;
+  PyObject *values[kMaxUnpacked], *names[kMaxUnpacked];
+  for (int i = 0; i < positional; i++) values[i] = Py_NewRef(PyTuple_GET_ITEM(tuple, i));
+  PyObject *key, *value;
+  int count = positional;
+  for (Py_ssize_t at = 0; named > 0 && PyDict_Next(dict, &at, &key, &value); count++) {
+    names[count - positional] = key;
+    values[count] = Py_NewRef(value);
+  }
+  _PyInterpreterFrame* frame = BindFrame(ts, function, *callee, {values, positional, named, names});
+  if (frame == nullptr) {
+    for (int i = 0; i < count; i++) Py_DECREF(values[i]);
+    return nullptr;
+  }
+  Py_DECREF(function);
+  tj_decref(tuple);
+  if (dict != nullptr) tj_decref(dict);
   return frame;
 }
 
@@ -138,7 +131,7 @@ _PyInterpreterFrame* PushCompiled(PyThreadState* ts, PyObject** sp, Site* site, 
 _PyInterpreterFrame* PushCallee(PyThreadState* ts, PyObject** sp, Site* site, const void** entry, int* consumed) {
   bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
   UnitHeader* callee;
-  _PyInterpreterFrame* pushed = ex ? nullptr : PushFast(ts, sp, site, &callee);
+  _PyInterpreterFrame* pushed = ex ? PushUnpacked(ts, sp, site, &callee) : PushFast(ts, sp, site, &callee);
   if (pushed == nullptr) pushed = PushCompiled(ts, sp, site, &callee, consumed);
   if (pushed != nullptr) *entry = LinkFrame(ts, pushed, callee);
   return pushed;
@@ -165,9 +158,29 @@ Departure EnterInstead(PyThreadState* ts, PyObject** sp, Site* site, PyFunctionO
     Py_XDECREF(made);
     return {nullptr, nullptr};
   }
-  tj_pending_call = {made, keep, end, entry};
+  tj_pending_call = {made, keep, end, entry, nullptr};
   const void* through = reinterpret_cast<const void*>(keep == end ? &tj_construct : &tj_call_keeping);
   return {through, reinterpret_cast<PyObject*>(pushed->localsplus)};
+}
+
+// Calls the compiled `function` with `first` and the operands from `rest` on, while the caller's stack goes on holding all operands
+// of a CALL. `cls`: see PendingCall. False: nothing has happened.
+constexpr int kMaxKept = 8;
+bool EnterBeside(PyThreadState* ts, PyObject** sp, Site* site, PyFunctionObject* function, PyObject* first, PyObject** rest,
+                 PyTypeObject* cls, Departure* out) {
+  UnitHeader* unit = CompiledUnit(function);
+  int count = static_cast<int>(sp - rest) + 1;
+  if (unit == nullptr || count > kMaxKept || ts->py_recursion_remaining <= 1 || !(site->flags & kPlainCall)) return false;
+  PyObject* values[kMaxKept] = {Py_NewRef(first)};
+  for (int i = 1; i < count; i++) values[i] = Py_NewRef(rest[i - 1]);
+  _PyInterpreterFrame* frame = BindFrame(ts, function, unit, {values, count, 0, nullptr});
+  if (frame == nullptr) {
+    for (int i = 0; i < count; i++) Py_DECREF(values[i]);
+    return false;
+  }
+  tj_pending_call = {nullptr, sp - site->popped, sp, LinkFrame(ts, frame, unit), cls};
+  *out = {reinterpret_cast<const void*>(&tj_call_keeping), reinterpret_cast<PyObject*>(frame->localsplus)};
+  return true;
 }
 
 // Calls a class. False: nothing has happened, the general way is right.
@@ -181,6 +194,7 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
     return true;
   }
   const ClassInit* how = PlainInit(type);
+  if (how != nullptr && how->make != nullptr) return EnterBeside(ts, sp, site, how->make, operands[0], operands + 2, type, out);
   PyFunctionObject* init = how == nullptr ? nullptr : how->init;
   UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
   bool bare = how != nullptr && how->bare && site->popped == 2;
@@ -224,11 +238,62 @@ bool CallIndirectly(PyThreadState* ts, PyObject** sp, Site* site, Departure* out
   PyObject** operands = sp - site->popped;
   PyTypeObject* kind = Py_TYPE(operands[0]);
   bool ex = (site->flags & (kPlainCall | kKeywordCall)) == 0;
-  if (kind == &PyFunction_Type || ex || operands[1] != nullptr) return false;
+  if (kind == &PyFunction_Type || ex) return false;
+  if (operands[1] != nullptr) {
+    // The end of a `with` block has its first None in the place of self, and the interpreter does not expand the method then.
+    PyObject* function = kind == &PyMethod_Type ? PyMethod_GET_FUNCTION(operands[0]) : nullptr;
+    if (function == nullptr || !PyFunction_Check(function)) return false;
+    return EnterBeside(ts, sp, site, reinterpret_cast<PyFunctionObject*>(function), PyMethod_GET_SELF(operands[0]), operands + 1,
+                       nullptr, out);
+  }
   if (kind == &PyType_Type) return Construct(ts, sp, site, out);
   if (kind->tp_flags & Py_TPFLAGS_HEAPTYPE) return CallInstance(ts, sp, site, out);
   ExpandMethod(operands);
   return false;
+}
+
+// Any callable but Python functions. Releases the operands in the interpreter's order.
+PyObject* CallObject(PyThreadState* ts, PyObject** operands, PyObject** sp, PyObject* names) {
+  PyObject** args = operands + 1 + (operands[1] == nullptr);
+  PyObject** end = sp - (names != nullptr);
+  size_t count = static_cast<size_t>(end - args) - (names == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(names)));
+  PyObject* result = PyObject_Vectorcall(operands[0], args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+  Py_XDECREF(names);
+  tj_decref(operands[0]);
+  Release(args, end);
+  return AfterDirectCall(ts, result);
+}
+
+// BEFORE_WITH by its handler. Its errors leave the slot of `__exit__` empty.
+Departure EnterWithByHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, Site* site) {
+  PyObject** left = site->handler(ts, frame, sp, site->oparg);
+  if (left != nullptr) return {nullptr, left[-1]};
+  for (left = frame->localsplus + frame->stacktop; left < sp; left++) *left = nullptr;
+  frame->stacktop = -1;
+  return {nullptr, nullptr};
+}
+
+// BEFORE_WITH: the manager gives way to its bound `__exit__`, and a compiled `__enter__` is entered.
+Departure EnterWith(PyObject** lp, PyThreadState* ts, Site* site) {
+  PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
+  _PyInterpreterFrame* caller = FrameOf(lp);
+  caller->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  PyObject* manager = sp[-1];
+  PyFunctionObject *exit, *enter = WithMethodsOf(Py_TYPE(manager), &exit);
+  UnitHeader* unit = enter == nullptr ? nullptr : CompiledUnit(enter);
+  if (unit == nullptr || unit->argcount != 1 || ts->py_recursion_remaining <= 1) return EnterWithByHandler(ts, caller, sp, site);
+  PyObject* bound = PyMethod_New(reinterpret_cast<PyObject*>(exit), manager);
+  _PyInterpreterFrame* frame = bound == nullptr ? nullptr : PushFrame(ts, enter, unit);
+  if (frame == nullptr) {
+    if (bound == nullptr) PyErr_Clear();
+    Py_XDECREF(bound);
+    return EnterWithByHandler(ts, caller, sp, site);
+  }
+  frame->localsplus[0] = manager;
+  sp[-1] = bound;
+  sp[0] = Py_NewRef(manager);  // as the interpreter's bound `__enter__` holds it
+  tj_pending_call = {nullptr, sp, sp + 1, LinkFrame(ts, frame, unit), nullptr};
+  return {reinterpret_cast<const void*>(&tj_call_keeping), reinterpret_cast<PyObject*>(frame->localsplus)};
 }
 
 // A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
@@ -243,6 +308,9 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
   Departure out;
   if (CallIndirectly(ts, sp, site, &out)) return out;
+  if (Py_TYPE(operands[0]) != &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
+    return {nullptr, CallObject(ts, operands, sp, site->flags & kKeywordCall ? sp[-1] : nullptr)};
+  }
   const void* entry;
   int consumed = 0;
   _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &entry, &consumed);
@@ -256,6 +324,17 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
     return Failed(operands, end);
   }
   return {nullptr, AfterDirectCall(ts, sp[-1])};
+}
+
+// `__new__` of `cls` has made something else. An instance of a subclass is initialised by what that has for `__init__`.
+PyObject* InitSubclass(PyObject* made, PyTypeObject* cls, PyObject** args, PyObject** end) {
+  PyTypeObject* type = Py_TYPE(made);
+  if (!PyType_IsSubtype(type, cls) || type->tp_init == PyBaseObject_Type.tp_init || type->tp_init == nullptr) return made;
+  PyObject* tuple = PyTuple_New(end - args);
+  for (Py_ssize_t i = 0; tuple != nullptr && i < end - args; i++) PyTuple_SET_ITEM(tuple, i, Py_NewRef(args[i]));
+  if (tuple == nullptr || type->tp_init(made, tuple, nullptr) < 0) Py_CLEAR(made);
+  Py_XDECREF(tuple);
+  return made;
 }
 
 }  // namespace
@@ -284,8 +363,9 @@ PyObject* tj_init_failed(PyObject* made, PyObject* result) {
   return nullptr;
 }
 
-PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end) {
+PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end, PyTypeObject* cls) {
   if (made != nullptr) result = result == Py_None ? made : tj_init_failed(made, result);
+  if (cls != nullptr && result != nullptr && Py_TYPE(result) != cls) result = InitSubclass(result, cls, keep + 2, end);
   Release(keep, end);
   g_failed_without_frame = result == nullptr;
   return result;
@@ -294,7 +374,7 @@ PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObjec
 }  // extern "C"
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
-  Departure d = Call(lp, ts, site);
+  Departure d = site->flags & kEnterWith ? EnterWith(lp, ts, site) : Call(lp, ts, site);
   g_failed_without_frame = d.resume == nullptr && d.value == nullptr;
   return d;
 }

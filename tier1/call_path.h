@@ -16,6 +16,7 @@ struct PendingCall {
   PyObject* made;           // the instance whose `__init__` runs: the call's result (owned); NULL: the callee's result is
   PyObject **keep, **end;   // operands on the caller's stack, to be released afterwards (tj_call_keeping)
   const void* entry;        // of the callee
+  PyTypeObject* cls;        // whose `__new__` the callee is, or NULL (tj_call_keeping)
 };
 extern "C" {
 extern PendingCall tj_pending_call;
@@ -25,7 +26,7 @@ void tj_construct();
 void tj_call_keeping();
 // How these two end when it is not simple. Result as of a call.
 PyObject* tj_init_failed(PyObject* made, PyObject* result);
-PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end);
+PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObject** end, PyTypeObject* cls);
 }
 // Tells the observer (SetCallObserver()) of a function that compiled code is about to enter. [GIL]
 void ObserveCall(PyFunctionObject* function);

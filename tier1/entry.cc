@@ -153,12 +153,13 @@ tj_call_keeping:
   pushq tj_pending_call(%rip)
   pushq tj_pending_call+8(%rip)
   pushq tj_pending_call+16(%rip)
-  sub $8, %rsp
+  pushq tj_pending_call+32(%rip)
   call *tj_pending_call+24(%rip)
   mov %r14, %rdi
   mov -8(%rbp), %rsi
   mov -16(%rbp), %rdx
   mov -24(%rbp), %rcx
+  mov -32(%rbp), %r8
   call tj_end_kept
   mov %rax, %r14
   leave
@@ -166,7 +167,8 @@ tj_call_keeping:
   .size tj_call_keeping, .-tj_call_keeping
 )");
 static_assert(offsetof(PyThreadState, c_recursion_remaining) == 52 && kCStackUnits == 2);
-static_assert(offsetof(PendingCall, keep) == 8 && offsetof(PendingCall, end) == 16 && offsetof(PendingCall, entry) == 24);
+static_assert(offsetof(PendingCall, keep) == 8 && offsetof(PendingCall, end) == 16 && offsetof(PendingCall, entry) == 24 &&
+              offsetof(PendingCall, cls) == 32);
 
 namespace {
 

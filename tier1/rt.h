@@ -87,6 +87,8 @@ struct UnitHeader {
   // native_entry; 0: nowhere. NULL for all others.
   const int32_t* resume_points;
   void* owner;                   // the tier1::Unit
+  const void* handler_address;   // native code of the exception handler at code unit `handler`, the last one entered
+  int32_t handler;
 };
 
 // What an operand is and where it lies, at a point of the static stack.

@@ -82,6 +82,22 @@ bool ReleaseOperands(PyObject** lp, PyObject* acc, const Site* site) {
   return true;
 }
 
+// The unit of the frame's code; the function that runs it usually still enters it.
+UnitHeader* UnitOfFrame(_PyInterpreterFrame* frame) {
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  UnitHeader* unit = PyFunction_Check(frame->f_funcobj) ? CompiledUnit(function) : nullptr;
+  return unit != nullptr && unit->code == CodeOf(frame) ? unit : UnitOf(CodeOf(frame));
+}
+
+// Exceptions are often caught at the same place again.
+const void* HandlerAddress(UnitHeader* unit, int32_t handler) {
+  if (unit->handler != handler) {
+    unit->handler_address = BlockAddress(unit, handler);
+    unit->handler = handler;
+  }
+  return unit->handler_address;
+}
+
 // The local that holds the left operand of `x = x + y`.
 PyObject** AppendedLocal(PyObject** lp, const Site* site) {
   for (int i = 0; i < site->pending_count; i++) {
@@ -289,7 +305,9 @@ Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* sit
     *sp++ = item;
   }
   if (!MayRunNatively(ts, site->unit)) {
-    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken);
+    // Behind an exhausted loop it goes on with the POP_TOP, so that it comes to the next line from that of the loop.
+    if (item == nullptr) *sp++ = Py_None;
+    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken - 1);
     return {nullptr, nullptr};
   }
   return {item != nullptr ? site->next_address : site->taken_address, item};
@@ -343,8 +361,8 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   int32_t handler;
   PyObject** sp;
   if (UnwindToHandler(ts, frame, &handler, &sp)) {
-    UnitHeader* unit = UnitOf(CodeOf(frame));
-    const void* address = unit == nullptr ? nullptr : BlockAddress(unit, handler);
+    UnitHeader* unit = UnitOfFrame(frame);
+    const void* address = unit == nullptr ? nullptr : HandlerAddress(unit, handler);
     if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
     RequestInterpreter(ts, frame, sp, handler);
     g_leave = LeaveKind::kException;

@@ -12,7 +12,8 @@ enum ExtraFlags : uint8_t {
   kLeave = 64,       // the interpreter goes on at `instr`
   kNoPolling = 1,    // entry checks: the interpreter does not look at pending events here
   kPlainCall = 1,    // call sites: CALL ...
-  kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX
+  kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX, or ...
+  kEnterWith = 4,    // ... BEFORE_WITH
   kRecheck = 2,      // slow paths: the instruction is done, only whether the unit may go on is in doubt
   kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
 };

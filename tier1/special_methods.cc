@@ -9,6 +9,7 @@ namespace {
 // What a class has under a name, by version: the function to run, or NULL.
 struct Special {
   uint32_t version;
+  bool getter;
   PyObject* name;               // owned: interned strings are mortal, and another could come to lie at its address
   PyFunctionObject* function;   // borrowed: the version proves that the class still has it
 };
@@ -30,8 +31,9 @@ PyFunctionObject* Find(PyTypeObject* type, PyObject* name, bool getter) {
   uint32_t version = type->tp_version_tag;
   if (version == 0 || !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return nullptr;
   Special& s = g_specials[(version * 31 + (reinterpret_cast<uintptr_t>(name) >> 4)) % kSpecials];
-  if (s.version == version && s.name == name) return s.function;
+  if (s.version == version && s.name == name && s.getter == getter) return s.function;
   s.version = version;
+  s.getter = getter;
   s.function = FunctionOf(type, name, getter);
   Py_XSETREF(s.name, Py_NewRef(name));
   return s.function;
@@ -50,6 +52,12 @@ PyObject* Interned(const char* text) { return PyUnicode_InternFromString(text); 
 PyFunctionObject* CallMethodOf(PyTypeObject* type) {
   static PyObject* name = Interned("__call__");
   return type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL ? nullptr : Find(type, name, false);
+}
+
+PyFunctionObject* WithMethodsOf(PyTypeObject* type, PyFunctionObject** exit) {
+  static PyObject *enter_name = Interned("__enter__"), *exit_name = Interned("__exit__");
+  *exit = Find(type, exit_name, false);
+  return *exit == nullptr ? nullptr : Find(type, enter_name, false);
 }
 
 PyObject** SubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {

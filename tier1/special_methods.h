@@ -14,6 +14,8 @@ PyObject** LoadAttrHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObje
 
 // The Python function that is the `__call__` of instances of `type`; NULL if that is anything else. Borrowed.
 PyFunctionObject* CallMethodOf(PyTypeObject* type);
+// Likewise `__enter__` and, in *exit, `__exit__`; NULL unless both are functions.
+PyFunctionObject* WithMethodsOf(PyTypeObject* type, PyFunctionObject** exit);
 
 }  // namespace tierjit::tier1
 

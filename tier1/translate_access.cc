@@ -270,6 +270,14 @@ void Translator::Call(const Instruction& in) {
   AfterCall(in, popped);
 }
 
+// The manager gives way to its `__exit__`, and what `__enter__` returns comes on top.
+void Translator::EnterWith(const Instruction& in) {
+  SpillAll();
+  Emission& e = Emit(Stencils().call_any);
+  e.site = MakeSite(DecisionFor(BEFORE_WITH).handler, 1, kEnterWith);
+  AfterCall(in, 0);
+}
+
 void Translator::CallAny(const Instruction& in) {
   SpillAll();
   int popped = NumPopped(in.opcode, in.oparg);

@@ -120,6 +120,7 @@ class Translator {
   bool UnpackIntoLocals(const Instruction& in);
   void Call(const Instruction& in);
   void CallAny(const Instruction& in);
+  void EnterWith(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);
   bool IsGenerator() const;

@@ -1,5 +1,7 @@
 #include "runtime/deopt/unwind.h"
 
+#include <utility>
+
 #include "runtime/bytecode/decoder.h"
 #include "runtime/helpers/exception.h"
 #include "runtime/helpers/op.h"
@@ -61,17 +63,18 @@ void FireUnwind(PyThreadState* ts, PyCodeObject* code, int32_t unit) {
 
 // The frame object of the current frame; null without memory. PyEval_GetFrame() clears the exception then, so that is
 // kept aside.
-PyFrameObject* FrameObjectOf(_PyInterpreterFrame* frame) {
+PyFrameObject* FrameObjectOf(PyThreadState* ts, _PyInterpreterFrame* frame) {
   if (frame->frame_obj != nullptr) return frame->frame_obj;
-  PyObject* raised = PyErr_GetRaisedException();
+  PyObject* raised = std::exchange(ts->current_exception, nullptr);
   PyFrameObject* object = PyEval_GetFrame();
-  PyErr_SetRaisedException(raised);
+  if (object == nullptr) PyErr_Clear();
+  ts->current_exception = raised;
   return object;
 }
 
-void AddTraceback(_PyInterpreterFrame* frame) {
+void AddTraceback(PyThreadState* ts, _PyInterpreterFrame* frame) {
   if (_PyFrame_IsIncomplete(frame)) return;
-  PyFrameObject* object = FrameObjectOf(frame);
+  PyFrameObject* object = FrameObjectOf(ts, frame);
   if (object != nullptr) PyTraceBack_Here(object);
 }
 
@@ -80,7 +83,7 @@ void Announce(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t unit) {
   if (ts->current_exception == nullptr) {
     _PyErr_SetString(ts, PyExc_SystemError, "error return without exception set");
   }
-  AddTraceback(frame);
+  AddTraceback(ts, frame);
   FireRaise(ts, frame, unit);
 }
 
@@ -123,7 +126,7 @@ bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* unit, 
     *sp = ReleaseDownTo(*sp, _PyFrame_Stackbase(frame) + range.depth);
     if (!PushLasti(frame, range, sp)) continue;
     if (FireHandled(ts, code, range.target)) {
-      *(*sp)++ = PyErr_GetRaisedException();
+      *(*sp)++ = std::exchange(ts->current_exception, nullptr);
       *handler = range.target;
       return true;
     }

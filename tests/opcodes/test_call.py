@@ -540,3 +540,65 @@ def missing_message_variants(log):
         log.call(lambda: f(1, 2, z=3))
         log.call(lambda: f(1, bb=3))
         log.call(lambda: f(**{"not a name": 1}))
+
+
+@case
+def every_shape_of_parameters(log):
+    def p(a, b, /, c, d=4):
+        return a, b, c, d
+
+    def o(a, *, k, m=2):
+        return a, k, m
+
+    def r(a, *rest, k=1):
+        return a, rest, k
+
+    def m(a, /, b=2, **more):
+        return a, b, sorted(more.items())
+
+    def e(a, b=2, *rest, k, n=5, **more):
+        return a, b, rest, k, n, sorted(more.items())
+
+    def f(g, args, kwargs):
+        return g(*args, **kwargs)
+
+    for _ in range(2):
+        for g in (p, o, r, m, e):
+            log.call(lambda: g(1))
+            log.call(lambda: g(1, 2))
+            log.call(lambda: g(1, 2, 3))
+            log.call(lambda: g(1, 2, 3, 4, 5))
+            log.call(lambda: g(1, 2, c=3))
+            log.call(lambda: g(1, k=3))
+            log.call(lambda: g(1, a=3))
+            log.call(lambda: g(1, b=3, a=4))
+            log.call(lambda: g(1, 2, 3, k=4, z=5, y=6))
+            log.call(lambda: g(c=1, b=2, a=3))
+            log.call(lambda: g(k=1, m=2, a=3))
+            log.call(f, g, (1, 2), {})
+            log.call(f, g, (1, 2, 3), {"k": 4})
+            log.call(f, g, (1,), {"".join(["", "k"]): 4, "".join(["z", "z"]): 5})
+            log.call(f, g, [1, 2], {"a": 1})
+            log.call(f, g, (), {1: 2})
+            log.call(f, g, range(40), {"k": 1})
+
+
+@case
+def changed_defaults(log):
+    def f(a, b=2, *, k=3):
+        return a, b, k
+
+    def call():
+        return f(1), f(1, k=4), f(b=3, a=1)
+
+    log.call(call)
+    f.__defaults__ = (5, 6)
+    f.__kwdefaults__ = {"k": 7}
+    log.call(call)
+    log.call(lambda: f())
+    f.__defaults__ = None
+    log.call(call)
+    f.__defaults__ = (1, 2, 3)
+    f.__kwdefaults__ = None
+    log.call(call)
+    log.call(lambda: f(k=1))

@@ -394,3 +394,67 @@ def conventions_of_builtins(log):
     for function in functions:
         for args in arguments:
             log.call(f, function, *args)
+
+
+@case
+def special_methods_as_attributes(log):
+    """A call of an instance, and its `__call__` as a plain attribute."""
+    class C:
+        def __call__(self):
+            return "called"
+
+    def f(c):
+        return c(), type(c.__call__).__name__, c()
+
+    log.call(f, C())
+    log.call(f, C())
+
+
+@case
+def classes_with_new_alone(log):
+    import collections
+
+    class New:
+        def __new__(cls, a, b=2, *rest):
+            if a == "raise":
+                raise ValueError(a)
+            if a == "other":
+                return b
+            made = object.__new__(Sub if a == "sub" else cls)
+            made.args = a, b, rest
+            return made
+
+    class Sub(New):
+        def __init__(self, *args):
+            log("init", args)
+            if args[1:] == (3,):
+                raise KeyError("init")
+
+    class Tuple(tuple):
+        def __new__(cls, *items):
+            return super().__new__(cls, items)
+
+    Point = collections.namedtuple("Point", "x y", defaults=[5])
+
+    for _ in range(2):
+        log.call(lambda: New(1).args)
+        log.call(lambda: New(1, 2, 3).args)
+        log.call(lambda: New(b=1, a=2).args)
+        log.call(lambda: New("raise"))
+        log.call(lambda: New("other", 7))
+        log.call(lambda: New("other", int))
+        log.call(lambda: New("sub").args)
+        log.call(lambda: New("sub", 3).args)
+        log.call(lambda: New("sub", 4, log.probe("x")).args[:2])
+        log.call(lambda: New())
+        log.call(lambda: Sub(1).args)
+        log.call(lambda: Tuple(1, 2, 3))
+        log.call(lambda: Point(1, 2))
+        log.call(lambda: Point(1))
+        log.call(lambda: Point(x=1, y=3))
+        log.call(lambda: Point())
+        log.call(lambda: Point(1, 2, 3))
+    New.__new__ = lambda cls, *args: args
+    log.call(lambda: New(1))
+    New.__init__ = lambda self, *args: log("now", args)
+    log.call(lambda: New(1))

@@ -387,3 +387,86 @@ def traceback_of_exit(log):
             inner()
 
     log.call(f)
+
+
+@case
+def managers_in_python(log):
+    """`__enter__` and `__exit__` as functions: entered without a detour, so what they see and keep must be the same."""
+    class Manager:
+        def __init__(self, name, swallow=False):
+            self.name, self.swallow = name, swallow
+
+        def __enter__(self):
+            if self.name == "enter":
+                raise KeyError("enter")
+            return log.probe(self.name)
+
+        def __exit__(self, kind, value, traceback):
+            log("exit", kind, str(value))
+            if self.name == "exit":
+                raise IndexError("exit")
+            return self.swallow
+
+        def __del__(self):
+            log("del", self.name)
+
+    class Defaults(Manager):
+        def __enter__(self, extra=1):
+            del self
+            return extra
+
+        def __exit__(self, *args, more=2):
+            del self
+            log("exit", len(args), more)
+
+    class OnlyEnter:
+        def __enter__(self):
+            log("never")
+
+    def f(manager, error=None):
+        with manager as entered:
+            log("in", entered is not None)
+            if error is not None:
+                raise error
+        log("after")
+
+    for _ in range(2):
+        log.call(lambda: f(Manager("plain")))
+        log.call(lambda: f(Manager("enter")))
+        log.call(lambda: f(Manager("exit")))
+        log.call(lambda: f(Manager("raise"), ValueError(1)))
+        log.call(lambda: f(Manager("swallow", True), ValueError(2)))
+        log.call(lambda: f(Manager("exit"), ValueError(3)))
+        log.call(lambda: f(Defaults("defaults")))
+        log.call(lambda: f(Defaults("defaults"), ValueError(4)))
+        log.call(lambda: f(OnlyEnter()))
+        log.call(lambda: f(5))
+    Manager.__exit__ = lambda *args: log("other", len(args))
+    log.call(lambda: f(Manager("changed")))
+    Manager.__enter__ = classmethod(lambda cls: cls.__name__)
+    log.call(lambda: f(Manager("changed")))
+
+
+@case
+def trying_to_enter_within(log):
+    class Manager:
+        def __enter__(self):
+            raise KeyError("enter")
+
+        def __exit__(self, *args):
+            log("never")
+
+        def __del__(self):
+            log("del")
+
+    def f():
+        for i in range(2):
+            try:
+                with Manager():
+                    log("never")
+            except KeyError as e:
+                log(str(e), e.__traceback__.tb_next is not None)
+        return [1, Manager().__class__.__name__]
+
+    log.call(f)
+    log.call(f)
