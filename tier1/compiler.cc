@@ -52,9 +52,16 @@ void KeepNumbers(PyObject** items, Py_ssize_t size) {
 
 extern "C" {
 void tj_dealloc(PyObject* o) {
-  if (KeepNumber(o) || KeepInstance(o) || KeepGenerator(o)) return;
-  if (PyTuple_CheckExact(o)) KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
-  if (PyList_CheckExact(o)) KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
+  PyTypeObject* type = Py_TYPE(o);
+  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
+    if (KeepInstance(o)) return;
+  } else if (type == &PyTuple_Type) {
+    KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
+  } else if (type == &PyList_Type) {
+    KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
+  } else if (type != &PyUnicode_Type && (KeepNumber(o) || KeepGenerator(o))) {
+    return;
+  }
   _Py_Dealloc(o);
 }
 }
