@@ -24,12 +24,16 @@ void CodeStates::End() {
   });
   first_ = nullptr;
   states_.clear();
+  last_code_ = nullptr;
   live_units_ = 0;
 }
 
 CodeState* CodeStates::Find(PyCodeObject* code) const {
+  if (code == last_code_) return last_found_;
   auto found = states_.find(code);
-  return found == states_.end() ? nullptr : found->second;
+  last_code_ = code;
+  last_found_ = found == states_.end() ? nullptr : found->second;
+  return last_found_;
 }
 
 CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
@@ -38,6 +42,7 @@ CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
   if (state == nullptr) return nullptr;
   state->code = code;
   states_[code] = state;
+  last_code_ = nullptr;
   Link(state);
   return state;
 }
@@ -46,6 +51,7 @@ void CodeStates::OnCodeDeath(CodeState* state) {
   GiveBackVersion(state);
   Unlink(state);
   states_.erase(state->code);
+  last_code_ = nullptr;
   if (state->owned != nullptr) {
     --live_units_;
     dead_.push_back(std::move(state->owned));

@@ -90,6 +90,9 @@ class CodeStates {
   void Unlink(CodeState* state);
 
   absl::flat_hash_map<PyCodeObject*, CodeState*> states_;
+  // A function that is made over and over asks for the same code.
+  mutable const PyCodeObject* last_code_ = nullptr;
+  mutable CodeState* last_found_ = nullptr;
   CodeState* first_ = nullptr;
   size_t live_units_ = 0;
   std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_, ended_;

@@ -268,7 +268,7 @@ vectorcallfunc Manager::Forward(CodeState* state) {
 void Manager::OnNewFunction(PyFunctionObject* func) {
   PyCodeObject* code = CodeOf(func);
   if (stood_back_ && !tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) ComeBack();
-  loop_door_.sampler().Resume(PyThreadState_GetUnchecked());
+  if (loop_door_.sampler().parked()) loop_door_.sampler().Resume(PyThreadState_GetUnchecked());
   if (!IsFunctionCode(code)) {
     // The body of a module or class, about to run once.
     if (enabled_ && !paused()) loop_door_.Offer(code);

@@ -33,6 +33,7 @@ class Sampler {
   void Resume(PyThreadState* ts) {
     if (parked_) ResumeParked(ts);
   }
+  bool parked() const { return parked_; }  // for a fork
   bool running() const { return running_; }
 
  private:
