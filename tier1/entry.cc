@@ -321,18 +321,6 @@ extern "C" Interpreted tj_interpret_frame(PyObject** lp, PyThreadState* ts) {
 
 bool OnLoopVersion(_PyInterpreterFrame* frame) { return FindLoopRun(frame) != nullptr; }
 
-PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count) {
-  bool room = ts->py_recursion_remaining > 1 && ts->c_recursion_remaining > kCStackUnits;
-  _PyInterpreterFrame* frame = room ? PushFrame(ts, function, unit) : nullptr;
-  if (frame != nullptr) {
-    for (int i = 0; i < count; i++) frame->localsplus[i] = std::exchange(args[i], nullptr);
-    return EnterFrame(ts, frame, unit);
-  }
-  PyObject* result = PyObject_Vectorcall(reinterpret_cast<PyObject*>(function), args, static_cast<size_t>(count), nullptr);
-  for (int i = 0; i < count; i++) Py_CLEAR(args[i]);
-  return result;
-}
-
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                                    UnitHeader* unit) {
   PyThreadState* ts = PyThreadState_GetUnchecked();

@@ -29,6 +29,15 @@ PyObject* Fail(PyObject** lp, const Site* site) {
   return nullptr;
 }
 
+// A compiled method of the left operand's class, if that is what does the operation.
+bool EntersMethod(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned, Departure* method) {
+  PyTypeObject* type = Py_TYPE(a);
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  PyObject** callee = EnterSpecial(lp, owned & kRightOwned ? b : a, ts, site, &method->resume);
+  method->value = reinterpret_cast<PyObject*>(callee);
+  return callee != nullptr;
+}
+
 // After foreign code: the operands are gone, the result belongs on the stack. NULL: leave.
 PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
   if (result == nullptr) return Fail(lp, site);
@@ -81,6 +90,48 @@ PyObject* Concatenate(PyObject** lp, PyObject* a, PyObject* b, Site* site, int o
   return Fail(lp, site);
 }
 
+PyObject* Binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  BalanceFreeLists();
+  bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
+  if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
+  if (PyObject* result = QuickBinary(ts, a, b, site)) {
+    Release(a, b, owned);
+    return result;
+  }
+  TakeBorrowed(a, b, owned);
+  ShowInstruction(lp, site);
+  PyObject* result = _PyEval_BinaryOps[site->oparg](a, b);
+  tj_decref(a);
+  tj_decref(b);
+  return Finish(lp, ts, site, result);
+}
+
+PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  constexpr int kRelationShift = 5, kToBool = 16;
+  BalanceFreeLists();
+  int relation = site->oparg >> kRelationShift;
+  if ((relation == Py_EQ || relation == Py_NE) && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
+    bool result = SameText(a, b) == (relation == Py_EQ);
+    Release(a, b, owned);
+    return result ? Py_True : Py_False;
+  }
+  if (PyObject* result = QuickCompare(ts, a, b, site)) {
+    Release(a, b, owned);
+    return result;
+  }
+  TakeBorrowed(a, b, owned);
+  ShowInstruction(lp, site);
+  PyObject* result = RichCompare(a, b, relation);
+  tj_decref(a);
+  tj_decref(b);
+  if (result != nullptr && (site->oparg & kToBool) && !PyBool_Check(result)) {
+    int truth = PyObject_IsTrue(result);
+    tj_decref(result);
+    result = truth < 0 ? nullptr : truth ? Py_True : Py_False;
+  }
+  return Finish(lp, ts, site, result);
+}
+
 }  // namespace
 
 extern "C" {
@@ -105,46 +156,16 @@ bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* sit
   return false;
 }
 
-PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  BalanceFreeLists();
-  bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
-  if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
-  if (PyObject* result = QuickBinary(ts, a, b, site)) {
-    Release(a, b, owned);
-    return result;
-  }
-  TakeBorrowed(a, b, owned);
-  ShowInstruction(lp, site);
-  PyObject* result = _PyEval_BinaryOps[site->oparg](a, b);
-  tj_decref(a);
-  tj_decref(b);
-  return Finish(lp, ts, site, result);
+Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  Departure method;
+  if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
+  return {nullptr, Binary(lp, a, b, ts, site, owned)};
 }
 
-PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  constexpr int kRelationShift = 5, kToBool = 16;
-  BalanceFreeLists();
-  int relation = site->oparg >> kRelationShift;
-  if ((relation == Py_EQ || relation == Py_NE) && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
-    bool result = SameText(a, b) == (relation == Py_EQ);
-    Release(a, b, owned);
-    return result ? Py_True : Py_False;
-  }
-  if (PyObject* result = QuickCompare(ts, a, b, site)) {
-    Release(a, b, owned);
-    return result;
-  }
-  TakeBorrowed(a, b, owned);
-  ShowInstruction(lp, site);
-  PyObject* result = RichCompare(a, b, relation);
-  tj_decref(a);
-  tj_decref(b);
-  if (result != nullptr && (site->oparg & kToBool) && !PyBool_Check(result)) {
-    int truth = PyObject_IsTrue(result);
-    tj_decref(result);
-    result = truth < 0 ? nullptr : truth ? Py_True : Py_False;
-  }
-  return Finish(lp, ts, site, result);
+Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  Departure method;
+  if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
+  return {nullptr, Compare(lp, a, b, ts, site, owned)};
 }
 
 }  // extern "C"

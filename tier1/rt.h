@@ -48,6 +48,7 @@ struct Rt {
   PyTypeObject *generator_type, *coroutine_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
+  struct Site* entering;  // whose method is about to be entered by its slow path
   FreeList ints, floats;
 };
 extern "C" Rt tj_rt;
@@ -121,6 +122,11 @@ enum SiteFlags : uint8_t {
   kNullAbove = 16,     // a NULL that the translator pushes itself belongs above the result (LOAD_GLOBAL)
 };
 
+// Operations that a class may implement by a method of its own.
+enum class Special : uint8_t {
+  kNone, kBinary, kCompare, kContains, kTruth, kNegative, kInvert, kSubscript, kStoreSubscript, kAttribute, kCall, kEnter, kExit,
+};
+
 // One per place that can leave the fast path.
 struct Site {
   OpHandler handler;
@@ -136,6 +142,7 @@ struct Site {
   uint16_t depth;       // stack depth before the instruction
   uint16_t popped;      // operands
   uint8_t flags;
+  Special special;      // what a method of the operands' class may do instead of the handler
   uint8_t pending_count;  // entries of `pending`: operands included, lowest first
   uint16_t misses;
   uint32_t visits;      // how often the slow path was taken here
@@ -146,11 +153,13 @@ struct Site {
 };
 
 // How a unit is left: go on at native address `resume`, or (NULL) the frame is gone and `value` is the call's result
-// (NULL: exception set).
+// (NULL: exception set). Slow paths enter a method of an operand's class like that: `resume` is its entry, and `value` its frame's
+// localsplus (branching ones: plus kEnter, to tell it from where to go on).
 struct Departure {
   const void* resume;
   PyObject* value;
 };
+inline constexpr uintptr_t kEnter = 1;
 
 // Inline caches, one struct a family. Each form of a chain has a version field of its own, so at most one of them can hit.
 // 0 is the version of types that have none at the moment, so a field that must not match holds kNoVersion.

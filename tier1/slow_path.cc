@@ -7,6 +7,7 @@
 #include "tier1/call_path.h"
 #include "tier1/attention.h"
 #include "tier1/free_lists.h"
+#include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -173,6 +174,64 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
   return *sp != nullptr;
 }
 
+PyObject* RunSlow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (site->flags & kEntryCheck) return CheckEntry(lp, ts, site);
+  if (site->flags & kRecheck) return Recheck(lp, acc, ts, site);
+  tj_rt.slow_calls++;
+  site->visits++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  if (site->flags & kLeave) {
+    RequestInterpreter(ts, frame, StackBase(lp, site) + site->depth, site->instr);
+    return nullptr;
+  }
+  BalanceFreeLists();
+  if (site->quick != nullptr) {
+    if (PyObject* r = TryQuick(lp, acc, ts, site)) return r;
+    if (ts->current_exception != nullptr) {
+      frame->instr_ptr = InstructionAt(site, site->instr);
+      MakeCanonical(lp, acc, site);
+      OpError(frame, StackBase(lp, site) + site->depth);
+      return Fail();
+    }
+  }
+  PyObject** sp;
+  if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
+  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
+    if (site->flags & kNullAbove) *sp++ = nullptr;
+    RequestInterpreter(ts, frame, sp, site->next);
+    return nullptr;
+  }
+  return site->flags & kResultInAcc ? sp[-1] : Py_None;
+}
+
+Departure RunSlowBranch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  tj_rt.slow_calls++;
+  site->visits++;
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  BalanceFreeLists();
+  bool test = site->flags & kTestResult;
+  bool if_true = site->flags & kJumpIfTrue;
+  if (site->quick != nullptr) {
+    if (PyObject* r = TryQuick(lp, acc, ts, site)) {
+      return {(r == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
+    }
+  }
+  PyObject** sp;
+  if (!RunHandler(lp, acc, ts, site, &sp)) return {Fail(), nullptr};
+  bool taken = reinterpret_cast<uintptr_t>(sp) & 1;
+  sp = reinterpret_cast<PyObject**>(reinterpret_cast<uintptr_t>(sp) & ~uintptr_t{1});
+  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
+    RequestInterpreter(ts, frame, sp, test ? site->next : taken ? site->resume_taken : site->resume_next);
+    return {nullptr, nullptr};
+  }
+  if (test) {
+    PyObject* result = *--sp;  // a bool
+    return {(result == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
+  }
+  if (taken) return {site->taken_address, nullptr};
+  return {site->next_address, site->flags & kResultInAcc ? sp[-1] : nullptr};
+}
+
 }  // namespace
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
@@ -180,6 +239,30 @@ void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
   frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + instr;
   g_leave = LeaveKind::kInterpreter;
   tj_rt.deopts++;
+}
+
+PyObject** EnterSpecial(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, const void** entry) {
+  const ArgumentOrder& order = OrderOf(site->special);
+  PyObject* operands[3];
+  for (int i = 0; i < site->popped; i++) operands[i] = Operand(lp, acc, site, i);
+  SpecialMethod method = FindSpecial(site, operands);
+  if (method.function == nullptr || ts->py_recursion_remaining <= 1 || ts->interp->eval_frame != nullptr) return nullptr;
+  UnitHeader* unit = CompiledUnit(method.function);
+  if (unit == nullptr || unit->argcount != order.count) return nullptr;
+  _PyInterpreterFrame* callee = PushFrame(ts, method.function, unit);
+  if (callee == nullptr) return nullptr;
+  site->visits++;
+  MakeCanonical(lp, acc, site);
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->return_offset = method.flags;  // no use for it while the callee is native
+  for (int i = 0; i < order.count; i++) {
+    PyObject* o = operands[order.at[i]];
+    callee->localsplus[i] = order.moved ? o : Py_NewRef(o);
+  }
+  *entry = LinkFrame(ts, callee, unit);
+  tj_rt.entering = site;
+  return callee->localsplus;
 }
 
 bool MayRunNatively(PyThreadState* ts, UnitHeader* unit) {
@@ -227,64 +310,51 @@ bool RefreshStackLimit() {
 
 extern "C" {
 
-PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
-  if (site->flags & kEntryCheck) return CheckEntry(lp, ts, site);
-  if (site->flags & kRecheck) return Recheck(lp, acc, ts, site);
-  tj_rt.slow_calls++;
-  site->visits++;
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  if (site->flags & kLeave) {
-    RequestInterpreter(ts, frame, StackBase(lp, site) + site->depth, site->instr);
-    return nullptr;
+Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (site->special != Special::kNone) {
+    const void* entry;
+    PyObject** callee = EnterSpecial(lp, acc, ts, site, &entry);
+    if (callee != nullptr) return {entry, reinterpret_cast<PyObject*>(callee)};
   }
-  BalanceFreeLists();
-  if (site->quick != nullptr) {
-    if (PyObject* r = TryQuick(lp, acc, ts, site)) return r;
-    if (ts->current_exception != nullptr) {
-      frame->instr_ptr = InstructionAt(site, site->instr);
-      MakeCanonical(lp, acc, site);
-      OpError(frame, StackBase(lp, site) + site->depth);
-      return Fail();
-    }
-  }
-  PyObject** sp;
-  if (!RunHandler(lp, acc, ts, site, &sp)) return Fail();
-  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
-    if (site->flags & kNullAbove) *sp++ = nullptr;
-    RequestInterpreter(ts, frame, sp, site->next);
-    return nullptr;
-  }
-  return site->flags & kResultInAcc ? sp[-1] : Py_None;
+  return {nullptr, RunSlow(lp, acc, ts, site)};
 }
 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
-  tj_rt.slow_calls++;
-  site->visits++;
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  BalanceFreeLists();
-  bool test = site->flags & kTestResult;
-  bool if_true = site->flags & kJumpIfTrue;
-  if (site->quick != nullptr) {
-    if (PyObject* r = TryQuick(lp, acc, ts, site)) {
-      return {(r == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
-    }
+  if (site->special != Special::kNone) {
+    const void* entry;
+    PyObject** callee = EnterSpecial(lp, acc, ts, site, &entry);
+    if (callee != nullptr) return {entry, reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(callee) + kEnter)};
   }
-  PyObject** sp;
-  if (!RunHandler(lp, acc, ts, site, &sp)) return {Fail(), nullptr};
-  bool taken = reinterpret_cast<uintptr_t>(sp) & 1;
-  sp = reinterpret_cast<PyObject**>(reinterpret_cast<uintptr_t>(sp) & ~uintptr_t{1});
-  if (!MayRunNatively(ts, site->unit) || !MakePending(lp, site)) {
-    RequestInterpreter(ts, frame, sp, test ? site->next : taken ? site->resume_taken : site->resume_next);
-    return {nullptr, nullptr};
-  }
-  if (test) {
-    PyObject* result = *--sp;  // a bool
-    return {(result == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
-  }
-  if (taken) return {site->taken_address, nullptr};
-  return {site->next_address, site->flags & kResultInAcc ? sp[-1] : nullptr};
+  return RunSlowBranch(lp, acc, ts, site);
 }
 
+// Behind a method that EnterSpecial() has chosen. NULL: leave the unit.
+PyObject* tj_end_special(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** operands = StackBase(lp, site) + site->depth - site->popped;
+  uint16_t flags = frame->return_offset;
+  frame->return_offset = 0;
+  if (result != nullptr) result = EndSpecial(site, operands, result, flags);
+  if (!OrderOf(site->special).moved) {
+    for (int i = 0; i < site->popped; i++) tj_decref(operands[i]);
+  }
+  if (result == nullptr) {
+    OpError(frame, operands);
+    return Fail();
+  }
+  if (MayRunNatively(ts, site->unit) && MakePending(lp, site)) return result;
+  bool has_result = site->special != Special::kStoreSubscript;
+  if (has_result) *operands = result;
+  RequestInterpreter(ts, frame, operands + has_result, site->next);
+  return nullptr;
+}
+
+Departure tj_end_special_branch(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
+  result = tj_end_special(lp, result, ts, site);
+  if (result == nullptr) return {nullptr, nullptr};
+  bool if_true = site->flags & kJumpIfTrue;
+  return {(result == Py_True) == if_true ? site->taken_address : site->next_address, nullptr};
+}
 // Nothing is pending: FOR_ITER starts canonical.
 Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);

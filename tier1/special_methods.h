@@ -1,5 +1,5 @@
-// Handlers for operations that Python classes implement themselves: `__getitem__`, `__setitem__`, properties. A compiled function is
-// entered at once, with the operands as its arguments, instead of through a type slot.
+// Operations that Python classes implement themselves: `__add__`, `__eq__`, `__getitem__`, properties, ... A compiled method is entered
+// like a callee, from where compiled code takes the slow path, instead of through a type slot and a C frame.
 #ifndef TIERJIT_TIER1_SPECIAL_METHODS_H_
 #define TIERJIT_TIER1_SPECIAL_METHODS_H_
 
@@ -7,12 +7,30 @@
 
 namespace tierjit::tier1 {
 
-// OpHandlers (runtime/helpers/op.h) for BINARY_SUBSCR, STORE_SUBSCR and LOAD_ATTR without the method bit.
-PyObject** SubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
-PyObject** StoreSubscriptHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
-PyObject** LoadAttrHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
+// Which operation a slow path's handler does, as far as a method may do it instead.
+Special SpecialOf(OpHandler handler);
 
-// The Python function that is the `__call__` of instances of `type`; NULL if that is anything else. Borrowed.
+// A method that does the operation of a site; `function` is NULL when there is none, or it is not that plain.
+struct SpecialMethod {
+  PyFunctionObject* function;  // borrowed
+  uint16_t flags;              // for EndSpecial()
+};
+// `operands` as on the stack, lowest first; they are borrowed. Runs no foreign code.
+SpecialMethod FindSpecial(const Site* site, PyObject* const* operands);
+
+// Positions of the method's arguments, self first, among the operands.
+struct ArgumentOrder {
+  int8_t count;
+  int8_t at[3];
+  bool moved;  // as the interpreter does here: the arguments' references become the callee's
+};
+const ArgumentOrder& OrderOf(Special special);
+
+// What the interpreter makes of the method's result (owned): the result of the operation, or NULL with an exception set. The operands are
+// still owned by the stack, unless they were moved. May run foreign code.
+PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* result, uint16_t flags);
+
+// The `__call__` of plain functions' kind that instances of `type` are called by, or NULL. Borrowed.
 PyFunctionObject* CallMethodOf(PyTypeObject* type);
 // Likewise `__enter__` and, in *exit, `__exit__`; NULL unless both are functions.
 PyFunctionObject* WithMethodsOf(PyTypeObject* type, PyFunctionObject** exit);

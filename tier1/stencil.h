@@ -39,6 +39,8 @@ PRESERVE_NONE PyObject* TJ_THUNK_slow(SIGNATURE);         // y = site, z = conti
 PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return_last(SIGNATURE);

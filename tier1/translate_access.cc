@@ -9,7 +9,6 @@
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/inline_cache.h"
 #include "tier1/slow_path.h"
-#include "tier1/special_methods.h"
 #include "tier1/translator.h"
 
 namespace tierjit::tier1 {
@@ -60,9 +59,12 @@ std::optional<IndexedPair> TypesSeen(uint8_t adaptive) {
 
 void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
-  OpHandler handler = LoadAttrHandler;
+  OpHandler handler = DecisionFor(LOAD_ATTR).handler;
   bool method = in.oparg & 1;
-  if (in.adaptive == LOAD_ATTR_PROPERTY) return EmitHandler(in, handler, 1, 1);
+  if (in.adaptive == LOAD_ATTR_PROPERTY) {
+    EmitOperation(handler, 1);
+    return;
+  }
   FreeAccumulator(1);
   if (Top().kind != Kind::kLocal) ToAccumulator();
   bool local = Top().kind == Kind::kLocal;
@@ -171,7 +173,7 @@ void Translator::Subscript(const Instruction& in) {
   if (constant) e.c = static_cast<uint32_t>(std::abs(*constant));
   e.p = a.value;
   e.q = b.value;
-  SlowPath(e, SubscriptHandler, 2, kResultInAcc);
+  SlowPath(e, DecisionFor(BINARY_SUBSCR).handler, 2, kResultInAcc);
   Drop(2);
   AddDispose(e, kResultInAcc);
   PushAccumulator();
@@ -199,7 +201,7 @@ void Translator::StoreSubscript(const Instruction& in) {
   e.d = v.kind == Kind::kLocal ? LocalOffset(v.value) : SlotOffset(depth() - 3);
   e.p = v.value;
   e.q = key.value;
-  SlowPath(e, StoreSubscriptHandler, 3, 0);
+  SlowPath(e, DecisionFor(STORE_SUBSCR).handler, 3, 0);
   Drop(3);
   AddDispose(e, 0);
 }

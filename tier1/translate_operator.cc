@@ -298,7 +298,8 @@ void Translator::CompareOp(const Instruction& in) {
   }
   e.target = jump->target;
   if (first != any) AddCold(e, any);
-  e.site = MakeSite(handler, 2, 0);
+  e.site = MakeSite(handler, 2, kTestResult | (if_true ? kJumpIfTrue : 0));
+  out_->sites[e.site].emission = static_cast<int>(&e - out_->emissions.data());
   Drop(2);
   current_++;
   EndJump(*jump);

@@ -75,6 +75,8 @@ class Translator {
   // An instruction by its handler alone: everything to slots, call, results.
   // `fast` does the common case and leaves the rest to its cold end.
   void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, const Stencil* fast = nullptr);
+  // An operation that no stencil does, but perhaps a method of an operand's class: the slow path at once.
+  Site& EmitOperation(OpHandler handler, int popped);
   void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
 
   // Families.

@@ -1,4 +1,5 @@
 #include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/translator.h"
 
 namespace tierjit::tier1 {
@@ -36,6 +37,7 @@ int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
   Site& site = draft.site;
   site = Site{};
   site.handler = handler;
+  site.special = SpecialOf(handler);
   site.oparg = in.oparg;
   site.instr = in.offset;
   site.next = in.next;
@@ -155,6 +157,14 @@ void Translator::EmitHandler(const Instruction& in, OpHandler handler, int poppe
   for (int i = 0; i < pushed && !in_acc; i++) Push(Kind::kMem);
   e.site = MakeSite(nullptr, 0, kRecheck | (in_acc ? kResultInAcc : 0));
   AddCold(e, Stencils().cold_slow);
+}
+
+Site& Translator::EmitOperation(OpHandler handler, int popped) {
+  FreeAccumulator(popped);
+  Site& site = SlowPath(Emit(Stencils().cold_slow), handler, popped, kResultInAcc);
+  Drop(popped);
+  PushAccumulator();
+  return site;
 }
 
 }  // namespace tierjit::tier1

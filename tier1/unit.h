@@ -117,9 +117,6 @@ void InitialiseTable();
 
 // Pushes a frame for `function`, not linked and without arguments; NULL: no room in the data stack's chunk.
 _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit);
-// Runs `function`, whose unit takes `count` positional arguments, with `args`, whose references move into the frame: the array holds
-// NULLs afterwards. [GIL]
-PyObject* CallWithMovedArguments(PyThreadState* ts, PyFunctionObject* function, UnitHeader* unit, PyObject** args, int count);
 // The unit that `function` enters, NULL if its entry is none of ours.
 inline UnitHeader* CompiledUnit(PyFunctionObject* function) {
   uintptr_t entry = reinterpret_cast<uintptr_t>(function->vectorcall);

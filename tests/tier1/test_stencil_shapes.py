@@ -48,6 +48,8 @@ EXTERNALS = {
     "thunk_resume": {"tj_resume_elsewhere"},
     "thunk_return_generator": {"tj_dealloc", "tj_return_slow"},
     "thunk_return": {"tj_dealloc", "tj_pop_chunk", "tj_return_slow"},
+    "thunk_method": {"tj_end_special"},
+    "thunk_method_branch": {"tj_end_special_branch"},
     "thunk_return_code": {"tj_dealloc"},
     "thunk_return_last": {"tj_dealloc"},
     "thunk_slow": {"tj_slow"},
@@ -77,7 +79,7 @@ CEILINGS = [
     ("method_fixed_", 121), ("method_plain_", 89), ("method_poly_", 181), ("method_values_", 135),
     ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("find_attr_", 76), ("find_method_", 104), ("put_attr_", 124),
-    ("binary_any_", 56), ("compare_", 66), ("quick_", 53), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("binary_any_", 87), ("compare_", 87), ("quick_", 53), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 49), ("call_builtin", 132), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 115), ("return_", 87),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
     ("after_send", 66), ("end_send", 48), ("get_iter", 34), ("get_awaitable", 48),
@@ -123,9 +125,10 @@ def test_the_rules_of_extraction_hold():
 
 
 def test_no_stack_use(shapes):
-    """Nothing lives on the C stack within or between stencils: no spills, no saved registers, no frames."""
+    """Nothing lives on the C stack within or between stencils: no spills, no saved registers, no frames. Only the thunks that call a
+    method for a slow path keep its site and the address to go on at there."""
     users = {name: (shape.pushes, shape.stack) for name, shape in shapes.items() if shape.pushes or shape.stack != 0}
-    assert not users
+    assert users == {"thunk_method": (2, 16), "thunk_method_branch": (2, 16)}
 
 
 def test_calls_find_an_aligned_stack(shapes):

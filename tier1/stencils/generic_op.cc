@@ -5,10 +5,10 @@
 namespace tierjit::tier1 {
 
 extern "C" {
-// C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. NULL: leave the
-// unit.
-PyObject* tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
-PyObject* tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+// C side, tier1/generic_op.cc. Bits of `owned`: the left and the right operand's reference is consumed. A value, or NULL: leave the unit;
+// with an address: a method to enter.
+Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site);  // false: leave
 PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);  // NULL: declined
 }
@@ -27,21 +27,36 @@ template <K kb> INLINE PyObject* right(PyObject** lp, PyObject* acc) {
 template <K ka, K kb> inline constexpr int kOwned = (owned(ka) ? 1 : 0) | (owned(kb) ? 2 : 0);
 #define SITE static_cast<Site*>(ADDRESS_OF(H_SITE))
 
+// Leaves the unit, or enters the method and goes on at `next` with its result.
+#define LEAVE_OR_ENTER(d, thunk, next)                                                                                        \
+  do {                                                                                                                        \
+    void* y_;                                                                                                                 \
+    if (d.resume == nullptr) GO(TJ_THUNK_exit, DEAD);                                                                         \
+    MUSTTAIL return thunk(lp, rt, static_cast<PyObject*>(const_cast<void*>(d.resume)), ts, d.value, y_, next);                \
+  } while (0)
+
 template <K ka, K kb> BODY binary(SIGNATURE) {
-  PyObject* r = tj_binary(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
-  if (LIKELY(r != nullptr)) NEXT(r);
-  GO(TJ_THUNK_exit, DEAD);
+  Departure d = tj_binary(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(d.resume == nullptr)) {
+    if (LIKELY(d.value != nullptr)) NEXT(d.value);
+  }
+  LEAVE_OR_ENTER(d, TJ_THUNK_method, ADDRESS_OF(TJ_NEXT));
 }
 template <K ka, K kb> BODY compare(SIGNATURE) {
-  PyObject* r = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
-  if (LIKELY(r != nullptr)) NEXT(r);
-  GO(TJ_THUNK_exit, DEAD);
+  Departure d = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(d.resume == nullptr)) {
+    if (LIKELY(d.value != nullptr)) NEXT(d.value);
+  }
+  LEAVE_OR_ENTER(d, TJ_THUNK_method, ADDRESS_OF(TJ_NEXT));
 }
 template <K ka, K kb, bool sense> BODY compare_jump(SIGNATURE) {
-  PyObject* r = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
-  if (UNLIKELY(r == nullptr)) GO(TJ_THUNK_exit, DEAD);
-  if (r == (sense ? rt->true_object : rt->false_object)) TARGET(DEAD);
-  NEXT(DEAD);
+  Departure d = tj_compare(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (LIKELY(d.resume == nullptr)) {
+    if (d.value == (sense ? rt->true_object : rt->false_object)) TARGET(DEAD);
+    if (LIKELY(d.value != nullptr)) NEXT(DEAD);
+  }
+  void* z_;
+  LEAVE_OR_ENTER(d, TJ_THUNK_method_branch, z_);
 }
 template <K ka, K kb> BODY quick(SIGNATURE) {
   PyObject* r = tj_quick(left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);

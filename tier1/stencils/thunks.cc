@@ -4,12 +4,14 @@
 namespace tierjit::tier1 {
 
 extern "C" {
-// C side, tier1/slow_path.cc. NULL: leave the unit through the exit thunk.
-PyObject* tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+// C side, tier1/slow_path.cc. A value, or NULL: leave the unit through the exit thunk; with an address: a method to enter.
+Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+PyObject* tj_end_special(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Address to go on at (the site's taken or next address) and the accumulator there; NULL: leave.
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // The same after an iterator has been asked for its next item, which is in the accumulator (NULL: none).
 Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site);
+Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
@@ -18,14 +20,56 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts);
 void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame);
 }
 
-STENCIL(thunk_slow) {
-  acc = tj_slow(lp, acc, ts, static_cast<Site*>(y));
+// Calls a compiled method that does the work of a slow path: x is its localsplus, the accumulator its entry, z where to go on. These and
+// the site wait on the C stack meanwhile.
+INLINE PyObject* call_method(PyObject**& lp, Rt* rt, PyObject* entry, PyThreadState* ts, PyObject* callee_lp, void*& y, void*& z) {
+  register PyObject** lp_ asm("r12") = reinterpret_cast<PyObject**>(callee_lp);
+  register Rt* rt_ asm("r13") = rt;
+  register PyObject* acc_ asm("r14") = entry;
+  register PyThreadState* ts_ asm("r15") = ts;
+  register void* y_ asm("rcx") = rt->entering;
+  register void* z_ asm("rbx") = z;
+  asm volatile("pushq %[y]\n\tpushq %[z]\n\tcall *%[entry]\n\tpopq %[z]\n\tpopq %[y]"
+               : "+r"(lp_), [entry] "+r"(acc_), [y] "+r"(y_), [z] "+r"(z_)
+               : "r"(rt_), "r"(ts_)
+               : "rax", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                 "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+  lp = lp_;
+  y = y_;
+  z = z_;
+  return acc_;
+}
+
+STENCIL(thunk_method) {
+  acc = call_method(lp, rt, acc, ts, x, y, z);
+  acc = tj_end_special(lp, acc, ts, static_cast<Site*>(y));
   if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
   GO(reinterpret_cast<Continuation>(z), acc);
 }
 
+STENCIL(thunk_method_branch) {
+  acc = call_method(lp, rt, acc, ts, x, y, z);
+  Departure d = tj_end_special_branch(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+}
+
+STENCIL(thunk_slow) {
+  Departure d = tj_slow(lp, acc, ts, static_cast<Site*>(y));
+  if (d.resume != nullptr) {
+    void* y_;
+    MUSTTAIL return TJ_THUNK_method(lp, rt, static_cast<PyObject*>(const_cast<void*>(d.resume)), ts, d.value, y_, z);
+  }
+  if (UNLIKELY(d.value == nullptr)) GO(TJ_THUNK_exit, d.value);
+  GO(reinterpret_cast<Continuation>(z), d.value);
+}
+
 STENCIL(thunk_slow_branch) {
   Departure d = tj_slow_branch(lp, acc, ts, static_cast<Site*>(y));
+  if (reinterpret_cast<uintptr_t>(d.value) & kEnter) {
+    PyObject* callee_lp = reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(d.value) - kEnter);
+    GO_WITH(TJ_THUNK_method_branch, static_cast<PyObject*>(const_cast<void*>(d.resume)), callee_lp);
+  }
   if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
   GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
 }
