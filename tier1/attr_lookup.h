@@ -10,11 +10,6 @@ namespace tierjit::tier1 {
 // How a method was found: not at all; a function, to be called with the object; any other attribute, without self.
 enum class MethodForm : int { kNone, kMethod, kAttribute };
 
-struct StoreResult {
-  PyObject* old;  // what was there before, a new reference, or NULL
-  int done;       // 0: nothing has happened
-};
-
 extern "C" {
 // Each of them fills the site's inline cache as well, as long as that is not known to be of no use. [GIL]
 // A new reference, or NULL (without an exception): see to it the general way.

@@ -18,6 +18,10 @@ inline void Release(PyObject* a, PyObject* b, int owned) {
   if (owned & kRightOwned) tj_decref(b);
 }
 
+// The operand's last reference is consumed, and its death can run foreign code.
+bool MayDie(PyObject* o, bool owned) { return owned && Py_REFCNT(o) == 1 && tj_needs_frame(o); }
+bool MayEitherDie(PyObject* a, PyObject* b, int owned) { return MayDie(a, owned & kLeftOwned) || MayDie(b, owned & kRightOwned); }
+
 // Foreign code may drop what the operands are borrowed from.
 inline void TakeBorrowed(PyObject* a, PyObject* b, int owned) {
   if (!(owned & kLeftOwned)) Py_INCREF(a);
@@ -115,9 +119,10 @@ PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Si
     Release(a, b, owned);
     return result ? Py_True : Py_False;
   }
-  if (PyObject* result = QuickCompare(ts, a, b, site)) {
+  PyObject* quick = MayEitherDie(a, b, owned) ? nullptr : QuickCompare(ts, a, b, site);
+  if (quick != nullptr) {
     Release(a, b, owned);
-    return result;
+    return quick;
   }
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);
@@ -138,15 +143,9 @@ extern "C" {
 
 PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   BalanceFreeLists();
-  PyObject* result = site->quick(ts, a, b, site);
-  if (result == nullptr) return nullptr;
-  bool simple = !((owned & kLeftOwned) && tj_needs_frame(a)) && !((owned & kRightOwned) && tj_needs_frame(b));
-  if (simple) {
-    Release(a, b, owned);
-    return result;
-  }
-  Py_DECREF(result);
-  return nullptr;
+  PyObject* result = MayEitherDie(a, b, owned) ? nullptr : site->quick(ts, a, b, site);
+  if (result != nullptr) Release(a, b, owned);
+  return result;
 }
 
 bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site) {

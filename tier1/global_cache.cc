@@ -44,6 +44,23 @@ Binding* BindingOf(PyObject* dict, PyObject* name) {
   return binding.changes < kMaxChanges ? &binding : nullptr;
 }
 
+// Names that change too often to be cached, and that nobody need be told of any more. They stay so while their dict lives.
+struct Restless {
+  PyObject *dict, *name;
+};
+constexpr size_t kRestless = 256;
+Restless g_restless[kRestless];
+
+Restless& RestlessAt(PyObject* dict, PyObject* name) {
+  return g_restless[(reinterpret_cast<uintptr_t>(dict) >> 4 ^ reinterpret_cast<uintptr_t>(name) >> 4) % kRestless];
+}
+
+void ForgetRestless(PyObject* dict) {
+  for (Restless& r : g_restless) {
+    if (r.dict == dict) r = Restless{};
+  }
+}
+
 void ClearAll(Bindings& bindings) {
   for (auto& entry : bindings) {
     for (const Watched& w : entry.second.cells) w.Clear();
@@ -104,16 +121,21 @@ void ForgetCell(const WatchedCell& cell) {
 }
 
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
+  Restless& restless = RestlessAt(dict, key);
+  if (restless.dict == dict && restless.name == key && key != nullptr) return;
   auto it = Dicts().find(dict);
   if (it == Dicts().end()) return;
   if (key == nullptr || CanBeAnyName(key)) {
     ClearAll(it->second);
-    if (event == PyDict_EVENT_DEALLOCATED) Dicts().erase(it);
+    if (event == PyDict_EVENT_DEALLOCATED) {
+      ForgetRestless(dict);
+      Dicts().erase(it);
+    }
     return;
   }
   auto binding = it->second.find(key);
   if (binding == it->second.end()) return;
-  binding->second.changes++;
+  if (++binding->second.changes >= kMaxChanges) restless = {dict, key};
   for (const Watched& w : binding->second.cells) w.Clear();
   binding->second.cells.clear();
 }

@@ -211,12 +211,14 @@ void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
+  constexpr int kSettles = 8;  // fills after which a value is taken for one that goes on changing: its place is noted
   _PyInterpreterFrame* frame = ts->current_frame;
   GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
-  PyObject* value = WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell);
-  if (value != nullptr) {
+  if (WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell) != nullptr) {
     OwnerOf(site->unit)->watched_cells.push_back({cell, nullptr, frame->f_globals, frame->f_builtins, NameOf(site)});
-  } else if (PyDict_CheckExact(frame->f_globals)) {
+    if (site->misses < kSettles) return;
+  }
+  if (PyDict_CheckExact(frame->f_globals)) {
     cell->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(frame->f_globals)->ma_keys, NameOf(site));
   }
 }

@@ -21,7 +21,9 @@ void ClearPolyCell(PolyCell* cell);
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
-PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site);
+
+// Stores a name in the dict that is a namespace; called by stencils. Without foreign code: what was there before comes back. [GIL]
+extern "C" StoreResult tj_store_name(PyObject* ns, PyObject* name, PyObject* value);
 
 }  // namespace tierjit::tier1
 

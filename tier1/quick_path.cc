@@ -61,11 +61,42 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
 
 }  // namespace
 
+namespace {
+
+bool IsComplexOperand(PyObject* o) { return PyComplex_CheckExact(o) || IsNumber(o); }
+
+PyObject* ComplexBinary(int op, PyObject* a, PyObject* b) {
+  PyNumberMethods* methods = PyComplex_Type.tp_as_number;
+  switch (op) {
+    case NB_ADD: return methods->nb_add(a, b);
+    case NB_SUBTRACT: return methods->nb_subtract(a, b);
+    case NB_MULTIPLY: return methods->nb_multiply(a, b);
+    case NB_TRUE_DIVIDE: return methods->nb_true_divide(a, b);
+    default: return nullptr;
+  }
+}
+
+// Objects that nothing but identity makes equal.
+bool ComparesByIdentity(PyObject* o) { return Py_TYPE(o)->tp_richcompare == PyBaseObject_Type.tp_richcompare; }
+bool IsNumberOrStr(PyObject* o) { return IsNumber(o) || PyUnicode_CheckExact(o); }
+
+PyObject* CompareByIdentity(PyObject* a, PyObject* b, int relation) {
+  if (relation != Py_EQ && relation != Py_NE) return nullptr;
+  bool identity = ComparesByIdentity(a) ? ComparesByIdentity(b) || IsNumberOrStr(b)
+                                        : IsNumberOrStr(a) && (IsNumberOrStr(b) || ComparesByIdentity(b));
+  if (!identity) return nullptr;
+  return (a == b) == (relation == Py_EQ) ? Py_True : Py_False;
+}
+
+}  // namespace
+
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
-  if (!IsNumber(a) || !IsNumber(b)) return nullptr;
+  if (!IsComplexOperand(a) || !IsComplexOperand(b)) return nullptr;
   int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
-  bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b);
-  PyObject* r = ints && op != NB_TRUE_DIVIDE ? IntBinary(op, a, b) : FloatBinary(op, a, b);
+  bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b) && op != NB_TRUE_DIVIDE;
+  PyObject* r = ints                            ? IntBinary(op, a, b)
+                : IsNumber(a) && IsNumber(b) ? FloatBinary(op, a, b)
+                                             : ComplexBinary(op, a, b);
   if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
   return r;
 }
@@ -78,7 +109,7 @@ PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) 
     return PyFloat_CheckExact(b) ? PyFloat_Type.tp_richcompare(b, a, _Py_SwappedOp[op]) : nullptr;
   }
   if (PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return PyUnicode_RichCompare(a, b, op);
-  return nullptr;
+  return CompareByIdentity(a, b, op);
 }
 
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
@@ -91,20 +122,15 @@ PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site*) {
   return nullptr;
 }
 
-// A str key among str keys, whose old value does not die.
-PyObject* StoreInDict(PyObject* dict, PyObject* key, PyObject* value) {
-  if (!PyUnicode_CheckExact(key) || reinterpret_cast<PyDictObject*>(dict)->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
-  PyObject* old = PyDict_GetItemWithError(dict, key);
-  if (old != nullptr && Py_REFCNT(old) == 1 && tj_needs_frame(old)) return nullptr;
-  if (PyDict_SetItem(dict, key, value) == 0) return Py_None;
+extern "C" StoreResult tj_store_name(PyObject* ns, PyObject* name, PyObject* value) {
+  if (ns == nullptr || !PyDict_CheckExact(ns) || reinterpret_cast<PyDictObject*>(ns)->ma_keys->dk_kind == DICT_KEYS_GENERAL) {
+    return {nullptr, 0};
+  }
+  PyObject* old = Py_XNewRef(_PyDict_GetItem_KnownHash(ns, name, reinterpret_cast<PyASCIIObject*>(name)->hash));
+  if (PyDict_SetItem(ns, name, value) == 0) return {old, 1};
   PyErr_Clear();
-  return nullptr;
-}
-
-PyObject* QuickStoreName(PyThreadState* ts, PyObject* value, PyObject*, Site* site) {
-  PyObject* locals = ts->current_frame->f_locals;
-  if (locals == nullptr || !PyDict_CheckExact(locals)) return nullptr;
-  return StoreInDict(locals, PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg), value);
+  Py_XDECREF(old);
+  return {nullptr, 0};
 }
 
 }  // namespace tierjit::tier1

@@ -161,6 +161,12 @@ struct Departure {
 };
 inline constexpr uintptr_t kEnter = 1;
 
+// Of helpers that store something.
+struct StoreResult {
+  PyObject* old;  // what was there before, a new reference, or NULL
+  int done;       // 0: nothing has happened
+};
+
 // Inline caches, one struct a family. Each form of a chain has a version field of its own, so at most one of them can hit.
 // 0 is the version of types that have none at the moment, so a field that must not match holds kNoVersion.
 inline constexpr uint32_t kNoVersion = 0xffffffffu;

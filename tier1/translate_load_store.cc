@@ -150,10 +150,12 @@ void Translator::LoadName(const Instruction& in) {
 }
 
 void Translator::StoreName(const Instruction& in) {
-  FreeAccumulator(1);
-  Emission& e = Emit(Stencils().cold_slow);
-  SlowPath(e, DecisionFor(STORE_NAME).handler, 1, 0).quick = QuickStoreName;
+  ToAccumulator();
+  Emission& e = Emit(in.opcode == STORE_GLOBAL ? Stencils().put_global_R : Stencils().put_name_R);
+  e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg));
+  SlowPath(e, DecisionFor(in.opcode).handler, 1, 0);
   Drop(1);
+  AddDispose(e, 0);
 }
 
 void Translator::LoadDeref(const Instruction& in) {

@@ -190,7 +190,7 @@ bool Translator::TranslateInstruction() {
     case STORE_ATTR: StoreAttr(in); return true;
     case LOAD_GLOBAL: LoadGlobal(in); return true;
     case LOAD_NAME: LoadName(in); return true;
-    case STORE_NAME: StoreName(in); return true;
+    case STORE_NAME: case STORE_GLOBAL: StoreName(in); return true;
     case LOAD_DEREF: LoadDeref(in); return true;
     case STORE_DEREF: StoreDeref(in); return true;
     case BINARY_SUBSCR: Subscript(in); return true;

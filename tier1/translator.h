@@ -112,7 +112,7 @@ class Translator {
   void StoreAttr(const Instruction& in);
   void LoadGlobal(const Instruction& in);
   void LoadName(const Instruction& in);
-  void StoreName(const Instruction& in);
+  void StoreName(const Instruction& in);  // and STORE_GLOBAL
   void LoadDeref(const Instruction& in);
   void StoreDeref(const Instruction& in);
   void Subscript(const Instruction& in);

@@ -1,4 +1,5 @@
 // Moving values between locals, slots, constants and the accumulator.
+#include "tier1/inline_cache.h"
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -139,5 +140,17 @@ STENCIL(store_deref_R) {
   if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
   NEXT(DEAD);
 }
+
+// Names of a namespace, by a helper. P: the name.
+template <bool global> BODY put_name(SIGNATURE) {
+  PyObject* ns = global ? frame_of(lp)->f_globals : frame_of(lp)->f_locals;
+  StoreResult r = tj_store_name(ns, pointer_p(), acc);
+  if (UNLIKELY(r.done == 0)) COLD();
+  (void)decref(acc);
+  if (r.old != nullptr && decref(r.old)) GO_WITH(TJ_DISPOSE, DEAD, r.old);
+  NEXT(DEAD);
+}
+STENCIL(put_global_R) { MUSTTAIL return put_name<true>(lp, rt, acc, ts, REST); }
+STENCIL(put_name_R) { MUSTTAIL return put_name<false>(lp, rt, acc, ts, REST); }
 
 }  // namespace tierjit::tier1

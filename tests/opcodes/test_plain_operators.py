@@ -1,0 +1,230 @@
+"""Operators and comparisons of builtin types beyond ints and floats, at sites that see them all; globals that go on changing."""
+
+import enum
+import sys
+
+from harness import case
+
+ROUNDS = 40
+VALUES = [0, 1, -7, 2**40, 2**70, -(2**65), True, 0.0, -2.5, 1e300, float("inf"), float("nan"), 1j, 2 - 3j, "", "ab", "a\u20ac", "\U0001f600",
+          b"x", (1,), [2], None, ..., {1}]
+
+
+SYMBOLS = ["+", "&", "//", "<<", "*", "%", "|", "**", ">>", "-", "/", "^"]
+OPERATORS = []
+for symbol_ in SYMBOLS:
+    space = {}
+    exec(f"def f(a, b): return a {symbol_} b\ndef g(a, b):\n x = a\n x {symbol_}= b\n return x\n"
+         f"def c(a): return a {symbol_} 3\ndef d(a): return 2.5 {symbol_} a\ndef e(a, b): return (a {symbol_} b) {symbol_} (b {symbol_} a)\n", space)
+    OPERATORS.append((symbol_, space))
+
+
+def small(symbol, a, b):
+    """Nothing that would take long."""
+    return not (symbol in ("<<", "**") and (isinstance(b, int) and not -100 < b < 100 or isinstance(a, int) and abs(a) > 10**6))
+
+
+def run(f, *args):
+    try:
+        r = f(*args)
+        return type(r).__name__, repr(r)[:200]
+    except (TypeError, ZeroDivisionError, OverflowError, ValueError, MemoryError) as e:
+        return type(e).__name__, str(e)
+
+
+@case(times=3)
+def all_pairs(log):
+    for symbol, space in OPERATORS:
+        for a in VALUES:
+            for b in VALUES:
+                if small(symbol, a, b) and small(symbol, b, a) and not (symbol == "*" and 2**40 in (a, b)):
+                    log(symbol, run(space["f"], a, b), run(space["g"], a, b))
+                    if symbol not in ("<<", "**"):
+                        log(run(space["e"], a, b))
+            if small(symbol, a, 3) and small(symbol, 2, a):
+                log(run(space["c"], a), run(space["d"], a))
+
+
+@case
+def lists_grow_in_place(log):
+    def grow(a, b):
+        c = a
+        c += b
+        return c is a, a + b, a
+
+    def times(a, n):
+        c = a
+        c *= n
+        return c is a, a * n
+
+    for _ in range(ROUNDS):
+        r = grow([1], [2]), grow((1,), (2,)), times([1], 3), times((1,), 3), times("ab", 2)
+    log(r)
+    log(run(grow, [1], (2,)), run(grow, (1,), [2]), run(times, [1], -1), run(times, "a", 2.0))
+
+
+def eq(a, b):
+    return a == b
+
+
+def ne(a, b):
+    return a != b
+
+
+def jump(a, b):
+    if a == b:
+        return "equal"
+    if not a != b:
+        return "not unequal"
+    while a < b:
+        return "less"
+    return "other"
+
+
+def constants(a):
+    return a == "ab", a != None, None == a, "ab" != a, a == 1, 1 != a, a < "b", "b" > a  # noqa: E711
+
+
+def temporaries(a, b):
+    return a + b == b + a, [a] == [b], (a, b) != (b, a), a * 1 == b * 1
+
+
+class Plain:
+    pass
+
+
+class Member(enum.Enum):
+    ONE = 1
+    TWO = 2
+
+
+class Same(Plain):
+    __hash__ = Plain.__hash__
+
+    def __eq__(self, other):
+        return True
+
+
+@case(times=3)
+def comparisons(log):
+    plain = Plain()
+    objects = VALUES + [plain, Plain(), Same(), Member.ONE, Member.TWO, Plain, int, len, "ab"[:1] + "b", sys]
+    for a in objects:
+        for b in objects:
+            log(run(eq, a, b), run(ne, a, b), run(jump, a, b), run(temporaries, a, b))
+        log(run(constants, a))
+
+
+class Dies:
+    def __init__(self, log):
+        self.log = log
+
+    def __del__(self):
+        self.log("died")
+
+
+@case
+def temporaries_die(log):
+    def compare(a):
+        r = Dies(log) == a
+        log("compared", r)
+        if Dies(log) != Dies(log):
+            log("differ")
+        return [Dies(log)] + [a] == None  # noqa: E711
+
+    for _ in range(6):
+        log(compare(None), compare(3))
+
+
+@case
+def a_class_gets_an_eq(log):
+    class Late:
+        pass
+
+    a, b = Late(), Late()
+    for _ in range(ROUNDS):
+        assert not eq(a, b) and ne(a, b)
+    Late.__eq__ = lambda self, other: "late"
+    log(eq(a, b), ne(a, b), jump(a, b))
+    del Late.__eq__
+    log(eq(a, b), ne(a, b), jump(a, b))
+
+
+def invert(x):
+    return ~x, ~(x + 0)
+
+
+@case
+def inversions(log):
+    for x in (0, -1, 5, 2**30 - 1, -(2**30), 2**60, -(2**90), True):
+        for _ in range(3):
+            log(invert(x))
+    log(run(invert, 1.5), run(invert, "s"))
+
+
+counter = 0
+text = ""
+
+
+def count(n):
+    global counter, text
+    for i in range(n):
+        counter += 1
+        text = text + "x" if i % 50 else ""
+    return counter, len(text)
+
+
+def delete():
+    global counter
+    del counter
+
+
+def read():
+    return counter
+
+
+@case
+def restless_globals(log):
+    global counter
+    counter = 0
+    for _ in range(6):
+        log(count(100), read())
+    delete()
+    log(run_name(read), run_name(lambda: count(1)))
+    counter = 5
+    log(read(), count(3))
+    globals()["counter"] = "set"
+    log(read())
+    counter = 0
+
+
+def run_name(f):
+    try:
+        return f()
+    except NameError as e:
+        return str(e)
+
+
+@case
+def old_globals_die(log):
+    space = {"Dies": Dies, "log": log, "v": None}
+    exec("def f(n):\n global v\n for i in range(n):\n  v = Dies(log)\n  log('stored')\n v = None\n log('cleared')\n", space)
+    space["f"](4)
+    exec("for i in range(3):\n v = Dies(log)\n log('stored')\n", space)
+    odd = {1: 2, "Dies": Dies, "log": log}
+    exec("for i in range(3):\n w = i\n log(w)\n", odd)
+    log(odd["w"])
+
+
+@case
+def new_globals_of_the_same_code(log):
+    source = "n = 0\ndef f():\n global n\n n += 1\n return n\n"
+    code = compile(source, "m", "exec")
+    spaces = []
+    for i in range(20):
+        space = {}
+        exec(code, space)
+        spaces.append(space)
+        for _ in range(10):
+            space["f"]()
+    log([s["n"] for s in spaces])
