@@ -33,10 +33,14 @@ PyObject* Fail(PyObject** lp, const Site* site) {
   return nullptr;
 }
 
-// A compiled method of the left operand's class, if that is what does the operation.
+// Instances of such classes may have methods for operators.
+bool IsPythonClass(PyTypeObject* type) {
+  return (type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) == Py_TPFLAGS_HEAPTYPE;
+}
+
+// A compiled method of an operand's class, if that is what does the operation.
 bool EntersMethod(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned, Departure* method) {
-  PyTypeObject* type = Py_TYPE(a);
-  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  if (!IsPythonClass(Py_TYPE(a)) && !IsPythonClass(Py_TYPE(b))) return false;
   PyObject** callee = EnterSpecial(lp, owned & kRightOwned ? b : a, ts, site, &method->resume);
   method->value = reinterpret_cast<PyObject*>(callee);
   return callee != nullptr;

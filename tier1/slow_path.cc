@@ -257,7 +257,7 @@ PyObject** EnterSpecial(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* s
   frame->instr_ptr = InstructionAt(site, site->instr);
   frame->return_offset = method.flags;  // no use for it while the callee is native
   for (int i = 0; i < order.count; i++) {
-    PyObject* o = operands[order.at[i]];
+    PyObject* o = operands[method.reflected ? 1 - i : order.at[i]];
     callee->localsplus[i] = order.moved ? o : Py_NewRef(o);
   }
   *entry = LinkFrame(ts, callee, unit);

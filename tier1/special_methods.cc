@@ -13,6 +13,7 @@ PyObject* Interned(const char* text) { return PyUnicode_InternFromString(text); 
 constexpr uint16_t kInPlace = 1;  // `__iadd__` and its kind
 constexpr uint16_t kNegated = 2;  // `!=` by `__eq__`
 constexpr uint16_t kLength = 4;   // truth by `__len__`
+constexpr uint16_t kReflected = 8;  // `__radd__` and its kind, of the right operand
 
 constexpr int kOperators = 13;  // NB_ADD ... NB_XOR, then the in-place forms in the same order
 struct Operator {
@@ -36,6 +37,8 @@ constexpr Operator kOperator[kOperators] = {
 };
 constexpr const char* kRelationMethods[] = {"__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
 constexpr const char* kRelationSymbols[] = {"<", "<=", "==", "!=", ">", ">="};
+
+constexpr int kRightOperand = 64;  // added to an operator: what the class has as that of its right operand
 
 // What a class has for an operation, by version.
 struct Known {
@@ -72,6 +75,13 @@ void FindBinary(PyTypeObject* type, int op, Known* k) {
   k->function = AsFunction(in_place != nullptr ? in_place : Lookup(type, o.name));
 }
 
+void FindReflected(PyTypeObject* type, int op, Known* k) {
+  const Operator& o = kOperator[op % kOperators];
+  if (o.slot == nullptr || ConcatsOrRepeats(type)) return;
+  k->flags = kReflected;
+  k->function = AsFunction(Lookup(type, o.reflected));
+}
+
 void FindCompare(PyTypeObject* type, int relation, Known* k) {
   PyObject* found = Lookup(type, kRelationMethods[relation]);
   if (relation == Py_NE && found != nullptr && found == Lookup(&PyBaseObject_Type, "__ne__")) {
@@ -100,7 +110,8 @@ void FindGetter(PyTypeObject* type, PyObject* name, Known* k) {
 // What `argument` says more closely: operator, relation.
 void FindFunction(PyTypeObject* type, Special special, int argument, PyObject* name, Known* k) {
   switch (special) {
-    case Special::kBinary: return FindBinary(type, argument, k);
+    case Special::kBinary: return argument & kRightOperand ? FindReflected(type, argument & ~kRightOperand, k)
+                                                           : FindBinary(type, argument, k);
     case Special::kCompare: return FindCompare(type, argument, k);
     case Special::kTruth: return FindTruth(type, k);
     case Special::kContains: k->function = AsFunction(Lookup(type, "__contains__")); return;
@@ -155,6 +166,17 @@ bool MayDo(const Site* site, PyObject* const* operands) {
   return site->oparg % kOperators != NB_MULTIPLY || !ConcatsOrRepeats(Py_TYPE(operands[1]));
 }
 
+bool IsPlainNumber(PyObject* o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o); }
+
+// Ints and floats know nothing of classes that are not derived from them: the right operand's method is the first that does anything.
+SpecialMethod FindReflectedMethod(const Site* site, PyObject* right) {
+  PyTypeObject* type = Py_TYPE(right);
+  const Known* k = Find(type, Special::kBinary, site->oparg | kRightOperand, nullptr);
+  if (k == nullptr || k->function == nullptr) return {nullptr, 0, false};
+  bool number = PyType_IsSubtype(type, &PyFloat_Type) || PyType_IsSubtype(type, &PyLong_Type);
+  return number ? SpecialMethod{nullptr, 0, false} : SpecialMethod{k->function, k->flags, true};
+}
+
 binaryfunc SlotOf(PyTypeObject* type, const Operator& o) {
   return type->tp_as_number == nullptr ? nullptr : type->tp_as_number->*(o.slot);
 }
@@ -204,7 +226,9 @@ PyObject* PlainBinary(PyObject* left, PyObject* right, const Operator& o) {
 PyObject* EndBinary(int op, PyObject* left, PyObject* right, PyObject* result, uint16_t flags) {
   if (result != Py_NotImplemented) return result;
   const Operator& o = kOperator[op % kOperators];
-  Py_SETREF(result, flags & kInPlace ? PlainBinary(left, right, o) : ReflectedBinary(left, right, o));
+  if (!(flags & kReflected)) {
+    Py_SETREF(result, flags & kInPlace ? PlainBinary(left, right, o) : ReflectedBinary(left, right, o));
+  }
   if (result != Py_NotImplemented) return result;
   Py_DECREF(result);
   PyErr_Format(PyExc_TypeError, "unsupported operand type(s) for %.100s%s: '%.100s' and '%.100s'", o.symbol,
@@ -291,11 +315,12 @@ const ArgumentOrder& OrderOf(Special special) {
 
 SpecialMethod FindSpecial(const Site* site, PyObject* const* operands) {
   bool attribute = site->special == Special::kAttribute;
-  if (attribute && (site->oparg & 1)) return {nullptr, 0};
+  if (attribute && (site->oparg & 1)) return {nullptr, 0, false};
+  if (site->special == Special::kBinary && IsPlainNumber(operands[0])) return FindReflectedMethod(site, operands[1]);
   PyObject* name = attribute ? PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1) : nullptr;
   const Known* k = Find(Py_TYPE(operands[OrderOf(site->special).at[0]]), site->special, ArgumentOf(site), name);
-  if (k == nullptr || k->function == nullptr || !MayDo(site, operands)) return {nullptr, 0};
-  return {k->function, k->flags};
+  if (k == nullptr || k->function == nullptr || !MayDo(site, operands)) return {nullptr, 0, false};
+  return {k->function, k->flags, false};
 }
 
 PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* result, uint16_t flags) {

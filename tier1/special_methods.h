@@ -14,6 +14,7 @@ Special SpecialOf(OpHandler handler);
 struct SpecialMethod {
   PyFunctionObject* function;  // borrowed
   uint16_t flags;              // for EndSpecial()
+  bool reflected;              // the right operand's method: the arguments change places
 };
 // `operands` as on the stack, lowest first; they are borrowed. Runs no foreign code.
 SpecialMethod FindSpecial(const Site* site, PyObject* const* operands);
