@@ -10,17 +10,25 @@ constexpr int kMaxNesting = 4;  // of tuples in keys
 // Types by the way they compare. Objects of different groups are never equal, kForeign apart.
 enum class Group { kNumber, kText, kBytes, kTuple, kIdentity, kForeign };
 
-bool ComparesByIdentity(PyTypeObject* type) {
-  return type->tp_hash == PyBaseObject_Type.tp_hash && type->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+bool ComparesAs(PyTypeObject* type, PyTypeObject* base) {
+  return type->tp_hash == base->tp_hash && type->tp_richcompare == base->tp_richcompare;
+}
+
+// Subclasses that compare as their builtin base does.
+Group GroupOfSubclass(PyTypeObject* type) {
+  if (PyType_HasFeature(type, Py_TPFLAGS_LONG_SUBCLASS) && ComparesAs(type, &PyLong_Type)) return Group::kNumber;
+  if (PyType_HasFeature(type, Py_TPFLAGS_UNICODE_SUBCLASS) && ComparesAs(type, &PyUnicode_Type)) return Group::kText;
+  if (PyType_HasFeature(type, Py_TPFLAGS_TUPLE_SUBCLASS) && ComparesAs(type, &PyTuple_Type)) return Group::kTuple;
+  return ComparesAs(type, &PyBaseObject_Type) ? Group::kIdentity : Group::kForeign;
 }
 
 Group GroupOf(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if (type == &PyUnicode_Type) return Group::kText;
-  if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type) return Group::kNumber;
+  if (type == &PyLong_Type || type == &PyFloat_Type) return Group::kNumber;
   if (type == &PyTuple_Type) return Group::kTuple;
   if (type == &PyBytes_Type) return Group::kBytes;
-  return o == Py_None || ComparesByIdentity(type) ? Group::kIdentity : Group::kForeign;
+  return o == Py_None ? Group::kIdentity : GroupOfSubclass(type);
 }
 
 Found AsFound(bool yes) { return yes ? Found::kYes : Found::kNo; }
@@ -54,7 +62,7 @@ Found EqualTuples(PyObject* a, PyObject* b, int nesting) {
 }
 
 Found EqualNumbers(PyObject* a, PyObject* b) {
-  if (PyLong_CheckExact(a) && PyLong_CheckExact(b)) return AsFound(SameInt(a, b));
+  if (PyLong_Check(a) && PyLong_Check(b)) return AsFound(SameInt(a, b));
   if (PyFloat_CheckExact(a) && PyFloat_CheckExact(b)) return AsFound(PyFloat_AS_DOUBLE(a) == PyFloat_AS_DOUBLE(b));
   return Found::kUnknown;
 }
@@ -150,7 +158,7 @@ Found PlainEqual(PyObject* a, PyObject* b) { return Equal(a, b, 0); }
 Found FindInDict(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject*** value) {
   if (dict->ma_keys->dk_kind != DICT_KEYS_GENERAL) {
     // Nothing that is plain and no text is equal to text.
-    return PyUnicode_CheckExact(key) ? FindText(dict, key, hash, value) : Found::kNo;
+    return PyUnicode_Check(key) ? FindText(dict, key, hash, value) : Found::kNo;
   }
   PyDictKeyEntry* entries = DK_ENTRIES(dict->ma_keys);
   return Probe(dict->ma_keys, hash, [=](Py_ssize_t index) {
