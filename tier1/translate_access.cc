@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/helpers/handlers.h"
 #include "tier1/inline_cache.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
@@ -204,6 +205,15 @@ void Translator::StoreSubscript(const Instruction& in) {
   SlowPath(e, DecisionFor(STORE_SUBSCR).handler, 3, 0);
   Drop(3);
   AddDispose(e, 0);
+}
+
+void Translator::BuildSlice(const Instruction& in) {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  const Instruction* next = current_ + 1 < static_cast<int>(list.size()) ? &list[current_ + 1] : nullptr;
+  bool loads = in.oparg == 3 && next != nullptr && next->opcode == BINARY_SUBSCR && !leader_[next->offset];
+  if (!loads) return EmitHandler(in, DecisionFor(BUILD_SLICE).handler, in.oparg, 1);
+  current_++;
+  EmitHandler(*next, op_binary_strided, 4, 1);
 }
 
 void Translator::ContainsOp(const Instruction& in) {

@@ -195,6 +195,7 @@ bool Translator::TranslateInstruction() {
     case STORE_DEREF: StoreDeref(in); return true;
     case BINARY_SUBSCR: Subscript(in); return true;
     case STORE_SUBSCR: StoreSubscript(in); return true;
+    case BUILD_SLICE: BuildSlice(in); return true;
     case UNPACK_SEQUENCE: UnpackSequence(in); return true;
     case CALL: Call(in); return true;
     case CALL_KW: case CALL_FUNCTION_EX: CallAny(in); return true;

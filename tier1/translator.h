@@ -117,6 +117,7 @@ class Translator {
   void StoreDeref(const Instruction& in);
   void Subscript(const Instruction& in);
   void StoreSubscript(const Instruction& in);
+  void BuildSlice(const Instruction& in);
   void UnpackSequence(const Instruction& in);
   bool FindFusedStores(int count, UnpackShape* shape, std::vector<int>* locals) const;
   bool UnpackIntoLocals(const Instruction& in);

@@ -17,6 +17,9 @@ namespace tierjit {
 #define NEVER_SEEN(NAME)
 #include "runtime/bytecode/families.def"
 
+// BUILD_SLICE of three parts and the BINARY_SUBSCR behind it in one step: containers that can do without get no slice object.
+PyObject** op_binary_strided(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int);
+
 }  // namespace tierjit
 
 #endif  // TIERJIT_RUNTIME_HELPERS_HANDLERS_H_

@@ -1,4 +1,5 @@
 // Subscripts and slices: load, store, delete.
+#include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/helpers/result.h"
 
@@ -26,14 +27,16 @@ PyObject** op_binary_subscr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObj
 
 namespace {
 
-// A slice bound that is None or an int of one digit, as PySlice_AdjustIndices() wants it.
-bool PlainBound(PyObject* bound, Py_ssize_t none, Py_ssize_t* out) {
+// A slice bound that is None or an int of one digit, brought into [low, high]; negative ones count from the end.
+bool PlainBound(PyObject* bound, Py_ssize_t none, Py_ssize_t size, Py_ssize_t low, Py_ssize_t high, Py_ssize_t* out) {
   if (bound == Py_None) {
     *out = none;
     return true;
   }
   if (!PyLong_CheckExact(bound) || !_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(bound))) return false;
-  *out = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(bound));
+  Py_ssize_t i = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(bound));
+  if (i < 0) i += size;
+  *out = i < low ? low : i > high ? high : i;
   return true;
 }
 
@@ -41,9 +44,7 @@ struct Bounds {
   Py_ssize_t start, stop;
 };
 bool PlainBounds(PyObject* start, PyObject* stop, Py_ssize_t size, Bounds* out) {
-  if (!PlainBound(start, 0, &out->start) || !PlainBound(stop, PY_SSIZE_T_MAX, &out->stop)) return false;
-  PySlice_AdjustIndices(size, &out->start, &out->stop, 1);
-  return true;
+  return PlainBound(start, 0, size, 0, size, &out->start) && PlainBound(stop, size, size, 0, size, &out->stop);
 }
 
 // Slices of exact lists, tuples and strings without a slice object; NULL without an exception: not that plain.
@@ -57,6 +58,57 @@ PyObject* PlainSlice(PyObject* container, PyObject* start, PyObject* stop) {
   }
   if (!PyUnicode_CheckExact(container)) return nullptr;
   return PlainBounds(start, stop, PyUnicode_GET_LENGTH(container), &b) ? PyUnicode_Substring(container, b.start, b.stop) : nullptr;
+}
+
+// Where a slice with a step begins, and how many items it has.
+struct Stride {
+  Py_ssize_t start, step, count;
+};
+bool PlainStride(PyObject* start, PyObject* stop, PyObject* step, Py_ssize_t size, Stride* out) {
+  if (!PyLong_CheckExact(step) || !_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(step))) return false;
+  Py_ssize_t by = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(step));
+  if (by == 0) return false;
+  bool down = by < 0;
+  Py_ssize_t low = down ? -1 : 0;
+  Py_ssize_t high = down ? size - 1 : size;
+  Py_ssize_t end;
+  if (!PlainBound(start, down ? high : low, size, low, high, &out->start)) return false;
+  if (!PlainBound(stop, down ? low : high, size, low, high, &end)) return false;
+  Py_ssize_t length = down ? out->start - end : end - out->start;
+  Py_ssize_t stride = down ? -by : by;
+  out->step = by;
+  out->count = length <= 0 ? 0 : stride == 1 ? length : (length - 1) / stride + 1;
+  return true;
+}
+
+// Slices with a step of exact lists and tuples, as PlainSlice().
+PyObject* PlainStrided(PyObject* container, PyObject* start, PyObject* stop, PyObject* step) {
+  bool list = PyList_CheckExact(container);
+  Stride s;
+  if ((!list && !PyTuple_CheckExact(container)) || !PlainStride(start, stop, step, Py_SIZE(container), &s)) return nullptr;
+  if (!list && s.count == Py_SIZE(container) && s.step == 1) return Py_NewRef(container);
+  PyObject* result = list ? PyList_New(s.count) : PyTuple_New(s.count);
+  if (result == nullptr) return nullptr;
+  PyObject** from = list ? reinterpret_cast<PyListObject*>(container)->ob_item : reinterpret_cast<PyTupleObject*>(container)->ob_item;
+  PyObject** to = list ? reinterpret_cast<PyListObject*>(result)->ob_item : reinterpret_cast<PyTupleObject*>(result)->ob_item;
+  for (Py_ssize_t i = 0, at = s.start; i < s.count; i++, at += s.step) to[i] = Py_NewRef(from[at]);
+  return result;
+}
+
+// list[b] = values of the same number, in place. False: not that plain, nothing has happened.
+bool ReplaceItems(PyObject* list, const Bounds& b, PyObject* values) {
+  constexpr Py_ssize_t kMost = 64;
+  Py_ssize_t count = b.stop - b.start;
+  if (list == values || count < 0 || count > kMost || count != Py_SIZE(values)) return false;
+  PyObject* old[kMost];
+  PyObject** to = reinterpret_cast<PyListObject*>(list)->ob_item + b.start;
+  PyObject** from = reinterpret_cast<PyListObject*>(values)->ob_item;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    old[i] = to[i];
+    to[i] = Py_NewRef(from[i]);
+  }
+  for (Py_ssize_t i = count - 1; i >= 0; i--) Py_DECREF(old[i]);
+  return true;
 }
 
 }  // namespace
@@ -77,6 +129,21 @@ PyObject** op_binary_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObje
   return PushResult(frame, sp - 3, result);
 }
 
+PyObject** op_binary_strided(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int) {
+  PyObject** parts = sp - 3;
+  PyObject* container = sp[-4];
+  PyObject* result = PlainStrided(container, parts[0], parts[1], parts[2]);
+  PyObject* slice = nullptr;
+  if (result == nullptr && ts->current_exception == nullptr) slice = PySlice_New(parts[0], parts[1], parts[2]);
+  ReleaseAll(parts, 3);
+  if (slice != nullptr) {
+    parts[0] = slice;
+    return op_binary_subscr(ts, frame, parts + 1, 0);
+  }
+  Py_DECREF(container);
+  return PushResult(frame, sp - 4, result);
+}
+
 PyObject** op_store_subscr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject* value = sp[-3];
   PyObject* container = sp[-2];
@@ -92,7 +159,7 @@ PyObject** op_store_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObjec
   PyObject* value = sp[-4];
   PyObject* container = sp[-3];
   if (Bounds b; PyList_CheckExact(container) && PyList_CheckExact(value) && PlainBounds(sp[-2], sp[-1], Py_SIZE(container), &b)) {
-    int stored = PyList_SetSlice(container, b.start, b.stop, value);
+    int stored = ReplaceItems(container, b, value) ? 0 : PyList_SetSlice(container, b.start, b.stop, value);
     Py_DECREF(sp[-2]);
     Py_DECREF(sp[-1]);
     Py_DECREF(value);

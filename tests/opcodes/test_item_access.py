@@ -374,6 +374,60 @@ def slices_by_object(log):
 
 
 @case
+def slices_with_steps(log):
+    def f(a, i, j, k):
+        return a[i:j:k], a[i::k], a[:j:k], a[::k], a[k::-1], a[:k:-1]
+
+    bounds = [0, 1, -1, 3, -4, 9, -9, None]
+    for box in ([1, 2, 3, 4], (1, 2, 3, 4), "abcd", [], (), range(4), b"abc"):
+        for i in bounds:
+            for j in bounds:
+                log.grid(f, [box], [i], [j], [1, -1, 2, -3, 2**70, -2**70])
+    log.grid(f, [[1, 2], (1, 2), 5, None, {}], [0, "x", 1.0, True], [None, 2**70], [1, 0, "x", None])
+    whole = (1, 2, 3)
+    log.call(lambda a: (a[::1] is a, a[0:9:1] is a, a[::-1] is a, a[::1][0]), whole)
+
+    class Grid:
+        def __getitem__(self, key):
+            return key
+
+    log.call(f, Grid(), 1, "x", None)
+    log.call(lambda: [log.probe("a"), log.probe("b")][::-1] and 0)
+
+
+@case
+def slices_replaced_in_place(log):
+    def f(a, i, j, v):
+        a[i:j] = v
+        return a
+
+    for size in (0, 1, 3, 8, 63, 64, 65, 100):
+        log.call(f, list(range(size)), None, None, list(range(size)))
+        log.call(f, list(range(size)), 0, size, [None] * size)
+        log.call(f, list(range(size)), 1, -1, list(range(size - 2)))
+        log.call(f, list(range(size)), 2, 1, [])
+        log.call(f, list(range(size)), 2, 1, ["x"])
+        log.call(lambda a: f(a, 1, 3, a), list(range(size)))
+    log.call(lambda: len(f([log.probe("a"), log.probe("b"), log.probe("c")], 0, 2, [1, 2])))
+
+    class Clears:
+        def __init__(self, box):
+            self.box = box
+
+        def __del__(self):
+            log("sees", len(self.box), [x for x in self.box if type(x) is int])
+            self.box.clear()
+
+    def g():
+        box = []
+        box[:] = [Clears(box), Clears(box), 3]
+        box[0:2] = [1, 2]
+        return box
+
+    log.call(g)
+
+
+@case
 def tracked_by_the_collector(log):
     import gc
 
