@@ -198,6 +198,7 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   PyFunctionObject* init = how == nullptr ? nullptr : how->init;
   UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
   bool bare = how != nullptr && how->bare && site->popped == 2;
+  if (unit != nullptr && site->fill != nullptr) site->fill(ts, operands[0], reinterpret_cast<PyObject*>(init), site);
   if ((unit == nullptr && !bare) || ts->py_recursion_remaining <= 1) return false;
   PyObject* self = NewInstance(type);
   if (self == nullptr || bare) {

@@ -203,6 +203,11 @@ void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site) {
   if (version != 0) static_cast<TruthCell*>(site->cell)->version = version;
 }
 
+void FillClass(PyThreadState* ts, PyObject* type, PyObject* init, Site* site) {
+  *static_cast<ClassCell*>(site->cell) = {reinterpret_cast<PyTypeObject*>(type)->tp_version_tag,
+                                          reinterpret_cast<PyFunctionObject*>(init)};
+}
+
 void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   PyObject* locals = ts->current_frame->f_locals;
   if (locals == nullptr || !PyDict_CheckExact(locals)) return;

@@ -203,6 +203,12 @@ struct TruthCell {
   uint32_t version;  // of a class whose instances are always true
 };
 
+// The class that a call site constructs instances of.
+struct ClassCell {
+  uint32_t version;         // of the class; its metaclass is `type`, its instances are made by object.__new__
+  PyFunctionObject* init;   // its `__init__`; borrowed, the version proves it
+};
+
 struct GlobalCell {
   PyObject* value;  // borrowed from the watched dict; NULL when not known
   int64_t index;    // of the entry in the keys of the unit's globals: the way to names that change often

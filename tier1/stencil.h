@@ -51,6 +51,8 @@ PRESERVE_NONE PyObject* TJ_THUNK_return_generator(SIGNATURE);
 // Entered by a call: x = generator, y = value to send (owned, moves). Comes back with the result in acc, NULL after an error; whether
 // it was yielded or returned, the generator's state tells.
 PRESERVE_NONE PyObject* TJ_CALL_resume(SIGNATURE);
+// Entered by a call: y = native entry of a function whose frame is linked.
+PRESERVE_NONE PyObject* TJ_CALL_init(SIGNATURE);
 extern char H_SITE[];
 }
 

@@ -91,6 +91,7 @@ void FillOthers(StencilIndex* s) {
     std::string count = n < 5 ? absl::StrCat(n) : "n";
     s->call[0][n] = Require(absl::StrCat("call_plain_", count));
     s->call[1][n] = FindStencil(absl::StrCat("call_method_", count));
+    s->call_class[n] = Require(absl::StrCat("call_class_", count, n == 0 || n == 5 ? "" : "R"));
     if (n == 0 || n == 5) continue;
     s->call_R[0][n] = Require(absl::StrCat("call_plain_", count, "R"));
     s->call_R[1][n] = Require(absl::StrCat("call_method_", count, "R"));

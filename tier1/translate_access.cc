@@ -24,6 +24,9 @@ bool CallsBuiltin(uint8_t adaptive) {
   }
 }
 
+// Classes with `__slots__` come under the second, and so does much else.
+bool CallsClass(uint8_t adaptive) { return adaptive == CALL_ALLOC_AND_ENTER_INIT || adaptive == CALL_NON_PY_GENERAL; }
+
 // An int constant whose magnitude is usable as an immediate index.
 std::optional<int64_t> IndexConstant(const Entry& key) {
   if (key.kind != Kind::kConst) return std::nullopt;
@@ -258,27 +261,38 @@ void Translator::Call(const Instruction& in) {
   const Stencil* python = s.call[!no_self][count < 5 ? count : 5];
   const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
   bool builtin_first = CallsBuiltin(in.adaptive);
-  bool last_in_acc = !builtin_first && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
+  bool class_first = CallsClass(in.adaptive);
+  bool may_hold = class_first ? no_self : !builtin_first;
+  bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   for (int i = 0; i < depth() - last_in_acc; i++) {
     if (i != callable + 1 || !no_self) Spill(i);
   }
   if (last_in_acc) {
     ToAccumulator();
     Top() = {Kind::kMem, Hint::kNone, 0};
-    python = s.call_R[!no_self][count];
   }
-  Emission& e = Emit(builtin_first ? builtin : python);
+  const Stencil* python_first = last_in_acc ? s.call_R[!no_self][count] : python;
+  const Stencil* init = !no_self ? s.call_class_method_n : s.call_class[last_in_acc || in.oparg == 0 ? in.oparg : 5];
+  Emission& e = Emit(class_first ? init : builtin_first ? builtin : python_first);
   if (last_in_acc) AddCold(e, s.cold_argument);
   e.d = SlotOffset(depth() - 1);
-  if (!no_self && in.oparg == 1) AddCold(e, s.call_list_append);
-  if (no_self && in.oparg == 1) AddCold(e, s.call_type);
-  AddCold(e, builtin_first ? python : builtin);
+  if (!no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_list_append);
+  if (no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_type);
+  if (class_first) AddCold(e, builtin);
+  AddCold(e, builtin_first || class_first ? python : builtin);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
   AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
+  if (class_first) {
+    e.after_call = s.after_init;
+    e.cell = NewCell(sizeof(ClassCell));
+    SiteDraft& draft = out_->sites[e.site];
+    draft.cell = e.cell;
+    draft.site.fill = FillClass;
+  }
   AfterCall(in, popped);
 }
 

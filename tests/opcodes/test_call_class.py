@@ -458,3 +458,278 @@ def classes_with_new_alone(log):
     log.call(lambda: New(1))
     New.__init__ = lambda self, *args: log("now", args)
     log.call(lambda: New(1))
+
+
+@case
+def constructions_at_one_site(log):
+    """A site that is warm for one class meets others, of other arities, and callables that are no classes."""
+    class Plain:
+        def __init__(self, a):
+            self.a = a
+
+    class Slots:
+        __slots__ = ("a", "b")
+
+        def __init__(self, a):
+            self.a = a
+
+    class MoreSlots(Slots):
+        __slots__ = ("c",)
+
+    class Default:
+        def __init__(self, a, b=7):
+            self.a = a, b
+
+    class Rest:
+        def __init__(self, *a):
+            self.a = a
+
+    class NoInit:
+        a = "class"
+
+    class Value:
+        def __init__(self, a):
+            if a == 33:
+                return a
+            self.a = a
+
+    class Meta(type):
+        def __call__(cls, a):
+            return type.__call__(cls, (a, a))
+
+    class WithMeta(Plain, metaclass=Meta):
+        pass
+
+    class Method:
+        def make(self, a):
+            return Slots(a)
+
+    def f(cls, a):
+        return cls(a).a
+
+    def function(a):
+        return Plain(a)
+
+    for first in (Plain, Slots):
+        for i in range(40):
+            log.call(f, first, i)
+        for cls in (MoreSlots, Default, Rest, NoInit, Value, WithMeta, function, Method().make, lambda a: None, int, 5, first):
+            log.call(f, cls, 2)
+            log.call(f, cls, 33)
+    log.call(lambda: [f(c, i) for i in range(30) for c in (Plain, Slots, MoreSlots)])
+
+
+@case
+def constructions_of_every_arity(log):
+    class C0:
+        def __init__(self):
+            self.all = ()
+
+    class C1:
+        def __init__(self, a):
+            self.all = a,
+
+    class C2:
+        def __init__(self, a, b):
+            self.all = a, b
+
+    class C3:
+        def __init__(self, a, b, c):
+            self.all = a, b, c
+
+    class C4:
+        def __init__(self, a, b, c, d):
+            self.all = a, b, c, d
+
+    class C6:
+        def __init__(self, a, b, c, d, e, f):
+            self.all = f, e, d, c, b, a
+
+    class Holder:
+        pass
+
+    for cls in (C0, C1, C2, C3, C4, C6):
+        setattr(Holder, cls.__name__, cls)
+
+    def plain(x, y):
+        return (C0().all, C1(x).all, C1(x + y).all, C2(x, y).all, C2(x, x + y).all, C3(x, y, x * y).all, C3(1, 2, 3).all,
+                C4(x, y, x, y - x).all, C4(y, x, y, (x, y)).all, C6(x, y, 1, 2, 3, x - y).all)
+
+    def through_attribute(h, x, y):
+        return (h.C0().all, h.C1(x).all, h.C2(x, x + y).all, h.C3(x, y, x * y).all, h.C4(x, y, x, y - x).all,
+                h.C6(x, y, 1, 2, 3, x - y).all)
+
+    for i in range(40):
+        log.call(plain, i, i + 1)
+        log.call(through_attribute, Holder, i, i + 1)
+        log.call(through_attribute, Holder(), i, i + 1)
+    for cls in (C0, C1, C2, C3, C4, C6):
+        log.call(lambda: plain(log.probe("x"), 1))
+        cls.__init__ = lambda self, *args: setattr(self, "all", ("new", args))
+        log.call(plain, 1, 2)
+
+
+@case
+def slots_die_in_order(log):
+    class Base:
+        __slots__ = ("z", "b")
+
+        def __init__(self, name, next=None):
+            self.b = log.probe(name + ".b")
+            self.z = next
+
+    class Derived(Base):
+        __slots__ = ("y", "a", "never")
+
+        def __init__(self, name, next=None):
+            Base.__init__(self, name, next)
+            self.a = log.probe(name + ".a")
+            self.y = log.probe(name + ".y")
+
+    class Referenced:
+        __slots__ = ("v", "__weakref__")
+
+        def __init__(self, v):
+            self.v = v
+
+    class Open(Base):
+        def __init__(self, name):
+            Base.__init__(self, name)
+            self.own = log.probe(name + ".own")
+
+    class Boss(list):
+        __slots__ = ("v",)
+
+        def __init__(self, v):
+            self.append(v)
+            self.v = v
+
+    import weakref
+
+    def f(i):
+        Derived("d")
+        d = Derived("e", Base("f", Derived("g")))
+        log(hasattr(d, "never"))
+        r = Referenced(log.probe("r"))
+        w = weakref.ref(r, lambda w: log("callback"))
+        Open("o")
+        log(Boss(i), d.z.z.z)
+        del d
+        log("dropped")
+        del r
+        return w()
+
+    for i in range(30):
+        log.call(f, i)
+
+
+@case
+def slots_come_back_unset(log):
+    class Point:
+        __slots__ = ("x", "y")
+
+        def __init__(self, x):
+            self.x = x
+
+    def f(x):
+        p = Point(x)
+        seen = hasattr(p, "y")
+        p.y = [x]
+        return seen, p.x, p.y
+
+    for i in range(30):
+        log.call(f, i)
+
+    def unset(x):
+        p = Point(x)
+        del p.x
+        return p.y
+
+    for i in range(30):
+        log.call(unset, i)
+
+    import gc
+
+    def tracked(x):
+        return gc.is_tracked(Point(x))
+
+    for i in range(30):
+        log.call(tracked, i)
+
+    def finalizer_later(x):
+        Point(x)
+        if x == 20:
+            Point.__del__ = lambda self: log("del", self.x)
+        return Point(x).x
+
+    for i in range(25):
+        log.call(finalizer_later, i)
+    del Point.__del__
+    log.call(f, 5)
+
+
+@case
+def class_changes_while_its_instance_dies(log):
+    class Slots:
+        __slots__ = ("v", "w")
+
+        def __init__(self, v):
+            self.v = v
+
+    class Killer:
+        def __init__(self, what):
+            self.what = what
+
+        def __del__(self):
+            log("killer", Slots(1).v)
+            if self.what:
+                Slots.__init__ = lambda s, v: setattr(s, "v", ("changed", v))
+
+    def f(x):
+        return Slots(x).v
+
+    for i in range(30):
+        log.call(lambda: f(Killer(i == 20)).what)
+        log.call(f, i)
+
+
+@case
+def init_switches_tracing_on(log):
+    import sys
+
+    class C:
+        def __init__(self, events):
+            if events is not None:
+                sys.settrace(lambda frame, event, arg: events.append((event, frame.f_code.co_name)))
+            self.events = events
+
+    def f(events):
+        c = C(events)
+        sys.settrace(None)
+        return c.events
+
+    for _ in range(30):
+        f(None)
+    log.call(f, [])
+    log.call(f, None)
+
+
+@case
+def instance_resurrected_by_init(log):
+    kept = []
+
+    class C:
+        __slots__ = ("x",)
+
+        def __init__(self, x):
+            kept.append(self)
+            self.x = x
+            if x % 7 == 0:
+                raise ValueError(x)
+
+    def f(x):
+        return C(x).x
+
+    for i in range(30):
+        log.call(f, i)
+    log(len(kept), [c.x for c in kept])

@@ -52,6 +52,80 @@ CALL_ONE(1) CALL_ONE(2) CALL_ONE(3) CALL_ONE(4)
 STENCIL(call_plain_n) { MUSTTAIL return call_python<-1, false>(lp, rt, acc, ts, REST); }
 STENCIL(call_method_n) { MUSTTAIL return call_python<-1, true>(lp, rt, acc, ts, REST); }
 
+extern "C" PyObject* tj_new_instance(PyTypeObject* type);
+extern "C" PyObject* tj_init_failed(PyObject* made, PyObject* result);
+
+// Makes an instance of the class in slot A and enters its `__init__`; the cell tells which. A..D, P as for call_python, but C counts
+// the instance in the method form only. Goes on in after_init; meanwhile slot A holds the instance. n: number of arguments, -1: C tells.
+template <int n, bool method, bool last_in_acc> BODY call_class(SIGNATURE) {
+  PyObject** operands = slot_at(lp, H_A);
+  PyObject* f = operands[0];
+  if (UNLIKELY(Py_TYPE(f) != rt->type_type)) COLD();
+  if (UNLIKELY(reinterpret_cast<PyTypeObject*>(f)->tp_version_tag != cell<ClassCell>()->version)) COLD();
+  if constexpr (method) {
+    if (UNLIKELY(operands[1] != nullptr)) COLD();
+  }
+  PyFunctionObject* init = cell<ClassCell>()->init;
+  if (UNLIKELY(!is_compiled(rt, init))) COLD();
+  UnitHeader* u = unit_of(init);
+  if constexpr (n >= 0) {
+    if (UNLIKELY(u->argcount != n + 1)) COLD();
+  } else {
+    uint64_t count;
+    asm("movl $H_C, %k0" : "=r"(count));
+    if (UNLIKELY(u->argcount - !method != static_cast<int32_t>(count))) COLD();
+  }
+  if (UNLIKELY(reinterpret_cast<char*>(ts->datastack_top) + u->frame_bytes >= reinterpret_cast<char*>(ts->datastack_limit))) COLD();
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD();
+  PyObject* self = tj_new_instance(reinterpret_cast<PyTypeObject*>(f));
+  if (UNLIKELY(self == nullptr)) COLD();
+  // Loaded again: nothing outlives a call but the pinned registers.
+  operands = slot_at(lp, H_A);
+  decref_shared(operands[0]);  // the instance has a reference to it
+  operands[0] = self;
+  init = cell<ClassCell>()->init;
+  u = unit_of(init);
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  ts->datastack_top = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(frame) + u->frame_bytes);
+  ts->py_recursion_remaining--;
+  _PyInterpreterFrame* caller = frame_of(lp);
+  caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  incref(reinterpret_cast<PyObject*>(init));
+  start_frame(frame, caller, init, u);
+  PyObject** to = frame->localsplus;
+  to[0] = self;
+  self->ob_refcnt = 2;
+  if constexpr (n >= 0) {
+    for (int j = 0; j < n - last_in_acc; j++) to[j + 1] = operands[j + 2];
+    if constexpr (last_in_acc) to[n] = acc;
+  } else {
+    int32_t end = u->argcount;
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (int64_t j = 1; j < end; j++) to[j] = operands[j + 1];
+  }
+  ts->current_frame = frame;
+  lp = to;
+  void* z_;
+  MUSTTAIL return TJ_CALL_init(lp, rt, DEAD, ts, DEAD, const_cast<void*>(u->native_entry), z_);
+}
+STENCIL(call_class_0) { MUSTTAIL return call_class<0, false, false>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_1R) { MUSTTAIL return call_class<1, false, true>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_2R) { MUSTTAIL return call_class<2, false, true>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_3R) { MUSTTAIL return call_class<3, false, true>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_4R) { MUSTTAIL return call_class<4, false, true>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_n) { MUSTTAIL return call_class<-1, false, false>(lp, rt, acc, ts, REST); }
+STENCIL(call_class_method_n) { MUSTTAIL return call_class<-1, true, false>(lp, rt, acc, ts, REST); }
+
+// `__init__` has returned.
+STENCIL(after_init) {
+  PyObject* made = *slot_at(lp, H_A);
+  if (UNLIKELY(acc != rt->none_object)) {
+    acc = tj_init_failed(made, acc);
+    NEXT(acc);
+  }
+  NEXT(made);
+}
+
 STENCIL(cold_argument) {
   *slot_at(lp, H_D) = acc;
   COLD_EMPTY();

@@ -151,6 +151,9 @@ STENCIL(thunk_return_code) {
   GO(TJ_RETURN, acc);
 }
 
+// Enters a function from the middle of an emission, whose second half it comes back to.
+STENCIL(thunk_init) { GO(reinterpret_cast<Continuation>(y), DEAD); }
+
 extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject** args, size_t nargsf, PyObject* kwnames, UnitHeader* u);
 
 // A call by the interpreter whose positional arguments lie on the stack of its running frame: they move into the new one, and None is
