@@ -54,7 +54,7 @@ extern "C" {
 void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
-    if (KeepInstance(o)) return;
+    if ((type->tp_flags & Py_TPFLAGS_INLINE_VALUES) != 0 && KeepInstance(o)) return;
   } else if (type == &PyTuple_Type) {
     KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
   } else if (type == &PyList_Type) {
@@ -116,11 +116,6 @@ void FillLatin1() {
 }
 
 }  // namespace
-
-bool tj_needs_frame(PyObject* o) {
-  return !(PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyUnicode_CheckExact(o) || PyBytes_CheckExact(o) ||
-           Py_TYPE(o) == &PyRangeIter_Type);
-}
 
 PyObject* InitName() {
   static PyObject* name = PyUnicode_InternFromString("__init__");

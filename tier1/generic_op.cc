@@ -47,17 +47,21 @@ bool EntersMethod(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Si
 }
 
 // After foreign code: the operands are gone, the result belongs on the stack. NULL: leave.
-PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
+[[gnu::noinline]] PyObject* FinishDisturbed(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
   if (result == nullptr) return Fail(lp, site);
-  bool undisturbed = ts->eval_breaker == site->unit->expected_breaker && site->unit->code->_co_monitoring == nullptr;
-  if (undisturbed || MayRunNatively(ts, site->unit)) return result;
+  if (MayRunNatively(ts, site->unit)) return result;
   PyObject** bottom = Bottom(lp, site);
   *bottom = result;
   RequestInterpreter(ts, FrameOf(lp), bottom + 1, site->next);
   return nullptr;
 }
 
-void ShowInstruction(PyObject** lp, const Site* site) { FrameOf(lp)->instr_ptr = InstructionAt(site, site->instr); }
+inline PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
+  if (result != nullptr && ts->eval_breaker == site->unit->expected_breaker) return result;
+  return FinishDisturbed(lp, ts, site, result);
+}
+
+inline void ShowInstruction(PyObject** lp, const Site* site) { FrameOf(lp)->instr_ptr = InstructionAt(site, site->instr); }
 
 bool SameText(PyObject* a, PyObject* b) {
   if (a == b) return true;
@@ -66,12 +70,48 @@ bool SameText(PyObject* a, PyObject* b) {
   return std::memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), static_cast<size_t>(length) * PyUnicode_KIND(a)) == 0;
 }
 
+// Whether the slots of `type` are C functions for good. One that declines may then be asked again, as part of the general way.
+bool HasFixedSlots(PyTypeObject* type) { return (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) != 0; }
+
 // Two objects of one builtin type ask that type; neither is a reflection of the other, nor is there a Python call to count.
-PyObject* RichCompare(PyObject* a, PyObject* b, int relation) {
+inline PyObject* RichCompare(PyObject* a, PyObject* b, int relation) {
   PyTypeObject* type = Py_TYPE(a);
-  bool builtin = type == Py_TYPE(b) && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_richcompare != nullptr;
+  bool builtin = type == Py_TYPE(b) && HasFixedSlots(type) && type->tp_richcompare != nullptr;
   PyObject* result = builtin ? type->tp_richcompare(a, b, relation) : Py_NotImplemented;
   return result != Py_NotImplemented ? result : PyObject_RichCompare(a, b, relation);
+}
+
+// Where PyNumberMethods has the slots of an operator. 0: it takes three operands, or is not known here.
+struct OperatorSlots {
+  uint16_t plain, in_place;
+};
+#define SLOTS(name) {offsetof(PyNumberMethods, nb_##name), offsetof(PyNumberMethods, nb_inplace_##name)}
+constexpr OperatorSlots kOperatorSlots[] = {
+    SLOTS(add), SLOTS(and), SLOTS(floor_divide), SLOTS(lshift), SLOTS(matrix_multiply), SLOTS(multiply), SLOTS(remainder),
+    SLOTS(or), {0, 0}, SLOTS(rshift), SLOTS(subtract), SLOTS(true_divide), SLOTS(xor)};
+#undef SLOTS
+static_assert(NB_ADD == 0 && NB_POWER == 8 && NB_XOR == 12 && NB_INPLACE_ADD == 13);
+static_assert(offsetof(PyNumberMethods, nb_add) == 0 && offsetof(PyNumberMethods, nb_power) != 0);
+
+binaryfunc SlotAt(PyNumberMethods* methods, uint16_t offset) {
+  return *reinterpret_cast<binaryfunc*>(reinterpret_cast<char*>(methods) + offset);
+}
+
+// The left operand is asked first unless the right one's class is derived from its own, as neither the same class nor that
+// of a number is.
+inline PyObject* Operate(PyObject* a, PyObject* b, int oparg) {
+  PyTypeObject* type = Py_TYPE(a);
+  PyNumberMethods* methods = type->tp_as_number;
+  bool left_first = Py_TYPE(b) == type || PyLong_CheckExact(b) || PyFloat_CheckExact(b);
+  if (left_first && HasFixedSlots(type) && methods != nullptr) {
+    bool in_place = oparg >= NB_INPLACE_ADD;
+    OperatorSlots slots = kOperatorSlots[in_place ? oparg - NB_INPLACE_ADD : oparg];
+    bool known = slots.in_place != 0 && !(in_place && SlotAt(methods, slots.in_place) != nullptr);
+    binaryfunc ask = known ? SlotAt(methods, slots.plain) : nullptr;
+    PyObject* result = ask == nullptr ? Py_NotImplemented : ask(a, b);
+    if (result != Py_NotImplemented) return result;
+  }
+  return _PyEval_BinaryOps[oparg](a, b);
 }
 
 // The local that holds the left operand of `x = x + y`: pending at the site.
@@ -108,7 +148,7 @@ PyObject* Binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Sit
   }
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);
-  PyObject* result = _PyEval_BinaryOps[site->oparg](a, b);
+  PyObject* result = Operate(a, b, site->oparg);
   tj_decref(a);
   tj_decref(b);
   return Finish(lp, ts, site, result);

@@ -106,7 +106,12 @@ Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame);
 
 // Deallocation through the free lists. tj_needs_frame(): whether the death of `o` can run foreign code.
 extern "C" void tj_dealloc(PyObject* o);
-bool tj_needs_frame(PyObject* o);
+inline bool tj_needs_frame(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  return type->tp_flags & Py_TPFLAGS_HEAPTYPE ||
+         !(type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type || type == &PyBytes_Type ||
+           type == &PyRangeIter_Type);
+}
 // 32 bits, as stencils count: see tier1/stencil.h.
 inline void tj_decref(PyObject* o) {
   uint32_t* count = reinterpret_cast<uint32_t*>(&o->ob_refcnt);

@@ -1,5 +1,7 @@
 """Binary, in-place and unary operators over all kinds of operands."""
 
+from datetime import date, timedelta
+from decimal import Decimal
 from sys import getrefcount as refcount
 
 from harness import case
@@ -751,3 +753,57 @@ def division_by_constant_zero(log):
     for function in ZERO_DIVISIONS:
         for x in (0, 7, -7, 1 << 40, 1.5, True):
             log.call(function, x)
+
+
+class Money(Decimal):
+    """Asked first when it stands on the right of a Decimal."""
+
+    def __radd__(self, other):
+        return "radd", str(other), str(self)
+
+    def __lt__(self, other):
+        return "lt"
+
+    def __gt__(self, other):
+        return []
+
+
+# Classes written in C whose slots decline some operands.
+C_OBJECTS = [Decimal("1.25"), Decimal("-3"), Money("2"), date(2024, 2, 29), timedelta(days=2, seconds=3), {1, 2},
+             frozenset({2}), {1: 2}, {3: 4}.keys(), b"x%d", "x%s", 3, 2.5, True, (1, 2), [3]]
+IN_PLACE = (
+    "a += b", "a -= b", "a *= b", "a /= b", "a //= b", "a %= b", "a **= b", "a <<= b", "a >>= b", "a &= b", "a |= b",
+    "a ^= b", "a @= b",
+)
+
+
+@case
+def objects_of_c_classes(log):
+    for function in (add, sub, mul, div, floor, mod, power, both, either, xor, matmul):
+        log.grid(function, C_OBJECTS, C_OBJECTS)
+
+
+@case
+def objects_of_c_classes_in_place(log):
+    for source in IN_PLACE:
+        scope = {}
+        exec(f"def f(a, b):\n    {source}\n    return a", scope)
+        log.grid(scope["f"], C_OBJECTS[:5], C_OBJECTS)
+    log.grid(lambda a, b: a < b, C_OBJECTS, C_OBJECTS)
+    log.grid(lambda a, b: 1 if a > b else 2, C_OBJECTS, C_OBJECTS)
+
+
+@case
+def counts_of_c_operands(log):
+    a, b = Decimal("1.5"), Decimal("2.5")
+
+    def f(a, b):
+        c = a + b
+        c += a
+        c = c * 2
+        c = c - b if c > a else c
+        return c
+
+    for _ in range(60):
+        c = f(a, b)
+    log(c, refcount(a), refcount(b), refcount(c))
