@@ -1,5 +1,7 @@
 #include "tier1/attr_lookup.h"
 
+#include <cstring>
+
 #include "tier1/class_facts.h"
 #include "tier1/unit.h"
 
@@ -29,7 +31,8 @@ struct Found {
 struct ClassFound {
   uint32_t version, meta_version;
   PyObject* name;
-  PyObject* value;  // NULL: not to be had
+  PyObject* value;   // NULL: not to be had
+  PyObject* fields;  // of every class: the descriptor in `type` that reads it, hiding `value`; NULL: none
 };
 constexpr size_t kTableSize = 2048;
 Found g_found[kTableSize];
@@ -206,16 +209,51 @@ PyObject* ClassValue(PyTypeObject* type, PyObject* name) {
   return _PyType_Lookup(type, name);
 }
 
+// The descriptors of `type` that do no more than read what each class has: `__dict__`, `__name__`, `__mro__`...
+bool ReadsClass(PyObject* descr) {
+  if (Py_TYPE(descr) == &PyMemberDescr_Type) {
+    return PyDescr_TYPE(descr) == &PyType_Type &&
+           (reinterpret_cast<PyMemberDescrObject*>(descr)->d_member->flags & (Py_AUDIT_READ | Py_RELATIVE_OFFSET)) == 0;
+  }
+  if (Py_TYPE(descr) != &PyGetSetDescr_Type || PyDescr_TYPE(descr) != &PyType_Type) return false;
+  const char* name = reinterpret_cast<PyGetSetDescrObject*>(descr)->d_getset->name;
+  for (const char* known : {"__dict__", "__name__", "__qualname__", "__bases__", "__module__"}) {
+    if (std::strcmp(name, known) == 0) return true;
+  }
+  return false;
+}
+
+PyObject* FieldsOfClasses(PyTypeObject* type, PyObject* name) {
+  PyTypeObject* meta = Py_TYPE(type);
+  if (meta->tp_getattro != PyType_Type.tp_getattro || !LookupIsPure(meta)) return nullptr;
+  PyObject* descr = _PyType_Lookup(meta, name);
+  return descr != nullptr && ReadsClass(descr) ? descr : nullptr;
+}
+
+PyObject* ReadClass(PyTypeObject* type, PyObject* descr) {
+  PyObject* value;
+  if (Py_TYPE(descr) == &PyMemberDescr_Type) {
+    value = PyMember_GetOne(reinterpret_cast<char*>(type), reinterpret_cast<PyMemberDescrObject*>(descr)->d_member);
+  } else {
+    PyGetSetDef* getset = reinterpret_cast<PyGetSetDescrObject*>(descr)->d_getset;
+    value = getset->get(reinterpret_cast<PyObject*>(type), getset->closure);
+  }
+  if (value == nullptr) PyErr_Clear();
+  return value;
+}
+
 PyObject* ClassAttr(PyTypeObject* type, PyObject* name) {
   uint32_t version = VersionOf(type), meta_version = VersionOf(Py_TYPE(type));
   if (version == 0 || meta_version == 0) return nullptr;
   ClassFound* f = &g_class_found[IndexOf(version, name)];
   if (f->version != version || f->meta_version != meta_version || f->name != name) {
+    f->fields = FieldsOfClasses(type, name);
     f->value = ClassValue(type, name);
     f->version = version;
     f->meta_version = meta_version;
     Py_XSETREF(f->name, Py_NewRef(name));
   }
+  if (f->fields != nullptr) return ReadClass(type, f->fields);
   return f->value == nullptr ? nullptr : Bind(f->value, nullptr, type);
 }
 

@@ -141,7 +141,12 @@ Found ContainsPlain(PyObject* item, PyObject* container) {
   }
   Py_hash_t hash;
   PyObject** value;
-  if (type == &PyDictKeys_Type) {
+  if (type == &PyDictProxy_Type) {
+    // `vars()` of a class. It has nothing but the mapping.
+    if (PyDictProxy_Type.tp_basicsize != sizeof(PyObject) + sizeof(PyObject*)) return Found::kUnknown;
+    container = *reinterpret_cast<PyObject**>(container + 1);
+    type = Py_TYPE(container);
+  } else if (type == &PyDictKeys_Type) {
     container = reinterpret_cast<PyObject*>(reinterpret_cast<_PyDictViewObject*>(container)->dv_dict);
     if (container == nullptr) return Found::kUnknown;
     type = Py_TYPE(container);

@@ -280,7 +280,7 @@ void Translator::DropLocals(int kept) {
 void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
-  std::array<const Stencil*, 4> order = {s.for_range, s.for_list, s.for_generator, s.for_any};
+  std::array<const Stencil*, 5> order = {s.for_range, s.for_list, s.for_tuple, s.for_generator, s.for_any};
   if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_any};
   if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_any};
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};

@@ -552,3 +552,70 @@ def names_that_are_not_interned(log):
         log(call_mark(first), call_mark(second))
     second.__dict__["".join(["ma", "rk"])] = lambda: "own too"
     log(call_mark(first), call_mark(second))
+
+
+@case
+def fields_of_classes(log):
+    class Meta(type):
+        pass
+
+    class Named(type):
+        @property
+        def __name__(cls):
+            return "named by its metaclass"
+
+        __module__ = "shadowed"
+
+    class Plain:
+        __slots__ = ()
+        a = 1
+
+    class Derived(Plain, metaclass=Meta):
+        __name__ = "hidden"
+        __mro__ = "hidden"
+
+    class Strange(metaclass=Named):
+        pass
+
+    def read(cls):
+        return (cls.__name__, cls.__qualname__, cls.__module__, len(cls.__mro__), len(cls.__bases__), cls.__base__,
+                cls.__basicsize__, cls.__dictoffset__, "a" in cls.__dict__, "__doc__" in cls.__dict__, 3 in cls.__dict__,
+                cls.__dict__.get("a"), [] if cls.__dict__ else None)
+
+    def has(cls, name):
+        return name in cls.__dict__
+
+    for cls in (Plain, Derived, Strange, Meta, int, type, object, OSError) * 3:
+        log.call(read, cls)
+    log.call(has, Plain, [])
+    Plain.__name__ = "Renamed"
+    Plain.b = 2
+    log(has(Plain, "b"), Plain.__name__, Derived.__name__)
+    Derived.__module__ = 5
+    log.call(read, Derived)
+    del Derived.__module__
+    log.call(lambda: Derived.__module__)
+    Meta.__name__ = property(lambda cls: "late")
+    log.call(lambda: (Derived.__name__, Derived.__qualname__))
+    log.call(read, Derived)
+
+
+@case
+def vars_of_a_class_with_odd_keys(log):
+    class Key(str):
+        def __hash__(self):
+            return hash("a")
+
+        def __eq__(self, other):
+            log("asked", other == "a")
+            return True
+
+    class Thing:
+        a = 1
+
+    def has(name):
+        return name in Thing.__dict__
+
+    for _ in range(3):
+        log.call(has, Key("b"))
+        log.call(has, "a")
