@@ -374,6 +374,31 @@ PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObjec
 
 }  // extern "C"
 
+extern "C" const void* tj_enter_init(PyObject** lp, PyThreadState* ts, Site* site) {
+  PyObject** operands = lp + site->unit->nlocalsplus + site->depth - site->popped;
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(operands[0]);
+  const ClassCell* cell = static_cast<const ClassCell*>(site->cell);
+  // A NULL in the place of self that is still pending has not been stored.
+  bool no_self = site->pending_count > 0 || operands[1] == nullptr;
+  if (type->tp_version_tag != cell->version || !no_self || ts->py_recursion_remaining <= 1) return nullptr;
+  UnitHeader* unit = CompiledUnit(cell->init);
+  int count = site->popped - 2;
+  if (unit == nullptr || unit->argcount != count + 1) return nullptr;
+  PyObject* self = tj_new_instance(type);
+  if (self == nullptr) return nullptr;
+  _PyInterpreterFrame* frame = PushFrame(ts, cell->init, unit);
+  if (frame == nullptr) {
+    Py_DECREF(self);
+    return nullptr;
+  }
+  FrameOf(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  frame->localsplus[0] = Py_NewRef(self);
+  for (int i = 1; i <= count; i++) frame->localsplus[i] = operands[i + 1];
+  operands[0] = self;
+  Py_DECREF(type);
+  return LinkFrame(ts, frame, unit);
+}
+
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
   Departure d = site->flags & kEnterWith ? EnterWith(lp, ts, site) : Call(lp, ts, site);
   g_failed_without_frame = d.resume == nullptr && d.value == nullptr;

@@ -262,6 +262,7 @@ void Translator::Call(const Instruction& in) {
   const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
   bool builtin_first = CallsBuiltin(in.adaptive);
   bool class_first = CallsClass(in.adaptive);
+  bool may_be_class = in.adaptive == CALL;
   bool may_hold = class_first ? no_self : !builtin_first;
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   for (int i = 0; i < depth() - last_in_acc; i++) {
@@ -279,6 +280,7 @@ void Translator::Call(const Instruction& in) {
   if (!no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_list_append);
   if (no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_type);
   if (class_first) AddCold(e, builtin);
+  if (may_be_class) AddCold(e, s.call_class_any);
   AddCold(e, builtin_first || class_first ? python : builtin);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
@@ -286,7 +288,7 @@ void Translator::Call(const Instruction& in) {
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
   AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
-  if (class_first) {
+  if (class_first || may_be_class) {
     e.after_call = s.after_init;
     e.cell = NewCell(sizeof(ClassCell));
     SiteDraft& draft = out_->sites[e.site];
