@@ -97,13 +97,16 @@ binaryfunc SlotAt(PyNumberMethods* methods, uint16_t offset) {
   return *reinterpret_cast<binaryfunc*>(reinterpret_cast<char*>(methods) + offset);
 }
 
-// The left operand is asked first unless the right one's class is derived from its own, as neither the same class nor that
-// of a number is.
+// C classes ask the left operand first unless the right one's class is derived from its own, as neither the same class nor
+// that of a number is.
+inline bool AsksLeftFirst(PyObject* a, PyObject* b) {
+  return HasFixedSlots(Py_TYPE(a)) && (Py_TYPE(b) == Py_TYPE(a) || PyLong_CheckExact(b) || PyFloat_CheckExact(b));
+}
+
 inline PyObject* Operate(PyObject* a, PyObject* b, int oparg) {
   PyTypeObject* type = Py_TYPE(a);
   PyNumberMethods* methods = type->tp_as_number;
-  bool left_first = Py_TYPE(b) == type || PyLong_CheckExact(b) || PyFloat_CheckExact(b);
-  if (left_first && HasFixedSlots(type) && methods != nullptr) {
+  if (AsksLeftFirst(a, b) && methods != nullptr) {
     bool in_place = oparg >= NB_INPLACE_ADD;
     OperatorSlots slots = kOperatorSlots[in_place ? oparg - NB_INPLACE_ADD : oparg];
     bool known = slots.in_place != 0 && !(in_place && SlotAt(methods, slots.in_place) != nullptr);
@@ -138,13 +141,21 @@ PyObject* Concatenate(PyObject** lp, PyObject* a, PyObject* b, Site* site, int o
   return Fail(lp, site);
 }
 
+// Whether there are shorter ways for `o` on the left.
+inline bool IsNumberOrText(PyObject* o) {
+  constexpr unsigned long kIntOrStr = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_UNICODE_SUBCLASS;
+  return (Py_TYPE(o)->tp_flags & kIntOrStr) != 0 || PyFloat_CheckExact(o) || PyComplex_CheckExact(o);
+}
+
 PyObject* Binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   BalanceFreeLists();
-  bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
-  if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
-  if (PyObject* result = QuickBinary(ts, a, b, site)) {
-    Release(a, b, owned);
-    return result;
+  if (IsNumberOrText(a)) {
+    bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
+    if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
+    if (PyObject* result = QuickBinary(ts, a, b, site)) {
+      Release(a, b, owned);
+      return result;
+    }
   }
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);

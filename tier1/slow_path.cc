@@ -390,10 +390,6 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   }
   _PyInterpreterFrame* frame = FrameOf(lp);
   frame->instr_ptr = InstructionAt(site, site->instr);
-  if (site->pending_count == 0) {
-    tj_dealloc(dead);
-    return 1;
-  }
   MakeCanonical(lp, acc, site);
   tj_dealloc(dead);
   if (MakePending(lp, site)) return 1;

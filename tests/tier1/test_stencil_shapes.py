@@ -46,7 +46,7 @@ EXTERNALS = {
     **{f"put_{ns}_R": {"tj_store_name"} for ns in ("global", "name")},
     "thunk_after_call": {"tj_after_call"},
     "thunk_after_resume": {"tj_after_resume"},
-    "thunk_dispose": {"tj_dispose"},
+    "thunk_dispose": {"tj_dealloc", "tj_dispose"},
     "thunk_exit": {"tj_leave"},
     "thunk_for_end": {"tj_for_end"},
     "thunk_resume": {"tj_resume_elsewhere"},
@@ -94,7 +94,8 @@ CEILINGS = [
     ("load_global", 158), ("load_name", 171), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 61), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_", 42), ("pop_", 53), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume", 30), ("jump_backward", 34), ("jump_if_", 118), ("jump", 5),
-    ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_resume", 216), ("thunk_", 151),
+    ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_resume", 216),
+    ("thunk_dispose", 177), ("thunk_", 60),
 ]
 
 

@@ -12,7 +12,7 @@ Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* 
 // The same after an iterator has been asked for its next item, which is in the accumulator (NULL: none).
 Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site);
 Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
-// 0: leave.
+// Where something is pending. 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
@@ -89,7 +89,13 @@ STENCIL(thunk_dispose) {
     push_free(&rt->ints, x);
     GO(reinterpret_cast<Continuation>(z), acc);
   }
-  if (UNLIKELY(tj_dispose(lp, acc, ts, x, static_cast<Site*>(y)) == 0)) GO(TJ_THUNK_exit, acc);
+  Site* site = static_cast<Site*>(y);
+  if (LIKELY(site->pending_count == 0)) {
+    frame_of(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+    tj_dealloc(x);
+    GO(reinterpret_cast<Continuation>(z), acc);
+  }
+  if (UNLIKELY(tj_dispose(lp, acc, ts, x, site) == 0)) GO(TJ_THUNK_exit, acc);
   GO(reinterpret_cast<Continuation>(z), acc);
 }
 
