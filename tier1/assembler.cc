@@ -30,7 +30,7 @@ size_t HotSize(const Stencil* s) {
   return s->size;
 }
 
-// In the cold part a call of a function goes back to the hot part behind it; one of a thunk falls through.
+// In the cold part a jump follows the call of a function; one of a thunk falls through.
 size_t ColdSize(const Stencil* s) { return s->ending == Ending::kCallee ? s->size + sizeof kCallCode : s->size; }
 // What follows a call of a thunk belongs to the same emission, so that the emission's other ways skip it.
 size_t HotSize(const Emission& e) {
@@ -251,6 +251,7 @@ void Assembler::EmitOne(const Emission& e, size_t index) {
     uint8_t* at = At(cold_cursor_);
     cold_cursor_ += LinkSize(e, link);
     b.cold = At(cold_cursor_);
+    b.next = e.returns_to_cold && link->ending == Ending::kCallee ? b.cold : At(hot_[index + 1]);
     in_reach_ = Copy(link, at, false, b) && in_reach_;
     if (link->ending == Ending::kCall) in_reach_ = Copy(e.after_call, at + ColdSize(link), false, b) && in_reach_;
   }

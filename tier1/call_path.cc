@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/helpers/call.h"
+#include "runtime/helpers/handlers.h"
 #include "tier1/bind.h"
 #include "tier1/call_builtin.h"
 #include "tier1/class_facts.h"
@@ -397,6 +398,22 @@ extern "C" const void* tj_enter_init(PyObject** lp, PyThreadState* ts, Site* sit
   operands[0] = self;
   Py_DECREF(type);
   return LinkFrame(ts, frame, unit);
+}
+
+extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp) {
+  g_failed_without_frame = false;
+  PyFunctionObject* function = GetItemMethodOf(Py_TYPE(sp[-2]));
+  UnitHeader* callee = function == nullptr ? nullptr : CompiledUnit(function);
+  bool plain = callee != nullptr && callee->argcount == 2 && ts->py_recursion_remaining > 1 && ts->interp->eval_frame == nullptr;
+  _PyInterpreterFrame* pushed = plain ? PushFrame(ts, function, callee) : nullptr;
+  if (pushed != nullptr) {
+    pushed->localsplus[0] = sp[-2];
+    pushed->localsplus[1] = sp[-1];
+    return {LinkFrame(ts, pushed, callee), reinterpret_cast<PyObject*>(pushed->localsplus)};
+  }
+  sp = op_binary_subscr(ts, ts->current_frame, sp, 0);
+  g_failed_without_frame = sp == nullptr;
+  return {nullptr, sp == nullptr ? nullptr : sp[-1]};
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {

@@ -25,6 +25,7 @@ struct Emission {
   int32_t dispose_site = -1;
   int32_t target = -1;        // code unit of a branch target
   int32_t instr = 0;          // code unit, for listings
+  bool returns_to_cold = false;  // a call in the cold chain goes on at the link behind it, else behind the hot stencil
   uint32_t hot_offset = 0;
 };
 

@@ -336,6 +336,8 @@ PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* resu
   }
 }
 
+PyFunctionObject* GetItemMethodOf(PyTypeObject* type) { return FunctionFor(type, Special::kSubscript); }
+
 PyFunctionObject* CallMethodOf(PyTypeObject* type) {
   if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) return nullptr;
   return FunctionFor(type, Special::kCall);

@@ -31,6 +31,8 @@ const ArgumentOrder& OrderOf(Special special);
 // still owned by the stack, unless they were moved. May run foreign code.
 PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* result, uint16_t flags);
 
+// The Python function that is the `__getitem__` of instances of `type`, or NULL: what FindSpecial() finds for a subscript. Borrowed.
+PyFunctionObject* GetItemMethodOf(PyTypeObject* type);
 // The `__call__` of plain functions' kind that instances of `type` are called by, or NULL. Borrowed.
 PyFunctionObject* CallMethodOf(PyTypeObject* type);
 // Likewise `__enter__` and, in *exit, `__exit__`; NULL unless both are functions.

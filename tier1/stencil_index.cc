@@ -84,6 +84,7 @@ void FillOthers(StencilIndex* s) {
     }
   }
   for (int pair = 0; pair < kPairCount; pair++) {
+    s->call_getitem[pair] = FindStencil(absl::StrCat("call_getitem_", kObjectPairs[pair]));
     s->item_get[pair] = Require(absl::StrCat("item_get_", kObjectPairs[pair]));
     s->item_contains[pair] = Require(absl::StrCat("item_contains_", kObjectPairs[pair]));
   }

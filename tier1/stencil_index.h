@@ -41,6 +41,7 @@ struct StencilIndex {
   const Stencil* compare_jump[2][kPairCount];  // [if false, if true]
   const Stencil* quick[kPairCount];
   const Stencil* get[kIndexedCount][kSubscriptPairs];
+  const Stencil* call_getitem[kPairCount];   // null for constant containers
   const Stencil* item_get[kPairCount];       // by helper; I is any constant here
   const Stencil* item_contains[kPairCount];  // the container is the right operand
   const Stencil* call[2][6];               // [method][0..4 arguments, then any]

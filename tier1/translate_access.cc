@@ -157,12 +157,37 @@ Pair Translator::ArrangeObjects() {
   return ArrangePair();
 }
 
+void Translator::SetItemOperands(Emission& e, const Entry& a, const Entry& b) {
+  SetOperands(e, a, b, depth() - 2);
+  if (std::optional<int64_t> constant = IndexConstant(b)) e.c = static_cast<uint32_t>(std::abs(*constant));
+  e.p = a.value;
+  e.q = b.value;
+}
+
+// Of instances whose class has a Python function for it. That may do anything, so what lies below the operands goes to its slots.
+void Translator::SubscriptByMethod(const Instruction& in) {
+  SpillBelow(2);
+  Pair pair = ArrangeObjects();
+  Emission& e = Emit(Stencils().call_getitem[pair]);
+  SetCallGetItem(e, in);
+  AfterCall(in, 2);
+}
+
+void Translator::SetCallGetItem(Emission& e, const Instruction& in) {
+  SetItemOperands(e, Top(2), Top(1));
+  e.d = SlotOffset(depth() - 2);
+  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+}
+
 void Translator::Subscript(const Instruction& in) {
   const StencilIndex& s = Stencils();
+  bool constant_container = Top(2).kind == Kind::kConst;
+  if (in.adaptive == BINARY_SUBSCR_GETITEM && !constant_container) return SubscriptByMethod(in);
+  // Unspecialised: the interpreter does not tell classes whose method has been compiled already from other types.
+  bool any_type = in.adaptive == BINARY_SUBSCR && !constant_container;
+  if (any_type) SpillBelow(2);
   Pair pair = ArrangeObjects();
-  Entry a = Top(2), b = Top(1);
-  std::optional<int64_t> constant = IndexConstant(b);
-  int form = SubscriptForm(pair, constant);
+  int form = SubscriptForm(pair, IndexConstant(Top(1)));
   const Stencil* order[] = {s.item_get[pair], nullptr, nullptr};
   if (std::optional<IndexedPair> types = TypesSeen(in.adaptive); types && form >= 0) {
     order[0] = s.get[static_cast<int>(types->first)][form];
@@ -173,12 +198,19 @@ void Translator::Subscript(const Instruction& in) {
   for (int i = 1; i < 3; i++) {
     if (order[i] != nullptr) AddCold(e, order[i]);
   }
-  SetOperands(e, a, b, depth() - 2);
-  if (constant) e.c = static_cast<uint32_t>(std::abs(*constant));
-  e.p = a.value;
-  e.q = b.value;
-  SlowPath(e, DecisionFor(BINARY_SUBSCR).handler, 2, kResultInAcc);
-  Drop(2);
+  if (any_type) {
+    SetCallGetItem(e, in);
+    AddCold(e, s.call_getitem[pair]);
+    AddCold(e, s.after_call);
+    AddCold(e, s.cold_after_call);
+    e.returns_to_cold = true;
+    Drop(2);
+    e.site = MakeSite(nullptr, 0, kResultInAcc);
+  } else {
+    SetItemOperands(e, Top(2), Top(1));
+    SlowPath(e, DecisionFor(BINARY_SUBSCR).handler, 2, kResultInAcc);
+    Drop(2);
+  }
   AddDispose(e, kResultInAcc);
   PushAccumulator();
 }
@@ -223,10 +255,8 @@ void Translator::ContainsOp(const Instruction& in) {
   Pair pair = ArrangeObjects();
   Entry a = Top(2), b = Top(1);
   Emission& e = Emit(Stencils().item_contains[pair]);
-  SetOperands(e, a, b, depth() - 2);
+  SetItemOperands(e, a, b);
   e.c = static_cast<uint32_t>(in.oparg);
-  e.p = a.value;
-  e.q = b.value;
   SlowPath(e, DecisionFor(CONTAINS_OP).handler, 2, kResultInAcc);
   Drop(2);
   AddDispose(e, kResultInAcc);

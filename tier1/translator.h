@@ -116,6 +116,9 @@ class Translator {
   void LoadDeref(const Instruction& in);
   void StoreDeref(const Instruction& in);
   void Subscript(const Instruction& in);
+  void SubscriptByMethod(const Instruction& in);
+  void SetItemOperands(Emission& e, const Entry& a, const Entry& b);
+  void SetCallGetItem(Emission& e, const Instruction& in);
   void StoreSubscript(const Instruction& in);
   void BuildSlice(const Instruction& in);
   void UnpackSequence(const Instruction& in);

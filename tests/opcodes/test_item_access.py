@@ -638,3 +638,154 @@ def subclasses_that_compare_as_their_base(log):
             log.call(lambda a, b: (a in {b: 0}, a in {b}, a in [b], a in (b, a), {b: "v"}.get(a)), a, b)
             log.call(load, {b: "found"}, a)
             log.call(lambda d, k: len(store(d, k, 0)), {b: 1}, a)
+
+
+@case
+def getitem_of_classes(log):
+    class Box:
+        def __init__(self, items):
+            self.items = items
+
+        def __getitem__(self, key):
+            return self.items[key]
+
+    class Inherits(Box):
+        pass
+
+    class Static:
+        @staticmethod
+        def __getitem__(key):
+            return ("static", key)
+
+    class Generator:
+        def __getitem__(self, key):
+            yield key
+
+    class Options:
+        def __getitem__(self, *keys, **options):
+            return keys, options
+
+    class Callable:
+        __getitem__ = Box([1, 2]).__getitem__
+
+    class Nothing:
+        __getitem__ = None
+
+    def f(box, key):
+        return 1 + box[key], [box[key], box[0] if key != 0 else box[1]], box[key - 1 if type(key) is int else key]
+
+    class WithClass:
+        def __class_getitem__(cls, key):
+            return cls.__name__, key
+
+    boxes = [Box([1, 2, 3]), Inherits([4, 5]), Static(), Generator(), Options(), Callable(), Nothing(), WithClass, list, [7, 8], {0: 1, 1: 2}]
+    for box in boxes:
+        for key in (0, 1, 5, "x"):
+            log.call(lambda b, k: type(b[k]).__name__ if isinstance(b, Generator) else b[k], box, key)
+            if not isinstance(box, (Generator, Options, Static)):
+                log.call(f, box, key)
+    log.call(lambda: Box([1])[0])
+    log.call(lambda: Box([log.probe("item")])[0] and "end")
+
+
+@case
+def getitem_nested(log):
+    class Rows:
+        def __init__(self, rows):
+            self.rows = rows
+
+        def __getitem__(self, key):
+            if isinstance(key, tuple):
+                return self.rows[key[0]][key[1]]
+            return self.rows[key]
+
+        def __setitem__(self, key, value):
+            self.rows[key[0]][key[1]] = value
+
+    def f(a, n):
+        for i in range(n):
+            for j in range(n):
+                a[i, j] = a[i][j] * a[j][i] - a[i, i]
+                a[i][j] -= a[i, j] + a[-1][-1]
+        return a.rows
+
+    log.call(f, Rows([[1, 2], [3, 4]]), 2)
+    log.call(f, Rows([[1, 2], [3, 4]]), 3)
+    log.call(f, Rows([array("d", [1, 2]), array("d", [3, 4])]), 2)
+    log.call(f, Rows([[1, "x"], [3, 4]]), 2)
+
+
+@case
+def getitem_recurses(log):
+    class Deep:
+        def __getitem__(self, key):
+            return self[key + 1] if key < 300 else key
+
+    class Endless:
+        def __getitem__(self, key):
+            return self[key]
+
+    def f(box):
+        try:
+            return box[0]
+        except RecursionError:
+            return "too deep"
+
+    log.call(f, Deep())
+    log.call(f, Endless())
+
+
+@case
+def getitem_meddles(log):
+    import sys
+
+    class Meddler:
+        def __init__(self, act):
+            self.act = act
+
+        def __getitem__(self, key):
+            return self.act(key)
+
+    def rebind(key):
+        sys._getframe(2).f_locals["x"] = "rebound"
+        return key
+
+    def replace(key):
+        Meddler.__getitem__ = lambda self, key: ("replaced", key)
+        return key
+
+    def delete(key):
+        del Meddler.__getitem__
+        return key
+
+    def raises(key):
+        raise KeyError(key)
+
+    def f(box, x):
+        y = x, box[x], x, box[0]
+        try:
+            return y, [x, box["again"]]
+        except (KeyError, TypeError) as e:
+            return y, type(e), e.__traceback__.tb_lineno - f.__code__.co_firstlineno
+
+    original = Meddler.__getitem__
+    for act in (rebind, raises, replace, delete):
+        log.call(f, Meddler(act), "x")
+        Meddler.__getitem__ = original
+    lines = []
+
+    def trace(frame, event, arg):
+        lines.append((event, frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
+        return trace
+
+    def start(key):
+        sys.settrace(trace)
+        return key
+
+    def traced(box):
+        a = box[1], 2
+        b = a
+        sys.settrace(None)
+        return b
+
+    log.call(traced, Meddler(start))

@@ -154,6 +154,28 @@ STENCIL(call_any) {
   GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
 }
 
+extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp);
+
+// BINARY_SUBSCR of anything, first of all of instances of Python classes. What lies below the operands is canonical; they go to their
+// slots here. A, B, Q: the operands, D: slot of the container, P: address of the instruction.
+template <K kc, K kk> BODY call_getitem(SIGNATURE) {
+  PyObject** to = slot_at(lp, H_D);
+  PyObject* o = *slot_at(lp, H_A);
+  if constexpr (kc == K::R) o = acc;
+  PyObject* key = second<kk>(lp, acc);
+  if constexpr (!owned(kc)) incref(o);
+  if constexpr (!owned(kk)) incref(key);
+  to[0] = o;
+  to[1] = key;
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  Departure d = tj_call_getitem(ts, to + 2);
+  if (LIKELY(d.resume == nullptr)) GO(TJ_NEXT, d.value);
+  lp = reinterpret_cast<PyObject**>(d.value);
+  GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
+}
+#define CALL_GETITEM(a, b) STENCIL(call_getitem_##a##b) { MUSTTAIL return call_getitem<K::a, K::b>(lp, rt, acc, ts, REST); }
+CALL_GETITEM(L, L) CALL_GETITEM(L, C) CALL_GETITEM(L, R) CALL_GETITEM(R, L) CALL_GETITEM(R, C) CALL_GETITEM(M, R)
+
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
 // Builtin functions, methods and classes. A: slot of the callable, B: of the first argument (self included, if the method form put one

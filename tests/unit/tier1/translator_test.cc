@@ -156,6 +156,14 @@ TEST_CASE("translator: tests of truth, None and identity branch by themselves") 
   CHECK((truth.SiteOf(truth.Find("jump_if_false_L")).quick == QuickToBool));
 }
 
+TEST_CASE("translator: unspecialised subscripts end in a call, which goes on in the chain") {
+  Translated t = Translate("def f(a, b): return a[b]\n");
+  const Emission& get = t.Find("list_get_LL");
+  CHECK(Translated::Chained(get, {"list_get_LL", "array_get_LL", "item_get_LL", "call_getitem_LL", "after_call", "cold_after_call"}));
+  CHECK(get.returns_to_cold);
+  CHECK(Translated::Chained(Translate("def f(a): return 'abc'[a]\n").Find("item_get_CL"), {"item_get_CL", "cold_slow"}));
+}
+
 TEST_CASE("translator: membership is a value, whatever comes next") {
   Translated in = Translate("def f(a, b):\n if a not in b: return 1\n return 2\n");
   CHECK(in.Find("item_contains_LL").c == 1);
