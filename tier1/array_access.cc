@@ -30,7 +30,9 @@ bool ProveLayout(PyObject* o) {
 bool IsDoubleArray(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if (type != tj_rt.array_type) {
-    if (tj_rt.array_type != nullptr || g_refused || !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+    // An extension's type that nobody changes; most types are told apart by that.
+    constexpr unsigned long kWanted = Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HEAPTYPE;
+    if (tj_rt.array_type != nullptr || g_refused || (type->tp_flags & kWanted) != kWanted) return false;
     if (std::strcmp(type->tp_name, "array.array") != 0 || !ProveLayout(o)) return false;
   }
   return reinterpret_cast<const ArrayObject*>(o)->descriptor[0] == 'd';

@@ -141,6 +141,7 @@ void InitialiseTable() {
   r.coroutine_type = &PyCoro_Type;
   r.cfunction_type = &PyCFunction_Type;
   r.method_descr_type = &PyMethodDescr_Type;
+  r.method_type = &PyMethod_Type;
   r.type_type = &PyType_Type;
   r.small_int_zero = PyLong_FromLong(0);
   r.true_object = Py_True;

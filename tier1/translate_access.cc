@@ -311,6 +311,7 @@ void Translator::Call(const Instruction& in) {
   if (no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_type);
   if (class_first) AddCold(e, builtin);
   if (may_be_class) AddCold(e, s.call_class_any);
+  if (!class_first) AddCold(e, no_self ? s.call_bound_plain : s.call_bound_method);
   AddCold(e, builtin_first || class_first ? python : builtin);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);

@@ -602,3 +602,46 @@ def changed_defaults(log):
     f.__kwdefaults__ = None
     log.call(call)
     log.call(lambda: f(k=1))
+
+
+class Counted:
+    def __init__(self):
+        self.total = 0
+        self.held = self.add
+
+    def add(self, n, *more):
+        self.total += n
+        return self.total
+
+    def plain(self, n):
+        self.total -= n
+        return refcount(self)
+
+
+@case
+def bound_methods_that_somebody_holds(log):
+    counted = Counted()
+    add, plain = counted.add, counted.plain
+    for i in range(6):
+        log(add(i), plain(1), counted.held(2))
+    log(refcount(add), refcount(plain), refcount(counted), counted.total)
+    for wrong in ((), (1, 2)):
+        try:
+            plain(*wrong)
+        except TypeError as e:
+            log(str(e))
+    try:
+        plain()
+    except TypeError as e:
+        log(str(e))
+    counted.held = len
+    log(counted.held("abc"))
+
+
+@case
+def bound_methods_of_other_callables(log):
+    import types
+    bound = types.MethodType(len, [1, 2, 3])
+    classed = types.MethodType(dict, ())
+    for _ in range(4):
+        log(bound(), classed())

@@ -52,6 +52,43 @@ CALL_ONE(1) CALL_ONE(2) CALL_ONE(3) CALL_ONE(4)
 STENCIL(call_plain_n) { MUSTTAIL return call_python<-1, false>(lp, rt, acc, ts, REST); }
 STENCIL(call_method_n) { MUSTTAIL return call_python<-1, true>(lp, rt, acc, ts, REST); }
 
+// A bound method that somebody else holds, too: its function is entered with its self in front of the arguments. A..C, P as for
+// call_python; in the method form the slot of self holds NULL.
+template <bool method> BODY call_bound(SIGNATURE) {
+  PyObject* f = *slot_at(lp, H_A);
+  if constexpr (method) {
+    if (UNLIKELY(*slot_at(lp, H_B) != nullptr)) COLD_EMPTY();
+  }
+  if (UNLIKELY(Py_TYPE(f) != rt->method_type || *refcount32(f) == 1)) COLD_EMPTY();
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(reinterpret_cast<PyMethodObject*>(f)->im_func);
+  if (UNLIKELY(Py_TYPE(function) != rt->function_type || !is_compiled(rt, function))) COLD_EMPTY();
+  UnitHeader* u = unit_of(function);
+  uint64_t count;
+  asm("movl $H_C, %k0" : "=r"(count));
+  if (UNLIKELY(u->argcount != static_cast<int32_t>(count) + !method)) COLD_EMPTY();
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD_EMPTY();
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD_EMPTY();
+  ts->py_recursion_remaining--;
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  _PyInterpreterFrame* caller = frame_of(lp);
+  caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  incref(reinterpret_cast<PyObject*>(function));
+  start_frame(frame, caller, function, u);
+  PyObject** to = frame->localsplus;
+  to[0] = incref(reinterpret_cast<PyMethodObject*>(f)->im_self);
+  decref_shared(f);
+  PyObject** args = slot_at(lp, H_B);
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (uint64_t j = method; j < count; j++) to[j + !method] = args[j];
+  ts->current_frame = frame;
+  lp = to;
+  GO(TJ_CALLEE, reinterpret_cast<PyObject*>(const_cast<void*>(u->native_entry)));
+}
+STENCIL(call_bound_plain) { MUSTTAIL return call_bound<false>(lp, rt, acc, ts, REST); }
+STENCIL(call_bound_method) { MUSTTAIL return call_bound<true>(lp, rt, acc, ts, REST); }
+
 extern "C" PyObject* tj_new_instance(PyTypeObject* type);
 extern "C" PyObject* tj_init_failed(PyObject* made, PyObject* result);
 
