@@ -54,7 +54,7 @@ extern "C" {
 void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
-    if ((type->tp_flags & Py_TPFLAGS_INLINE_VALUES) != 0 && KeepInstance(o)) return;
+    if (type->tp_dealloc == g_plain_dealloc && KeepInstance(o)) return;
   } else if (type == &PyTuple_Type) {
     KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
   } else if (type == &PyList_Type) {

@@ -3,6 +3,9 @@
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
+
+destructor g_plain_dealloc = nullptr;
+
 namespace {
 
 constexpr uint32_t kBlocks = 64;
@@ -22,7 +25,6 @@ struct InstanceList {
   PyObject* blocks[kBlocks];
 };
 InstanceList g_lists[kTypes];
-destructor g_plain_dealloc = nullptr;
 bool g_on = false;
 int g_nesting = 0;
 

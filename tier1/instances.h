@@ -14,6 +14,9 @@ namespace tierjit::tier1 {
 // Finds the interpreter's deallocator of such classes; the lists stay off when it cannot. [GIL]
 void InitialiseInstances();
 
+// That deallocator: instances of other classes need not be offered to KeepInstance(). [GIL]
+extern destructor g_plain_dealloc;
+
 // A new instance with all values unset, tracked by the collector; NULL with an exception set. `type` is plain as far as its slots for
 // construction go (the caller has looked). [GIL]
 PyObject* NewInstance(PyTypeObject* type);
