@@ -43,7 +43,8 @@ bool IsSequence(PyTypeObject* type) {
 // Types of the standard library whose element access with an int runs no Python code and keeps the GIL.
 bool HasPureElements(PyTypeObject* type) {
   if (type == &PyBytes_Type || type == &PyByteArray_Type || type == &PyRange_Type || type == &PyMemoryView_Type) return true;
-  if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
+  constexpr unsigned long kOfExtensions = Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HEAPTYPE;
+  if ((type->tp_flags & kOfExtensions) != kOfExtensions) return false;
   return std::strcmp(type->tp_name, "array.array") == 0 || std::strcmp(type->tp_name, "collections.deque") == 0;
 }
 
