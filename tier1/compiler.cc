@@ -11,6 +11,7 @@
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/helpers/call.h"
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
 #include "tier1/generator_blocks.h"
@@ -158,6 +159,7 @@ void InitialiseTable() {
 absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code)) {
   static bool done = false;
   g_default_vectorcall = default_vectorcall;
+  SetInterpreterVectorcall(default_vectorcall);
   g_unit_of = unit_of;
   if (done) return absl::OkStatus();
   InitialiseTable();

@@ -208,14 +208,17 @@ PyObject* CallObjectEx(const ExOperands& call) {
 
 // The interpreter does not export its vectorcall, but no other one for functions lies in its image; what the type's
 // dealloc slot points to does.
+static vectorcallfunc g_known_vectorcall = nullptr;
+
 bool HasInterpreterVectorcall(PyFunctionObject* function) {
-  static vectorcallfunc known = nullptr;
-  if (known != nullptr) return function->vectorcall == known;
+  if (g_known_vectorcall != nullptr) return function->vectorcall == g_known_vectorcall;
   const void* image = ImageOf(reinterpret_cast<const void*>(PyFunction_Type.tp_dealloc));
   if (image == nullptr || ImageOf(reinterpret_cast<const void*>(function->vectorcall)) != image) return false;
-  known = function->vectorcall;
+  g_known_vectorcall = function->vectorcall;
   return true;
 }
+
+void SetInterpreterVectorcall(vectorcallfunc entry) { g_known_vectorcall = entry; }
 
 PyFunctionObject* PythonCallee(PyThreadState* ts, PyObject** sp, int oparg, bool has_kwnames) {
   return CalleeOf(ts, CallOperands(sp, oparg, has_kwnames));

@@ -9,6 +9,8 @@ namespace tierjit {
 // True if `function` still has the interpreter's own vectorcall, so that the interpreter would run it by pushing a
 // frame. [GIL]
 bool HasInterpreterVectorcall(PyFunctionObject* function);
+// Tells what that entry is, which saves looking for it. [GIL]
+void SetInterpreterVectorcall(vectorcallfunc entry);
 
 // The Python function that a CALL (or, with `has_kwnames`, CALL_KW) at `sp` with `oparg` arguments would run: the
 // callable itself or what a bound method wraps. Null for any other callable and while a frame evaluator is installed
