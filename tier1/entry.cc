@@ -4,6 +4,7 @@
 
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/unwind.h"
+#include "tier1/asm_entry.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 #include "tier1/slow_path.h"
@@ -32,27 +33,11 @@ asm(R"(
   .hidden tj_enter
   .type tj_enter, @function
 tj_enter:
-  push %rbp
-  mov %rsp, %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
-  sub $8, %rsp
-  mov %rdi, %r12
+)" TIERJIT_SAVE_REGISTERS R"(  mov %rdi, %r12
   mov %rsi, %r13
   mov %rdx, %r15
   call *%rcx
-  add $8, %rsp
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
-  ret
-  .size tj_enter, .-tj_enter
+)" TIERJIT_RESTORE_AND_RETURN R"(  .size tj_enter, .-tj_enter
 
   .p2align 4
   .globl tj_enter_block
@@ -73,15 +58,7 @@ tj_enter_block:
   .hidden tj_vectorcall_entry
   .type tj_vectorcall_entry, @function
 tj_vectorcall_entry:
-  push %rbp
-  mov %rsp, %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
-  sub $8, %rsp
-  mov %rdi, %r12
+)" TIERJIT_SAVE_REGISTERS R"(  mov %rdi, %r12
   mov %rsi, %r14
   mov %rdx, %rsi
   mov %rcx, %rdi
@@ -89,15 +66,7 @@ tj_vectorcall_entry:
   lea tj_rt(%rip), %r13
   call 1f
   addl $2, 52(%r15)
-  add $8, %rsp
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
-  ret
-1:
+)" TIERJIT_RESTORE_AND_RETURN R"(1:
   push %rbp
   mov %rsp, %rbp
   jmp *tj_enter_vectorcall(%rip)

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/helpers/handlers.h"
+#include "tier1/asm_entry.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 #include "tier1/generator_blocks.h"
@@ -40,27 +41,11 @@ tj_resume_elsewhere:
   .hidden tj_enter_generator
   .type tj_enter_generator, @function
 tj_enter_generator:
-  push %rbp
-  mov %rsp, %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
-  sub $8, %rsp
-  mov %rdx, %r13
+)" TIERJIT_SAVE_REGISTERS R"(  mov %rdx, %r13
   mov %rcx, %r15
   call *%r8
   mov %r14, %rax
-  add $8, %rsp
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
-  ret
-  .size tj_enter_generator, .-tj_enter_generator
+)" TIERJIT_RESTORE_AND_RETURN R"(  .size tj_enter_generator, .-tj_enter_generator
 )");
 
 namespace {

@@ -144,8 +144,6 @@ INLINE bool decref_number(PyObject* o) {
 INLINE void decref_shared(PyObject* o) {
   if (!immortal(o)) --*refcount32(o);
 }
-// For objects that are known to be mortal.
-INLINE bool decref_mortal(PyObject* o) { return --*refcount32(o) == 0; }
 
 // All of a frame but its locals. The reference of `function` moves into it.
 INLINE void start_frame(_PyInterpreterFrame* frame, _PyInterpreterFrame* caller, PyFunctionObject* function, UnitHeader* u) {
@@ -253,6 +251,17 @@ INLINE void free_dead(Rt* rt, PyObject* o) {
     push_free(&rt->floats, o);
   } else {
     tj_dealloc(o);
+  }
+}
+
+// The locals of a frame that dies. The end lives in a field that such a frame does not need: a second register would have to be pushed
+// around the call.
+INLINE void release_locals(Rt* rt, PyObject** lp, _PyInterpreterFrame* frame) {
+  PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
+  *end = lp + reinterpret_cast<PyCodeObject*>(frame->f_executable)->co_nlocalsplus;
+  for (PyObject** p = lp; p != *end; p++) {
+    PyObject* o = *p;
+    if (o != nullptr && decref(o)) free_dead(rt, o);
   }
 }
 

@@ -72,14 +72,7 @@ STENCIL(thunk_return_generator) {
   ts->current_frame = frame->previous;
   frame->previous = nullptr;
   ts->py_recursion_remaining++;
-  // As in thunk_return, the end lives in a field that nobody reads any more.
-  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
-  PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
-  *end = lp + code->co_nlocalsplus;
-  for (PyObject** p = lp; p != *end; p++) {
-    PyObject* o = *p;
-    if (o != nullptr && decref(o)) free_dead(rt, o);
-  }
+  release_locals(rt, lp, frame);
   if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
   lp = current_lp(ts);
   GO(TJ_RETURN, acc);

@@ -123,14 +123,7 @@ STENCIL(thunk_return) {
   }
   ts->current_frame = frame->previous;
   ts->py_recursion_remaining++;
-  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
-  // The end lives in a field that a dying frame does not need: a second register would have to be pushed around the call.
-  PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
-  *end = lp + code->co_nlocalsplus;
-  for (PyObject** p = lp; p != *end; p++) {
-    PyObject* o = *p;
-    if (o != nullptr && decref(o)) free_dead(rt, o);
-  }
+  release_locals(rt, lp, frame);
   if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
   if (decref(frame->f_executable)) tj_dealloc(frame->f_executable);
   if (UNLIKELY(reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0])) {
