@@ -28,6 +28,7 @@ void Translator::AddCold(Emission& e, const Stencil* link) {
       return;
     }
   }
+  status_ = absl::InternalError("more cold links than an emission holds");  // the last one, which always succeeds, must not get lost
 }
 
 int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
