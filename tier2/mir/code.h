@@ -1,0 +1,67 @@
+// Generated machine code: first bytes that belong to nobody's address space yet, then code that runs.
+#ifndef TIERJIT_TIER2_MIR_CODE_H_
+#define TIERJIT_TIER2_MIR_CODE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/code/arena.h"
+
+namespace tierjit::mir {
+
+// Owns executable code in the arena; freed with the handle. Construction, move and destruction: [GIL].
+class CodeHandle {
+ public:
+  CodeHandle() = default;
+  explicit CodeHandle(const CodeBlock& block) : block_(block) {}
+  CodeHandle(CodeHandle&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  CodeHandle& operator=(CodeHandle&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~CodeHandle() {
+    if (block_.code != nullptr) Arena::Get().Free(block_);
+  }
+
+  const uint8_t* address() const { return block_.code; }
+  size_t size() const { return block_.code_size; }
+
+  // The code as a C function: handle.As<int64_t(int64_t, double)>()(1, 2.0).
+  template <typename F>
+  F* As() const {
+    return reinterpret_cast<F*>(block_.code);
+  }
+
+ private:
+  CodeBlock block_;
+};
+
+// Position-independent but for a list of places; made on any thread, without the GIL, and independent of the Context.
+class CodeImage {
+ public:
+  size_t size() const { return bytes_.size(); }
+
+  // Copies the code into the arena and makes it executable. [GIL] `name` is for the perf map; none if empty.
+  absl::StatusOr<CodeHandle> Install(const std::string& name = "") const;
+
+ private:
+  friend class Function;
+
+  // call *[rip + x] of a constant: becomes a direct call where the target turns out to be within reach.
+  struct CallSite {
+    uint32_t offset;  // of the instruction, 6 bytes
+    uint64_t target;
+  };
+
+  std::vector<uint8_t> bytes_;
+  std::vector<uint32_t> label_addresses_;  // offsets of 64-bit words that hold an offset into the code (SWITCH tables)
+  std::vector<CallSite> call_sites_;
+};
+
+}  // namespace tierjit::mir
+
+#endif  // TIERJIT_TIER2_MIR_CODE_H_

@@ -1,0 +1,209 @@
+// Building, generating and interpreting MIR. The only way to MIR: nothing outside this folder sees its headers.
+//
+//   mir::Context context;
+//   mir::Function f(context, "sum", {{Type::kI64}, {Type::kI64}});   // int64_t sum(int64_t n)
+//   Reg i = f.NewInt("i"), total = f.NewInt("total");
+//   Label loop = f.NewLabel(), done = f.NewLabel(), overflow = f.NewLabel();
+//   f.Mov(i, 0);
+//   f.Mov(total, 0);
+//   f.Bind(loop);
+//   f.BGe(done, i, f.Parameter(0));
+//   f.AddChecked(overflow, total, total, i);
+//   f.Add(i, i, 1);
+//   f.Jmp(loop);
+//   f.Bind(done);
+//   f.Ret({total});
+//   {
+//     mir::Function::ColdSection cold(f);   // placed after everything that is hot
+//     f.Bind(overflow);
+//     f.Ret({-1});
+//   }
+//   absl::StatusOr<CodeImage> image = f.Generate(2);                 // any thread, no GIL
+//   absl::StatusOr<CodeHandle> code = image->Install("sum");         // [GIL]
+//   code->As<int64_t(int64_t)>()(10);
+//
+// Rules that MIR's own checks do not enforce:
+//  - a call makes MIR forget all loads, and no double stays in a register across one
+//  - a block must not branch to itself: end a one-block loop with a separate block that jumps back (as `loop` above would
+//    need if its test stood at the end)
+//  - do not reload narrower, or with another type, what was stored before in the same function
+//  - code has no frame pointer and no unwind tables: C++ exceptions must not pass through it; a frame-pointer walk shows
+//    its address, and skips its caller's
+#ifndef TIERJIT_TIER2_MIR_FUNCTION_H_
+#define TIERJIT_TIER2_MIR_FUNCTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "tier2/mir/code.h"
+#include "tier2/mir/operand.h"
+
+namespace tierjit::mir {
+
+enum class Op : uint8_t {
+#define MIR_UNARY(name, code, result) k##name,
+#define MIR_BINARY(name, code, result) k##name,
+#define MIR_BRANCH1(name, code) k##name,
+#define MIR_BRANCH2(name, code) k##name,
+#define MIR_CHECKED(name, code, branch) k##name,
+#include "tier2/mir/opcodes.def"
+};
+
+// MIR's state of one compilation; throw it away afterwards. Any thread, without the GIL, but one thread at a time.
+class Context {
+ public:
+  Context();
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  // Bytes of memory that MIR holds now.
+  size_t memory_used() const;
+
+ private:
+  friend class Function;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// An argument or result of Interpret().
+union Value {
+  Value(int64_t value) : i(value) {}
+  Value(double value) : d(value) {}
+  int64_t i;
+  double d;
+};
+
+// One function. A context has one unfinished function at a time; Generate() and Interpret() finish it.
+//
+// Emitting cannot fail: the first mistake (an operand of the wrong class, a foreign register, no memory) is kept, what
+// follows is ignored, and Generate() or Interpret() returns it.
+class Function {
+ public:
+  // `context` must outlive the function.
+  Function(Context& context, absl::string_view name, const Signature& signature);
+  ~Function();
+  Function(const Function&) = delete;
+  Function& operator=(const Function&) = delete;
+
+  // --- Registers and labels. Names are for dumps; a number is appended. ---
+
+  Reg Parameter(size_t index) const;
+  Reg NewInt(absl::string_view name = "i");
+  Reg NewDouble(absl::string_view name = "d");
+  Reg NewReg(RegClass reg_class) { return reg_class == RegClass::kDouble ? NewDouble() : NewInt(); }
+
+  Label NewLabel();
+  // Each label is bound once; one that is never bound must not be used.
+  void Bind(Label label);
+
+  // --- Instructions. Without a destination, the result goes to a new register. ---
+
+#define MIR_UNARY(name, code, result)                         \
+  void name(Operand dst, Operand a) { Emit(Op::k##name, dst, a); } \
+  [[nodiscard]] Reg name(Operand a) {                         \
+    Reg dst = New##result();                                  \
+    Emit(Op::k##name, dst, a);                                \
+    return dst;                                               \
+  }
+#define MIR_BINARY(name, code, result)                                       \
+  void name(Operand dst, Operand a, Operand b) { Emit(Op::k##name, dst, a, b); } \
+  [[nodiscard]] Reg name(Operand a, Operand b) {                             \
+    Reg dst = New##result();                                                 \
+    Emit(Op::k##name, dst, a, b);                                            \
+    return dst;                                                              \
+  }
+#define MIR_BRANCH1(name, code) \
+  void name(Label target, Operand a) { Branch(Op::k##name, target, a); }
+#define MIR_BRANCH2(name, code) \
+  void name(Label target, Operand a, Operand b) { Branch(Op::k##name, target, a, b); }
+#define MIR_CHECKED(name, code, branch)                                                  \
+  void name(Label overflow, Reg dst, Operand a, Operand b) { Checked(Op::k##name, overflow, dst, a, b); } \
+  [[nodiscard]] Reg name(Label overflow, Operand a, Operand b) {                         \
+    Reg dst = NewInt();                                                                  \
+    Checked(Op::k##name, overflow, dst, a, b);                                           \
+    return dst;                                                                          \
+  }
+#include "tier2/mir/opcodes.def"
+
+  // The same for an opcode that is known at run time only.
+  void Emit(Op op, Operand dst, Operand a);
+  void Emit(Op op, Operand dst, Operand a, Operand b);
+  void Branch(Op op, Label target, Operand a);
+  void Branch(Op op, Label target, Operand a, Operand b);
+  void Checked(Op op, Label overflow, Reg dst, Operand a, Operand b);
+
+  // Moves of either class.
+  void Move(Reg dst, Operand value);
+  [[nodiscard]] Reg Load(const Mem& from);
+  void Store(const Mem& to, Operand value);
+
+  void Jmp(Label target);
+  // Goes to targets[index]; anything may happen when there is no such label.
+  void Switch(Operand index, absl::Span<const Label> targets);
+  void Ret(absl::Span<const Operand> results);
+  void Ret(std::initializer_list<Operand> results) { Ret(absl::MakeConstSpan(results.begin(), results.size())); }
+
+  // Calls `target`, an address (register, memory or immediate). `results` and `args` fit the signature.
+  void Call(const Signature& signature, Operand target, absl::Span<const Reg> results, absl::Span<const Operand> args);
+  void Call(const Signature& signature, Callee target, absl::Span<const Reg> results, absl::Span<const Operand> args);
+
+  // Calls a C function: Reg sum = f.CallC("PyNumber_Add", PyNumber_Add, {a, b}).
+  template <typename R, typename... Args>
+  Reg CallC(const char* name, R (*function)(Args...), std::initializer_list<Operand> args) {
+    Reg result;
+    if constexpr (!std::is_void_v<R>) result = NewReg(ClassOf(TypeOf<R>()));
+    CallC(name, function, result, args);
+    return result;
+  }
+  template <typename R, typename... Args>
+  void CallC(const char* name, R (*function)(Args...), Reg result, std::initializer_list<Operand> args) {
+    Call(SignatureOf(function), Callee{name, reinterpret_cast<const void*>(function)},
+         absl::MakeConstSpan(&result, std::is_void_v<R> ? 0 : 1), absl::MakeConstSpan(args.begin(), args.size()));
+  }
+
+  // While one lives, instructions go to the end of the function, behind all others. They do not nest.
+  class ColdSection {
+   public:
+    explicit ColdSection(Function& function) : function_(function) { function_.cold_ = true; }
+    ~ColdSection() { function_.cold_ = false; }
+    ColdSection(const ColdSection&) = delete;
+    ColdSection& operator=(const ColdSection&) = delete;
+
+   private:
+    Function& function_;
+  };
+
+  // --- What comes out ---
+
+  // Instructions so far, labels not counted.
+  size_t instruction_count() const { return instruction_count_; }
+
+  // MIR's text form.
+  std::string Dump() const;
+
+  // Machine code, at level 0 (quick), 1 (register allocation and combining) or 2 (and value numbering, loop invariants).
+  absl::StatusOr<CodeImage> Generate(int optimize_level);
+
+  // Runs the function in MIR's interpreter; for functions of one result that call nothing.
+  absl::StatusOr<Value> Interpret(absl::Span<const Value> args);
+
+ private:
+  struct State;
+
+  Context& context_;
+  std::unique_ptr<State> state_;
+  size_t instruction_count_ = 0;
+  bool cold_ = false;
+};
+
+}  // namespace tierjit::mir
+
+#endif  // TIERJIT_TIER2_MIR_FUNCTION_H_
