@@ -40,26 +40,20 @@ class CodeHandle {
   CodeBlock block_;
 };
 
-// Position-independent but for a list of places; made on any thread, without the GIL, and independent of the Context.
-class CodeImage {
- public:
-  size_t size() const { return bytes_.size(); }
-
-  // Copies the code into the arena and makes it executable. [GIL] `name` is for the perf map; none if empty.
-  absl::StatusOr<CodeHandle> Install(const std::string& name = "") const;
-
- private:
-  friend class Function;
-
-  // call *[rip + x] of a constant: becomes a direct call where the target turns out to be within reach.
+// Made on any thread, without the GIL; owned by nobody's context. Position-independent but for the places it lists.
+struct CodeImage {
+  // call *[rip + x] or jmp *[rip + x], 6 bytes, through a constant: made direct where the target is within reach.
   struct CallSite {
-    uint32_t offset;  // of the instruction, 6 bytes
+    size_t offset;
     uint64_t target;
   };
 
-  std::vector<uint8_t> bytes_;
-  std::vector<uint32_t> label_addresses_;  // offsets of 64-bit words that hold an offset into the code (SWITCH tables)
-  std::vector<CallSite> call_sites_;
+  std::vector<uint8_t> bytes;
+  std::vector<size_t> label_addresses;  // offsets of 64-bit words that hold an offset into the code (SWITCH tables)
+  std::vector<CallSite> call_sites;
+
+  // Copies the code into the arena and makes it executable. [GIL] `name` is for the perf map; none if empty.
+  absl::StatusOr<CodeHandle> Install(const std::string& name = "") const;
 };
 
 }  // namespace tierjit::mir

@@ -24,11 +24,10 @@
 //
 // Rules that MIR's own checks do not enforce:
 //  - a call makes MIR forget all loads, and no double stays in a register across one
-//  - a block must not branch to itself: end a one-block loop with a separate block that jumps back (as `loop` above would
-//    need if its test stood at the end)
+//  - a block must not branch to itself: end a one-block loop with a separate block that jumps back
 //  - do not reload narrower, or with another type, what was stored before in the same function
-//  - code has no frame pointer and no unwind tables: C++ exceptions must not pass through it; a frame-pointer walk shows
-//    its address, and skips its caller's
+//  - code has no frame pointer and no unwind tables: C++ exceptions must not pass through it, and a frame-pointer walk
+//    shows its address but skips its caller's
 #ifndef TIERJIT_TIER2_MIR_FUNCTION_H_
 #define TIERJIT_TIER2_MIR_FUNCTION_H_
 
@@ -67,9 +66,10 @@ class Context {
   // Bytes of memory that MIR holds now.
   size_t memory_used() const;
 
+  struct State;  // for the sources of this folder
+
  private:
   friend class Function;
-  struct State;
   std::unique_ptr<State> state_;
 };
 
@@ -83,8 +83,8 @@ union Value {
 
 // One function. A context has one unfinished function at a time; Generate() and Interpret() finish it.
 //
-// Emitting cannot fail: the first mistake (an operand of the wrong class, a foreign register, no memory) is kept, what
-// follows is ignored, and Generate() or Interpret() returns it.
+// Emitting cannot fail: the first mistake (an operand of the wrong class, a label that is never bound, a section without
+// an end, no memory) is kept, what follows is ignored, and Generate() or Interpret() returns it.
 class Function {
  public:
   // `context` must outlive the function.
@@ -101,7 +101,7 @@ class Function {
   Reg NewReg(RegClass reg_class) { return reg_class == RegClass::kDouble ? NewDouble() : NewInt(); }
 
   Label NewLabel();
-  // Each label is bound once; one that is never bound must not be used.
+  // Each label that is used is bound once.
   void Bind(Label label);
 
   // --- Instructions. Without a destination, the result goes to a new register. ---
@@ -183,13 +183,13 @@ class Function {
 
   // --- What comes out ---
 
-  // Instructions so far, labels not counted.
+  // Instructions so far, labels not counted: what a budget of compile time is measured in.
   size_t instruction_count() const { return instruction_count_; }
 
   // MIR's text form.
   std::string Dump() const;
 
-  // Machine code, at level 0 (quick), 1 (register allocation and combining) or 2 (and value numbering, loop invariants).
+  // Machine code, at level 0 (quick), 1 (better registers, combined instructions) or 2 (SSA, values numbered, loops).
   absl::StatusOr<CodeImage> Generate(int optimize_level);
 
   // Runs the function in MIR's interpreter; for functions of one result that call nothing.
@@ -198,7 +198,9 @@ class Function {
  private:
   struct State;
 
-  Context& context_;
+  void CallItem(const Signature& signature, const Callee* callee, const Operand& target, absl::Span<const Reg> results,
+                absl::Span<const Operand> args);
+
   std::unique_ptr<State> state_;
   size_t instruction_count_ = 0;
   bool cold_ = false;
