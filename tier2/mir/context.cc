@@ -43,7 +43,6 @@ Context::Context() : state_(std::make_unique<State>()) {
   state->Run([state] {
     state->mir = MIR_init();
     MIR_set_error_func(state->mir, OnError);
-    MIR_gen_init(state->mir);
   });
 }
 
@@ -73,11 +72,6 @@ void* Checked(void* block) {
 
 void* TierjitMirMalloc(size_t size) { return Checked(State::Current()->heap.Allocate(size)); }
 
-void* TierjitMirCalloc(size_t count, size_t size) {
-  size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes)) OutOfMemory();
-  return memset(TierjitMirMalloc(bytes), 0, bytes);
-}
 
 void* TierjitMirRealloc(void* block, size_t size) { return Checked(State::Current()->heap.Reallocate(block, size)); }
 

@@ -341,6 +341,9 @@ void Function::Switch(Operand index, absl::Span<const Label> targets) {
 
 void Function::Ret(absl::Span<const Operand> results) {
   ++instruction_count_;
+  if (results.size() != state_->signature.results.size()) {
+    state_->context.Fail(absl::InvalidArgumentError("MIR: a return does not fit the signature"));
+  }
   MirOperands operands;
   operands.reserve(results.size());
   state_->context.Run([&] {
@@ -403,8 +406,11 @@ absl::StatusOr<CodeImage> Function::Generate(int optimize_level) {
   context.Run([&] {
     TierjitMirForgetInterpretation(state_->item);
     state_->item->u.func->machine_code = nullptr;  // MIR would not generate a second time
+    // A generator that has worked at level 0 or 1 lacks tables for level 2, hence a fresh one each time.
+    MIR_gen_init(context.mir);
     MIR_gen_set_optimize_level(context.mir, static_cast<unsigned>(optimize_level));
     MIR_gen(context.mir, state_->item);
+    MIR_gen_finish(context.mir);
   });
   context.image = nullptr;
   if (!context.status.ok()) return context.status;

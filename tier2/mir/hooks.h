@@ -11,7 +11,6 @@ extern "C" {
 #endif
 
 void* TierjitMirMalloc(size_t size);
-void* TierjitMirCalloc(size_t count, size_t size);
 void* TierjitMirRealloc(void* block, size_t size);
 void TierjitMirFree(void* block);
 

@@ -24,7 +24,6 @@
 #include "tier2/mir/hooks.h"
 
 #define malloc TierjitMirMalloc
-#define calloc TierjitMirCalloc
 #define realloc TierjitMirRealloc
 #define free TierjitMirFree
 #define __assert_fail(expression, file, line, function) TierjitMirAssertFail(expression, file, line)
