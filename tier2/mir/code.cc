@@ -35,7 +35,7 @@ void AddBase(uint8_t* base, size_t offset) {
 absl::StatusOr<CodeHandle> CodeImage::Install(const std::string& name) const {
   absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(bytes.size(), 0);
   if (!block.ok()) return block.status();
-  CodeHandle handle(*block);
+  CodeHandle handle(*block, constants);
   {
     Arena::WriteScope scope(*block);
     if (!scope.status().ok()) return scope.status();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,14 +14,19 @@
 
 namespace tierjit::mir {
 
+// Doubles that code refers to by address.
+using Constants = std::shared_ptr<const std::vector<double>>;
+
 // Owns executable code in the arena; freed with the handle. Construction, move and destruction: [GIL].
 class CodeHandle {
  public:
   CodeHandle() = default;
-  explicit CodeHandle(const CodeBlock& block) : block_(block) {}
-  CodeHandle(CodeHandle&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  CodeHandle(const CodeBlock& block, Constants constants) : block_(block), constants_(std::move(constants)) {}
+  CodeHandle(CodeHandle&& other) noexcept
+      : block_(std::exchange(other.block_, {})), constants_(std::move(other.constants_)) {}
   CodeHandle& operator=(CodeHandle&& other) noexcept {
     std::swap(block_, other.block_);
+    std::swap(constants_, other.constants_);
     return *this;
   }
   ~CodeHandle() {
@@ -38,6 +44,7 @@ class CodeHandle {
 
  private:
   CodeBlock block_;
+  Constants constants_;
 };
 
 // Made on any thread, without the GIL; owned by nobody's context. Position-independent but for the places it lists.
@@ -51,6 +58,7 @@ struct CodeImage {
   std::vector<uint8_t> bytes;
   std::vector<size_t> label_addresses;  // offsets of 64-bit words that hold an offset into the code (SWITCH tables)
   std::vector<CallSite> call_sites;
+  Constants constants;
 
   // Copies the code into the arena and makes it executable. [GIL] `name` is for the perf map; none if empty.
   absl::StatusOr<CodeHandle> Install(const std::string& name = "") const;

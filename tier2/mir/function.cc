@@ -92,6 +92,7 @@ struct Function::State {
   absl::flat_hash_map<std::string, MIR_item_t> prototypes;
   absl::flat_hash_map<const void*, MIR_item_t> imports;
   std::array<MIR_alias_t, 5> aliases = {};
+  Constants constants;
   uint32_t registers = 0;
   bool calls = false;
   bool finished = false;
@@ -106,6 +107,7 @@ struct Function::State {
   MIR_item_t Prototype(const Signature& called);
   MIR_item_t Import(Callee callee);
   void CheckLabels();
+  void MoveConstants();
   bool Finish();
 };
 
@@ -207,6 +209,21 @@ void Function::State::CheckLabels() {
   }
 }
 
+// MIR has put doubles into data items, in the context's memory; code outlives that.
+void Function::State::MoveConstants() {
+  std::vector<MIR_item_t> items;
+  auto moved = std::make_shared<std::vector<double>>();
+  for (MIR_item_t i = DLIST_HEAD(MIR_item_t, module->items); i != nullptr; i = DLIST_NEXT(MIR_item_t, i)) {
+    if (i->item_type == MIR_data_item) items.push_back(i);
+  }
+  moved->resize(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    memcpy(&(*moved)[i], items[i]->addr, sizeof(double));
+    items[i]->addr = &(*moved)[i];
+  }
+  constants = std::move(moved);
+}
+
 // Closes the function and makes it ready for the generator and the interpreter.
 bool Function::State::Finish() {
   if (finished || !context.status.ok()) return context.status.ok();
@@ -216,12 +233,14 @@ bool Function::State::Finish() {
   if (ends[0] != End::kClosed || ends[1] == End::kOpen) {
     context.Fail(absl::FailedPreconditionError("MIR: code runs off the end of a section"));
   }
-  return context.Run([this] {
+  const bool linked = context.Run([this] {
     MIR_finish_func(context.mir);
     MIR_finish_module(context.mir);
     MIR_load_module(context.mir, module);
     MIR_link(context.mir, [](MIR_context_t, MIR_item_t) {}, nullptr, nullptr);
   });
+  if (linked) MoveConstants();
+  return linked;
 }
 
 Function::Function(Context& context, absl::string_view name, const Signature& signature)
@@ -402,6 +421,7 @@ absl::StatusOr<CodeImage> Function::Generate(int optimize_level) {
   Context::State& context = state_->context;
   if (!state_->Finish()) return context.status;
   CodeImage image;
+  image.constants = state_->constants;
   context.image = &image;
   context.Run([&] {
     TierjitMirForgetInterpretation(state_->item);

@@ -19,8 +19,25 @@ static uint8_t* TakeCode(struct gen_ctx* gen_ctx, uint8_t* code, size_t size);
 
 #include <mir-gen.c>
 
+static int KeepsFlags(MIR_insn_t insn) {
+  return insn->code == MIR_MOV || insn->code == MIR_DMOV || insn->code == MIR_USE;
+}
+
+/* The machine has one set of flags: only moves may have come between an overflow operation and its branch. A defect of an
+   optimisation that breaks this would be a wrong result, so it is looked for each time. */
+static void CheckOverflowBranches(struct gen_ctx* gen_ctx) {
+  MIR_insn_t before, insn = DLIST_HEAD(MIR_insn_t, curr_func_item->u.func->insns);
+  for (; insn != NULL; insn = DLIST_NEXT(MIR_insn_t, insn)) {
+    if (insn->code != MIR_BO && insn->code != MIR_UBO && insn->code != MIR_BNO && insn->code != MIR_UBNO) continue;
+    before = DLIST_PREV(MIR_insn_t, insn);
+    while (before != NULL && KeepsFlags(before)) before = DLIST_PREV(MIR_insn_t, before);
+    assert(before != NULL && MIR_overflow_insn_code_p(before->code));
+  }
+}
+
 /* Called once for a function, when the target has translated it and all its lists are complete. */
 static uint8_t* TakeCode(struct gen_ctx* gen_ctx, uint8_t* code, size_t size) {
+  CheckOverflowBranches(gen_ctx);
   TierjitMirTakeCode(code, size);
   for (size_t i = 0; i < VARR_LENGTH(uint64_t, abs_address_locs); i++) {
     TierjitMirTakeLabel(VARR_GET(uint64_t, abs_address_locs, i));

@@ -1,0 +1,77 @@
+"""Corrects defects of the packaged MIR: copies one source file, with the replacements that belong to it.
+
+usage: errata.py INPUT OUTPUT. Each text to replace must occur exactly once, so that another release of MIR cannot be
+changed by accident: then the entry is to be checked again, or has become superfluous.
+"""
+
+import sys
+from pathlib import Path
+
+# file -> [(what is wrong, text, replacement)]
+ERRATA = {
+    "mir.c": [
+        ("x * 1 with overflow check became a move, which leaves the branch on overflow without flags",
+         "code == MIR_MUL || code == MIR_MULS || code == MIR_MULO || code == MIR_MULOS\n",
+         "code == MIR_MUL || code == MIR_MULS\n"),
+    ],
+    "mir-gen-x86_64.c": [
+        ("moves of 0 changed the flags, also between an overflow operation and its branch",
+         """  {MIR_MOV, "r z", "Y 33 r0 R0", 0},      /* xor r0,r0 -- 32 bit xor */\n""",
+         """  {MIR_MOV, "r z", "Y C7 /0 R0 I1", 0},   /* mov r0,0 -- 32 bit mov */\n"""),
+        ("32-bit shifts used 64-bit memory operands",
+         "  SHOP0 (ICODE, , X, CL_OP_CODE, I8_OP_CODE) \\\n  SHOP0 (ICODE, S, Y, CL_OP_CODE, I8_OP_CODE)\n",
+         "  SHOP0 (ICODE, , X, CL_OP_CODE, I8_OP_CODE)\n"
+         "#define SHOPS(ICODE, CL_OP_CODE, I8_OP_CODE)                 \\\n"
+         "  {ICODE, \"r 0 h1\", \"Y \" CL_OP_CODE \" R0\", 0},         \\\n"
+         "    {ICODE, \"m2 0 h1\", \"Y \" CL_OP_CODE \" m0\", 0},      \\\n"
+         "    {ICODE, \"r 0 i0\", \"Y \" I8_OP_CODE \" R0 i2\", 0},    \\\n"
+         "    {ICODE, \"m2 0 i0\", \"Y \" I8_OP_CODE \" m0 i2\", 0},\n"),
+        ("the same, where the patterns are listed",
+         "  SHOP (MIR_URSH, \"D3 /5\", \"C1 /5\")                                 /* logical shifts */\n",
+         "  SHOP (MIR_URSH, \"D3 /5\", \"C1 /5\")\n"
+         "  SHOPS (MIR_LSHS, \"D3 /4\", \"C1 /4\") SHOPS (MIR_RSHS, \"D3 /7\", \"C1 /7\")\n"
+         "  SHOPS (MIR_URSHS, \"D3 /5\", \"C1 /5\")\n"),
+    ],
+    "mir-gen.c": [
+        ("value numbering put moves of constants between an overflow operation and its branch: `mov r, 0` changes flags",
+         "      if (const_p) {\n        ccp_insns_num++;\n",
+         "      if (const_p && !MIR_overflow_insn_code_p (insn->code)) {\n        ccp_insns_num++;\n"),
+        ("overflow operations were moved out of loops, away from their branch",
+         "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS)\n    return FALSE;\n",
+         "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS\n"
+         "      || MIR_overflow_insn_code_p (insn->code))\n    return FALSE;\n"),
+        ("overflow operations with an unused result were removed when a move of a double stood before their branch",
+         "    else if (bb_insn->insn->code != MIR_MOV && bb_insn->insn->code != MIR_EXT32\n",
+         "    else if (!move_code_p (bb_insn->insn->code) && bb_insn->insn->code != MIR_EXT32\n"),
+        ("one register may stand in all three operands",
+         "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
+         "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
+        ("leaving SSA lost copies in blocks that branch to themselves",
+         """      for (se = insn->ops[0].data; se != NULL; se = se->next_use)
+        if (se->use->bb != bb) break;
+      if (se == NULL) { /* we should do this only after adding moves at the end of bbs */
+        /* r=phi(...), all r uses in the same bb: change new_r = phi(...) and all uses by new_r */
+        insn->ops[0].u.var = dest_var;
+        change_ssa_edge_list_def (insn->ops[0].data, bb_insn, 0, var, dest_var);
+      } else {
+""",
+         "      if (insn->ops[0].data != NULL) {\n"),
+    ],
+}
+
+
+def correct(name: str, text: str) -> str:
+    for reason, wrong, right in ERRATA.get(name, []):
+        if text.count(wrong) != 1:
+            sys.exit(f"{name}: found {text.count(wrong)} times, not once: {reason}")
+        text = text.replace(wrong, right)
+    return text
+
+
+def main() -> None:
+    source, target = Path(sys.argv[1]), Path(sys.argv[2])
+    target.write_text(correct(source.name, source.read_text()))
+
+
+if __name__ == "__main__":
+    main()
