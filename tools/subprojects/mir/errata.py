@@ -43,6 +43,32 @@ ERRATA = {
         ("overflow operations with an unused result were removed when a move of a double stood before their branch",
          "    else if (bb_insn->insn->code != MIR_MOV && bb_insn->insn->code != MIR_EXT32\n",
          "    else if (!move_code_p (bb_insn->insn->code) && bb_insn->insn->code != MIR_EXT32\n"),
+        ("extensions of themselves, as there are in unreachable loops, were followed for ever or to a null pointer",
+         "      se = insn->ops[1].data;\n      def_insn = se->def->insn;\n      if (cmp_res64_p (def_insn->code)) {\n",
+         "      se = insn->ops[1].data;\n      def_insn = se->def->insn;\n      if (def_insn == insn) continue;\n"
+         "      if (cmp_res64_p (def_insn->code)) {\n"),
+        ("the same for cycles of extensions; one look is enough, as definitions have been looked at before",
+         """        next_bb_insn = bb_insn; /* process ext again */
+        continue;
+      } else if (w2 != 0 && w2 < w""",
+         """        continue;
+      } else if (w2 != 0 && w2 < w"""),
+        ("and again",
+         """        next_bb_insn = bb_insn; /* process ext again */
+        continue;
+      }
+      if (!sign_p &&""",
+         """        continue;
+      }
+      if (!sign_p &&"""),
+        ("exchanged operands kept the number of their old place",
+         "          SWAP (def_insn->ops[1], def_insn->ops[2], temp_op);\n        if ((se2",
+         """          {
+            SWAP (def_insn->ops[1], def_insn->ops[2], temp_op);
+            for (int n = 1; n <= 2; n++)
+              if (def_insn->ops[n].data != NULL) ((ssa_edge_t) def_insn->ops[n].data)->use_op_num = n;
+          }
+        if ((se2"""),
         ("one register may stand in all three operands",
          "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
          "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
