@@ -69,6 +69,16 @@ ERRATA = {
               if (def_insn->ops[n].data != NULL) ((ssa_edge_t) def_insn->ops[n].data)->use_op_num = n;
           }
         if ((se2"""),
+        ("a reload after a narrow store got the stored value without truncation and extension",
+         "                || (mem_insn->ops[1].mode == MIR_OP_VAR_MEM && mem_insn->ops[0].data == NULL)) {\n",
+         "                || (mem_insn->ops[1].mode == MIR_OP_VAR_MEM && mem_insn->ops[0].data == NULL)\n"
+         "                || (op_ref == &mem_insn->ops[0] && op_ref->u.var_mem.type < MIR_T_I64)) {\n"),
+        ("cycles of moves, as there are in unreachable loops, were followed for ever",
+         "  while (insn->code == MIR_MOV && insn->ops[1].mode == MIR_OP_VAR) {\n",
+         "  for (int n = 0; n < 30 && insn->code == MIR_MOV && insn->ops[1].mode == MIR_OP_VAR; n++) {\n"),
+        ("an instruction that uses its own result, as there are in unreachable loops, was deleted twice",
+         "      if (ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n",
+         "      if (def != bb_insn && ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n"),
         ("one register may stand in all three operands",
          "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
          "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
