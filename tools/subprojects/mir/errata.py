@@ -79,6 +79,10 @@ ERRATA = {
         ("an instruction that uses its own result, as there are in unreachable loops, was deleted twice",
          "      if (ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n",
          "      if (def != bb_insn && ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n"),
+        ("uses outside of a loop were moved before it",
+         "        if (loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n",
+         "        if (se->use->bb->loop_node->parent == loop\n"
+         "            && loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n"),
         ("one register may stand in all three operands",
          "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
          "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
