@@ -19,11 +19,13 @@ static uint8_t* TakeCode(struct gen_ctx* gen_ctx, uint8_t* code, size_t size);
 
 #include <mir-gen.c>
 
+/* Moves and extensions: mov, movsd, movsx and movzx. */
 static int KeepsFlags(MIR_insn_t insn) {
-  return insn->code == MIR_MOV || insn->code == MIR_DMOV || insn->code == MIR_USE;
+  return insn->code == MIR_MOV || insn->code == MIR_DMOV || insn->code == MIR_USE ||
+         (insn->code >= MIR_EXT8 && insn->code <= MIR_UEXT32);
 }
 
-/* The machine has one set of flags: only moves may have come between an overflow operation and its branch. A defect of an
+/* The machine has one set of flags: only what keeps them may have come between an overflow operation and its branch. A defect of an
    optimisation that breaks this would be a wrong result, so it is looked for each time. */
 static void CheckOverflowBranches(struct gen_ctx* gen_ctx) {
   MIR_insn_t before, insn = DLIST_HEAD(MIR_insn_t, curr_func_item->u.func->insns);

@@ -76,9 +76,28 @@ ERRATA = {
         ("cycles of moves, as there are in unreachable loops, were followed for ever",
          "  while (insn->code == MIR_MOV && insn->ops[1].mode == MIR_OP_VAR) {\n",
          "  for (int n = 0; n < 30 && insn->code == MIR_MOV && insn->ops[1].mode == MIR_OP_VAR; n++) {\n"),
-        ("an instruction that uses its own result, as there are in unreachable loops, was deleted twice",
+        ("instructions that use each other's results, as there are in unreachable loops, were deleted twice",
+         "      if (ssa_dead_insn_p (gen_ctx, bb_insn)) VARR_PUSH (bb_insn_t, temp_bb_insns, bb_insn);\n",
+         "      if (ssa_dead_insn_p (gen_ctx, bb_insn)) {\n"
+         "        VARR_PUSH (bb_insn_t, temp_bb_insns, bb_insn);\n"
+         "        bitmap_set_bit_p (temp_bitmap, bb_insn->index);\n"
+         "      }\n"),
+        ("the same, where more are found",
          "      if (ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n",
-         "      if (def != bb_insn && ssa_dead_insn_p (gen_ctx, def)) VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n"),
+         "      if (!bitmap_bit_p (temp_bitmap, def->index) && ssa_dead_insn_p (gen_ctx, def)) {\n"
+         "        VARR_PUSH (bb_insn_t, temp_bb_insns, def);\n"
+         "        bitmap_set_bit_p (temp_bitmap, def->index);\n"
+         "      }\n"),
+        ("the same, where they begin to be found",
+         "  long dead_insns_num = 0;\n\n"
+         "  DEBUG (2, { fprintf (debug_file, \"+++++++++++++Dead code elimination:\\n\"); });\n"
+         "  VARR_TRUNC",
+         "  long dead_insns_num = 0;\n\n"
+         "  bitmap_clear (temp_bitmap);\n"
+         "  VARR_TRUNC"),
+        ("exchanged operands of an addition without a second definition went through a null pointer",
+         "          se->use_op_num = 2;\n          se2->use_op_num = 1;\n",
+         "          se->use_op_num = 2;\n          if (se2 != NULL) se2->use_op_num = 1;\n"),
         ("uses outside of a loop were moved before it",
          "        if (loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n",
          "        if (se->use->bb->loop_node->parent == loop\n"
