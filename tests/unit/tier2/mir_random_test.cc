@@ -80,7 +80,7 @@ class Program {
     return {type, f_.Parameter(0), static_cast<int64_t>(array) + index * kSizes[static_cast<int>(type)]};
   }
 
-  // An element of one of the arrays, by a constant or a computed index. Each array is used with one type.
+  // An element of one of the arrays, by a constant or a computed index. `halves` is read and written in all widths.
   Mem Element() {
     struct Kind {
       size_t array;
@@ -88,12 +88,18 @@ class Program {
       uint8_t size;
     };
     static constexpr Kind kKinds[] = {{offsetof(Memory, words), Type::kI64, 8},
-                                      {offsetof(Memory, halves), Type::kI32, 4},
                                       {offsetof(Memory, bytes), Type::kU8, 1},
-                                      {offsetof(Memory, numbers), Type::kDouble, 8}};
-    const Kind& kind = kKinds[random_.Below(4)];
-    if (random_.Below(2) != 0) return Word(kind.array, kind.type, static_cast<int>(random_.Below(kWords)));
-    return {kind.type, f_.Parameter(0), static_cast<int64_t>(kind.array), f_.And(Int(), kWords - 1), kind.size};
+                                      {offsetof(Memory, numbers), Type::kDouble, 8},
+                                      {offsetof(Memory, halves), Type::kI32, 4},
+                                      {offsetof(Memory, halves), Type::kU32, 4},
+                                      {offsetof(Memory, halves), Type::kI16, 2},
+                                      {offsetof(Memory, halves), Type::kU16, 2},
+                                      {offsetof(Memory, halves), Type::kI8, 1},
+                                      {offsetof(Memory, halves), Type::kU64, 8}};
+    const Kind& kind = kKinds[random_.Below(std::size(kKinds))];
+    const uint32_t count = kind.type == Type::kU64 ? kWords / 2 : kWords;
+    if (random_.Below(2) != 0) return Word(kind.array, kind.type, static_cast<int>(random_.Below(count)));
+    return {kind.type, f_.Parameter(0), static_cast<int64_t>(kind.array), f_.And(Int(), count - 1), kind.size};
   }
 
   void IntOperation() {
@@ -102,11 +108,12 @@ class Program {
                                    Op::kEqS, Op::kNeS, Op::kLtS, Op::kULtS, Op::kLeS, Op::kGtS, Op::kGeS, Op::kUGeS};
     static constexpr Op kNarrow[] = {Op::kAddS, Op::kSubS, Op::kMulS, Op::kAndS, Op::kOrS, Op::kXorS};
     static constexpr Op kShifts[] = {Op::kLsh, Op::kRsh, Op::kURsh};
+    static constexpr Op kNarrowShifts[] = {Op::kLshS, Op::kRshS, Op::kURshS};
     static constexpr Op kDivisions[] = {Op::kDiv, Op::kMod, Op::kUDiv, Op::kUMod};
     static constexpr Op kUnary[] = {Op::kMov, Op::kNeg, Op::kExt8, Op::kExt16, Op::kExt32, Op::kUExt8, Op::kUExt16,
                                     Op::kUExt32};
     Reg dst = Int();
-    switch (random_.Below(6)) {
+    switch (random_.Below(7)) {
       case 0:
         f_.Emit(kUnary[random_.Below(std::size(kUnary))], dst, IntOperand());
         break;
@@ -118,6 +125,10 @@ class Program {
         f_.Emit(kShifts[random_.Below(std::size(kShifts))], dst, IntOperand(), f_.And(Int(), 63));
         break;
       case 3:
+        f_.Emit(kNarrowShifts[random_.Below(std::size(kNarrowShifts))], dst, IntOperand(), f_.And(Int(), 31));
+        f_.Ext32(dst, dst);
+        break;
+      case 4:
         f_.Emit(kDivisions[random_.Below(std::size(kDivisions))], dst, IntOperand(), f_.Or(f_.And(Int(), 0xff), 1));
         break;
       default:
@@ -158,10 +169,19 @@ class Program {
 
   void MemoryOperation() {
     const Mem element = Element();
-    if (element.type == Type::kDouble) {
-      random_.Below(2) != 0 ? f_.Store(element, DoubleOperand()) : f_.Move(Double(), element);
-    } else {
-      random_.Below(2) != 0 ? f_.Store(element, IntOperand()) : f_.Move(Int(), element);
+    const bool is_double = element.type == Type::kDouble;
+    switch (random_.Below(5)) {
+      case 0:
+        is_double ? f_.DAdd(element, element, Double()) : f_.Add(element, element, IntOperand());
+        break;
+      case 1:
+        is_double ? f_.DMul(Double(), element, Double()) : f_.LtS(Int(), Int(), element);
+        break;
+      case 2:
+        f_.Move(is_double ? Double() : Int(), element);
+        break;
+      default:
+        f_.Store(element, is_double ? DoubleOperand() : IntOperand());
     }
   }
 
@@ -188,9 +208,13 @@ class Program {
     f_.Bind(loop);
     Statements(depth - 1);
     f_.Sub(counter, counter, 1);
-    f_.BLe(end, counter, 0);
-    f_.Jmp(loop);
-    f_.Bind(end);
+    if (random_.Below(2) != 0) {
+      f_.BGt(loop, counter, 0);
+    } else {
+      f_.BLe(end, counter, 0);
+      f_.Jmp(loop);
+      f_.Bind(end);
+    }
   }
 
   void Switch(int depth) {
