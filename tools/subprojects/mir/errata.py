@@ -40,9 +40,11 @@ ERRATA = {
          "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS)\n    return FALSE;\n",
          "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS\n"
          "      || MIR_overflow_insn_code_p (insn->code))\n    return FALSE;\n"),
-        ("overflow operations with an unused result were removed when a move of a double stood before their branch",
-         "    else if (bb_insn->insn->code != MIR_MOV && bb_insn->insn->code != MIR_EXT32\n",
-         "    else if (!move_code_p (bb_insn->insn->code) && bb_insn->insn->code != MIR_EXT32\n"),
+        ("overflow operations with an unused result were removed when some kind of move stood before their branch",
+         "    else if (bb_insn->insn->code != MIR_MOV && bb_insn->insn->code != MIR_EXT32\n"
+         "             && bb_insn->insn->code != MIR_UEXT32)\n",
+         "    else if (!move_code_p (bb_insn->insn->code)\n"
+         "             && !(MIR_EXT8 <= bb_insn->insn->code && bb_insn->insn->code <= MIR_UEXT32))\n"),
         ("extensions of themselves, as there are in unreachable loops, were followed for ever or to a null pointer",
          "      se = insn->ops[1].data;\n      def_insn = se->def->insn;\n      if (cmp_res64_p (def_insn->code)) {\n",
          "      se = insn->ops[1].data;\n      def_insn = se->def->insn;\n      if (def_insn == insn) continue;\n"
@@ -102,6 +104,10 @@ ERRATA = {
          "        if (loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n",
          "        if (se->use->bb->loop_node->parent == loop\n"
          "            && loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n"),
+        ("a second register for addresses of stack slots was reserved, never used on x86-64, and at times not to be had",
+         "    = (out_p || type != MIR_T_I64 ? get_reload_hreg (gen_ctx, MIR_NON_VAR, MIR_T_I64, out_p)\n"
+         "                                  : reload_hreg);\n",
+         "    = reload_hreg;\n"),
         ("one register may stand in all three operands",
          "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
          "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
