@@ -36,7 +36,7 @@ def test_options():
 
 
 def test_reason_codes():
-    sources = [path for folder in ("lib", "tier1", "runtime") for path in (ROOT / folder).rglob("*")
+    sources = [path for folder in ("lib", "tier1", "tier2", "runtime") for path in (ROOT / folder).rglob("*")
                if path.suffix in (".cc", ".h", ".def")]
     made = {code for path in sources for code in CODE.findall(path.read_text())} - {"TJ-000"}
     assert set(table("docs/reasons.md")) - {"code", "---"} == made
@@ -50,7 +50,7 @@ def test_links(path):
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_files_that_are_named(path):
-    folders = "bindings|docs|lib|perf|runtime|tests|tier1|tools"
+    folders = "bindings|docs|lib|perf|runtime|tests|tier1|tier2|tools"
     generated = {"perf/results/", "perf/budget.json"}
     for name in re.findall(rf"`((?:{folders})/[\w./*-]*)`", path.read_text()):
         assert name in generated or list(ROOT.glob(name.rstrip("/"))), name

@@ -1,4 +1,4 @@
-// Context::State, for the sources of this folder: the heap, the trap for MIR's errors, and what the generator hands over.
+// Context::State, for the sources of this folder: the heap, the trap for MIR's errors, what the generator hands over.
 #ifndef TIERJIT_TIER2_MIR_CONTEXT_STATE_H_
 #define TIERJIT_TIER2_MIR_CONTEXT_STATE_H_
 
@@ -24,8 +24,8 @@ struct Context::State {
 
   CodeImage* image = nullptr;  // what the generator fills
 
-  // Calls `body`, which calls MIR, so that an error of MIR ends it and becomes `status`. An error leaves by longjmp: `body`
-  // must not own anything that a destructor would have to release. False after an error, now or before.
+  // Calls `body`, which calls MIR, so that an error of MIR ends it and becomes `status`. An error leaves by longjmp:
+  // `body` must not own anything that a destructor would have to release. False after an error, now or before.
   template <typename Body>
   bool Run(Body body) {
     return status.ok() && RunTrapped([](void* closure) { (*static_cast<Body*>(closure))(); }, &body);

@@ -22,10 +22,9 @@
 //   absl::StatusOr<CodeHandle> code = image->Install("sum");         // [GIL]
 //   code->As<int64_t(int64_t)>()(10);
 //
-// Rules that MIR's own checks do not enforce:
-//  - a call makes MIR forget all loads, and no double stays in a register across one
-//  - a block must not branch to itself: end a one-block loop with a separate block that jumps back
-//  - do not reload narrower, or with another type, what was stored before in the same function
+// What MIR does not do, and its callers must know:
+//  - a call makes it forget all loads, and no double stays in a register across one
+//  - it moves neither loads nor guards out of loops
 //  - code has no frame pointer and no unwind tables: C++ exceptions must not pass through it, and a frame-pointer walk
 //    shows its address but skips its caller's
 #ifndef TIERJIT_TIER2_MIR_FUNCTION_H_
@@ -83,8 +82,8 @@ union Value {
 
 // One function. A context has one unfinished function at a time; Generate() and Interpret() finish it.
 //
-// Emitting cannot fail: the first mistake (an operand of the wrong class, a label that is never bound, a section without
-// an end, no memory) is kept, what follows is ignored, and Generate() or Interpret() returns it.
+// Emitting cannot fail: the first mistake (an operand of the wrong class, a label that is never bound, a section
+// without an end, no memory) is kept, what follows is ignored, and Generate() or Interpret() returns it.
 class Function {
  public:
   // `context` must outlive the function.

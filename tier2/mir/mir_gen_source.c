@@ -1,5 +1,5 @@
-/* MIR's code generator. It would write code to pages of its own and patch it there; here the code is handed over with the
-   list of what is to be patched, so that it can be installed later and elsewhere. */
+/* MIR's code generator. It would write code to pages of its own and patch it there; here the code is handed over with
+   the list of what is to be patched, so that it can be installed later and elsewhere. */
 #include "tier2/mir/redirect.h"
 
 #if !defined(__x86_64__)
@@ -25,8 +25,8 @@ static int KeepsFlags(MIR_insn_t insn) {
          (insn->code >= MIR_EXT8 && insn->code <= MIR_UEXT32);
 }
 
-/* The machine has one set of flags: only what keeps them may have come between an overflow operation and its branch. A defect of an
-   optimisation that breaks this would be a wrong result, so it is looked for each time. */
+/* The machine has one set of flags: only what keeps them may have come between an overflow operation and its branch. A
+   defect of an optimisation that breaks this would be a wrong result, so it is looked for each time. */
 static void CheckOverflowBranches(struct gen_ctx* gen_ctx) {
   MIR_insn_t before, insn = DLIST_HEAD(MIR_insn_t, curr_func_item->u.func->insns);
   for (; insn != NULL; insn = DLIST_NEXT(MIR_insn_t, insn)) {

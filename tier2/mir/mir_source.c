@@ -1,8 +1,8 @@
 /* MIR itself: representation, simplification, interpreter. */
 #include "tier2/mir/redirect.h"
 
-/* MIR keeps thunks and interpreter stubs on pages of its own. Nothing of ours jumps to them, so these are memory like any
-   other and never become executable. */
+/* MIR keeps thunks and interpreter stubs on pages of its own. Nothing of ours jumps to them, so these are memory like
+   any other and never become executable. */
 #define mmap(address, size, protection, flags, fd, offset) TierjitMirMalloc(size)
 #define munmap(address, size) TierjitMirFree(address)
 #define mprotect(address, size, protection) 0

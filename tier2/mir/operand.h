@@ -31,8 +31,8 @@ struct Label {
   uint32_t number = 0;
 };
 
-// Memory of different sets never overlaps; kAnything may overlap with all. This promise decides which loads MIR may keep
-// across which stores.
+// Memory of different sets never overlaps; kAnything may overlap with all. This promise decides which loads MIR may
+// keep across which stores.
 enum class AliasSet : uint8_t { kAnything, kFrame, kObject, kStack, kUnit };
 
 // type[base + index * scale + disp]; base and index are optional integer registers, scale is 1, 2, 4 or 8.

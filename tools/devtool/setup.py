@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from .common import BUILD, ROOT, VENV, VENV_PYTHON, ToolError, say
 
 # What must be there, and the Debian package that brings it: programs by name, libraries by pkg-config name.
 PROGRAMS = {
+    "cargo": "cargo",
     "g++": "g++",
     "git": "git",
     "pkg-config": "pkg-config",
@@ -25,6 +27,11 @@ PROGRAMS = {
 LIBRARIES = {"absl_base": "libabsl-dev", "benchmark": "libbenchmark-dev"}
 HEADERS = {"doctest/doctest.h": "doctest-dev"}
 INCLUDE_FOLDERS = ("/usr/include", "/usr/local/include")
+
+# cargo fetches MIR's source, once: what is in this folder needs no cargo. Debian 12's package of that name is too old.
+MIR_SOURCE = ROOT / "tools" / "subprojects" / "mir" / "vendor" / "mir-sys"
+CARGO_VERSION = (1, 85)
+RECENT_CARGO_PACKAGE = "cargo-web"
 
 # Absent ones are no error: without valgrind one command does not work, and instead of clang the wheel ziglang will do.
 OPTIONAL = {"valgrind": "`tools/dev count` cannot run without it", "clang++-19": "the Python package ziglang takes its place"}
@@ -48,9 +55,29 @@ def clangxx() -> str | None:
     return plain if banner.split(".")[0].isdigit() and int(banner.split(".")[0]) >= 19 else None
 
 
+def has_cargo() -> bool:
+    """Whether cargo reads the manifests of today's crates."""
+    if not shutil.which("cargo"):
+        return False
+    banner = subprocess.run(["cargo", "--version"], capture_output=True, text=True).stdout
+    version = re.search(r"(\d+)\.(\d+)", banner)
+    return version is not None and (int(version[1]), int(version[2])) >= CARGO_VERSION
+
+
+def package_of(program: str) -> str:
+    """The Debian package that brings `program` in a version that will do."""
+    if program == "cargo" and shutil.which("apt-cache"):
+        shown = subprocess.run(["apt-cache", "show", "--no-all-versions", RECENT_CARGO_PACKAGE], capture_output=True)
+        if shown.returncode == 0:
+            return RECENT_CARGO_PACKAGE
+    return PROGRAMS[program]
+
+
 def has_program(name: str) -> bool:
     if name == "clang++-19":
         return clangxx() is not None
+    if name == "cargo":
+        return MIR_SOURCE.is_dir() or has_cargo()
     return shutil.which(name) is not None
 
 
@@ -66,7 +93,7 @@ def has_header(name: str) -> bool:
 
 def missing_system() -> dict[str, str]:
     """What this machine lacks, as {thing: Debian package}."""
-    missing = {name: package for name, package in PROGRAMS.items() if not has_program(name)}
+    missing = {name: package_of(name) for name in PROGRAMS if not has_program(name)}
     missing |= {name: package for name, package in LIBRARIES.items() if not has_library(name)}
     missing |= {name: package for name, package in HEADERS.items() if not has_header(name)}
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():

@@ -35,7 +35,9 @@ class Random {
   uint64_t state_;
 };
 
-int64_t Mix(int64_t a, double b, int32_t c) { return static_cast<int64_t>(static_cast<uint64_t>(a) * 31 + (b > 0) + c); }
+int64_t Mix(int64_t a, double b, int32_t c) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * 31 + (b > 0)) ^ c;
+}
 double Blend(double a, int64_t b, double c) { return a - c + static_cast<double>(b & 0xffff); }
 void Disturb(Memory* memory, int64_t value) {
   memory->words[value & (kWords - 1)] ^= value;
@@ -144,7 +146,8 @@ class Program {
   }
 
   void CheckedOperation() {
-    static constexpr Op kOps[] = {Op::kAddChecked, Op::kSubChecked, Op::kMulChecked, Op::kUAddChecked, Op::kUSubChecked};
+    static constexpr Op kOps[] = {Op::kAddChecked, Op::kSubChecked, Op::kMulChecked, Op::kUAddChecked,
+                                  Op::kUSubChecked};
     Overflow overflow{f_.NewLabel(), f_.NewLabel(), RandomInt()};
     Reg result = f_.NewInt();
     f_.Checked(kOps[random_.Below(std::size(kOps))], overflow.exit, result, IntOperand(), IntOperand());
@@ -206,7 +209,8 @@ class Program {
   }
 
   void If(int depth) {
-    static constexpr Op kInt[] = {Op::kBEq, Op::kBNe, Op::kBLt, Op::kBLe, Op::kBGt, Op::kBGe, Op::kUBLt, Op::kUBGe, Op::kBLtS};
+    static constexpr Op kInt[] = {Op::kBEq, Op::kBNe, Op::kBLt,  Op::kBLe, Op::kBGt,
+                                  Op::kBGe, Op::kUBLt, Op::kUBGe, Op::kBLtS};
     static constexpr Op kDouble[] = {Op::kDBEq, Op::kDBNe, Op::kDBLt, Op::kDBLe, Op::kDBGt, Op::kDBGe};
     Label otherwise = f_.NewLabel(), end = f_.NewLabel();
     if (random_.Below(2) != 0) {
@@ -304,7 +308,8 @@ Outcome Run(Function& f, int level) {
 
 Outcome Interpret(Function& f) {
   Outcome outcome;
-  absl::StatusOr<Value> result = f.Interpret({Value(static_cast<int64_t>(reinterpret_cast<intptr_t>(&outcome.memory)))});
+  const int64_t address = reinterpret_cast<intptr_t>(&outcome.memory);
+  absl::StatusOr<Value> result = f.Interpret({Value(address)});
   REQUIRE_MESSAGE(result.ok(), result.status().ToString());
   outcome.result = result->i;
   return outcome;

@@ -369,22 +369,24 @@ TEST_CASE("mir: a switch") {
   CHECK(Agreed(build, int64_t{5}, int64_t{3}) == 13);
 }
 
-double ManyArguments(int64_t a, double b, int8_t c, double d, uint16_t e, double f, int32_t g, double h, uint8_t i, double j,
-                     void* k, double l, bool m, double n, int64_t o, double p, int64_t q, double r, uint32_t s, double t) {
+double ManyArguments(int64_t a, double b, int8_t c, double d, uint16_t e, double f, int32_t g, double h, uint8_t i,
+                     double j, void* k, double l, bool m, double n, int64_t o, double p, int16_t q, double r,
+                     uint32_t s, double t) {
+  const double pointer = static_cast<double>(reinterpret_cast<intptr_t>(k));
   return static_cast<double>(a) + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j +
-         11 * static_cast<double>(reinterpret_cast<intptr_t>(k)) + 12 * l + 13 * m + 14 * n + 15 * static_cast<double>(o) +
-         16 * p + 17 * static_cast<double>(q) + 18 * r + 19 * s + 20 * t;
+         11 * pointer + 12 * l + 13 * m + 14 * n + 15 * static_cast<double>(o) + 16 * p + 17 * q + 18 * r + 19 * s +
+         20 * t;
 }
 
 TEST_CASE("mir: a call with many arguments of all types, passed narrow") {
   auto build = [](Function& f) {
     // Upper bits that the callee must not see.
     Reg x = f.Add(f.Parameter(0), int64_t{1} << 40);
-    f.Ret({f.CallC("ManyArguments", ManyArguments, {1, 2.0, x, 4.0, x, 6.0, x, 8.0, x, 10.0, 11, 12.0, 1, 14.0, 15, 16.0,
-                                                    17, 18.0, x, 20.0})});
+    f.Ret({f.CallC("ManyArguments", ManyArguments,
+                   {1, 2.0, x, 4.0, x, 6.0, x, 8.0, x, 10.0, 11, 12.0, 1, 14.0, 15, 16.0, 17, 18.0, x, 20.0})});
   };
-  const double expected = ManyArguments(1, 2, 3, 4, 3, 6, 3, 8, 3, 10, reinterpret_cast<void*>(11), 12, true, 14, 15, 16, 17,
-                                        18, 3, 20);
+  const double expected =
+      ManyArguments(1, 2, 3, 4, 3, 6, 3, 8, 3, 10, reinterpret_cast<void*>(11), 12, true, 14, 15, 16, 17, 18, 3, 20);
   for (int level : kLevels) {
     CHECK(Compile({{Type::kDouble}, {Type::kI64}}, level, build).As<double(int64_t)>()(3) == expected);
   }

@@ -33,7 +33,7 @@ ERRATA = {
          "  SHOPS (MIR_URSHS, \"D3 /5\", \"C1 /5\")\n"),
     ],
     "mir-gen.c": [
-        ("value numbering put moves of constants between an overflow operation and its branch: `mov r, 0` changes flags",
+        ("value numbering put constants between an overflow operation and its branch: `mov r, 0` changed the flags",
          "      if (const_p) {\n        ccp_insns_num++;\n",
          "      if (const_p && !MIR_overflow_insn_code_p (insn->code)) {\n        ccp_insns_num++;\n"),
         ("overflow operations were moved out of loops, away from their branch",
@@ -104,7 +104,7 @@ ERRATA = {
          "        if (loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n",
          "        if (se->use->bb->loop_node->parent == loop\n"
          "            && loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n"),
-        ("a second register for addresses of stack slots was reserved, never used on x86-64, and at times not to be had",
+        ("a second register for addresses of stack slots was reserved, never used on x86-64, at times not to be had",
          "    = (out_p || type != MIR_T_I64 ? get_reload_hreg (gen_ctx, MIR_NON_VAR, MIR_T_I64, out_p)\n"
          "                                  : reload_hreg);\n",
          "    = reload_hreg;\n"),

@@ -1,4 +1,4 @@
-"""Brings the crate that Cargo.lock pins to vendor/ and checks it. Without network where cargo or vendor/ has it already."""
+"""Brings the crate that Cargo.lock pins to vendor/ and checks it; without network where cargo or vendor/ has it."""
 
 import hashlib
 import json
