@@ -14,8 +14,8 @@
 
 namespace tierjit::mir {
 
-// Doubles that code refers to by address.
-using Constants = std::shared_ptr<const std::vector<double>>;
+// Memory with the doubles that code refers to by address.
+using Constants = std::shared_ptr<const void>;
 
 // Owns executable code in the arena; freed with the handle. Construction, move and destruction: [GIL].
 class CodeHandle {

@@ -209,17 +209,18 @@ void Function::State::CheckLabels() {
   }
 }
 
-// MIR has put doubles into data items, in the context's memory; code outlives that.
+// MIR has put doubles into data items, in the context's memory, and code that outlives it refers to them there.
 void Function::State::MoveConstants() {
   std::vector<MIR_item_t> items;
-  auto moved = std::make_shared<std::vector<double>>();
   for (MIR_item_t i = DLIST_HEAD(MIR_item_t, module->items); i != nullptr; i = DLIST_NEXT(MIR_item_t, i)) {
     if (i->item_type == MIR_data_item) items.push_back(i);
   }
-  moved->resize(items.size());
+  auto moved = std::make_shared<std::vector<MIR_data>>(items.size());
   for (size_t i = 0; i < items.size(); ++i) {
-    memcpy(&(*moved)[i], items[i]->addr, sizeof(double));
-    items[i]->addr = &(*moved)[i];
+    MIR_data& data = (*moved)[i];
+    memcpy(&data, items[i]->u.data, sizeof data);
+    items[i]->u.data = &data;
+    items[i]->addr = data.u.els;
   }
   constants = std::move(moved);
 }
