@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -31,7 +32,6 @@ INCLUDE_FOLDERS = ("/usr/include", "/usr/local/include")
 # cargo fetches MIR's source, once: what is in this folder needs no cargo. Debian 12's package of that name is too old.
 MIR_SOURCE = ROOT / "tools" / "subprojects" / "mir" / "vendor" / "mir-sys"
 CARGO_VERSION = (1, 85)
-RECENT_CARGO_PACKAGE = "cargo-web"
 
 # Absent ones are no error: without valgrind one command does not work, and instead of clang the wheel ziglang will do.
 OPTIONAL = {"valgrind": "`tools/dev count` cannot run without it", "clang++-19": "the Python package ziglang takes its place"}
@@ -66,11 +66,12 @@ def has_cargo() -> bool:
 
 def package_of(program: str) -> str:
     """The Debian package that brings `program` in a version that will do."""
-    if program == "cargo" and shutil.which("apt-cache"):
-        shown = subprocess.run(["apt-cache", "show", "--no-all-versions", RECENT_CARGO_PACKAGE], capture_output=True)
-        if shown.returncode == 0:
-            return RECENT_CARGO_PACKAGE
-    return PROGRAMS[program]
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    old_debian = release.get("ID") == "debian" and release.get("VERSION_ID") == "12"
+    return "cargo-web" if program == "cargo" and old_debian else PROGRAMS[program]
 
 
 def has_program(name: str) -> bool:
