@@ -286,7 +286,7 @@ void Translator::Call(const Instruction& in) {
   const StencilIndex& s = Stencils();
   int popped = in.oparg + 2;
   int callable = depth() - popped;
-  bool no_self = stack_[callable + 1].kind == Kind::kNull;
+  bool no_self = stack_[callable + 1].kind == Kind::kNull || stack_[callable + 1].hint == Hint::kNull;
   int count = in.oparg + !no_self;
   const Stencil* python = s.call[!no_self][count < 5 ? count : 5];
   const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
@@ -296,7 +296,7 @@ void Translator::Call(const Instruction& in) {
   bool may_hold = class_first ? no_self : !builtin_first;
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   for (int i = 0; i < depth() - last_in_acc; i++) {
-    if (i != callable + 1 || !no_self) Spill(i);
+    if (i != callable + 1 || !no_self) Spill(i);  // a NULL need not be stored
   }
   if (last_in_acc) {
     ToAccumulator();

@@ -21,10 +21,22 @@ Translator::Translator(PyCodeObject* code, const DecodedCode& decoded, Translati
 
 absl::Status Translator::Run(Translation* out) {
   out_ = out;
-  out->emissions.reserve(decoded_.instructions().size() * 3 / 2 + 16);
-  out->sites.reserve(decoded_.instructions().size());
+  TranslateAll();
+  if (nulls_differ_) {
+    know_nulls_ = false;
+    *out = Translation{};
+    TranslateAll();
+  }
+  Weigh();
+  return status_;
+}
+
+void Translator::TranslateAll() {
+  out_->emissions.reserve(decoded_.instructions().size() * 3 / 2 + 16);
+  out_->sites.reserve(decoded_.instructions().size());
   size_t units = static_cast<size_t>(decoded_.unit_count()) + 1;
   depth_at_.assign(units, -1);
+  nulls_at_.assign(units, 0);
   leader_.assign(units, 0);
   done_.assign(units, 0);
   FindLeaders();
@@ -44,8 +56,6 @@ absl::Status Translator::Run(Translation* out) {
   }
   while (TranslateReachableBlocks() && status_.ok()) {
   }
-  Weigh();
-  return status_;
 }
 
 // Rough: a back-edge stands for the mean loop, an entry for what lies outside of loops.
@@ -78,9 +88,24 @@ bool Translator::Leaves(int32_t unit) const { return mode_.loop && (unit < loop_
 
 // A unit entered through a loop knows the depth of the header only from whoever runs it; blocks are reached from there.
 void Translator::Reach(int32_t unit, int depth) {
-  if (depth_at_[unit] >= 0) return;
+  uint64_t nulls = Nulls(depth);
+  if (depth_at_[unit] >= 0) {
+    if ((nulls_at_[unit] & ~nulls) == 0) return;
+    nulls_at_[unit] &= nulls;
+    nulls_differ_ = nulls_differ_ || done_[unit];
+    return;
+  }
   depth_at_[unit] = static_cast<int16_t>(depth);
+  nulls_at_[unit] = nulls;
   grew_ = true;
+}
+
+// Which of the lowest entries are NULL for sure: the place of `self` under the arguments of a call.
+uint64_t Translator::Nulls(int depth) const {
+  uint64_t nulls = 0;
+  int known = know_nulls_ ? std::min({depth, static_cast<int>(stack_.size()), 64}) : 0;
+  for (int i = 0; i < known; i++) nulls |= static_cast<uint64_t>(stack_[i].hint == Hint::kNull || stack_[i].kind == Kind::kNull) << i;
+  return nulls;
 }
 
 bool Translator::TranslateReachableBlocks() {
@@ -117,6 +142,9 @@ void Translator::TranslateBlock(int first) {
   int32_t unit = list[first].offset;
   out_->blocks.push_back({unit, static_cast<int32_t>(out_->emissions.size())});
   stack_.assign(static_cast<size_t>(depth_at_[unit]), Entry{Kind::kMem, Hint::kNone, 0});
+  for (int i = 0; i < std::min(depth(), 64); i++) {
+    if (nulls_at_[unit] >> i & 1) stack_[i].hint = Hint::kNull;
+  }
   current_ = first;
   if (IsResumePoint(first)) EnterResumePoint(unit);
   if (Leaves(unit)) return EmitLeave(list[first]);

@@ -12,7 +12,8 @@
 
 namespace tierjit::tier1 {
 
-enum class Hint : uint8_t { kNone, kInt, kFloat };  // what the accumulator holds, as far as the last stencil proves
+// What the accumulator holds, as far as the last stencil proves; kNull: what the slot of a kMem entry holds.
+enum class Hint : uint8_t { kNone, kInt, kFloat, kNull };
 
 struct Entry {
   Kind kind;
@@ -41,7 +42,9 @@ class Translator {
   bool TranslateReachableBlocks();
   void TranslateBlock(int first);
   bool TranslateInstruction();  // false: the block ends here without falling through
+  void TranslateAll();
   void Reach(int32_t unit, int depth);
+  uint64_t Nulls(int depth) const;
   void FallTo(int32_t unit);
   bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
@@ -150,6 +153,9 @@ class Translator {
   int nlocalsplus_;
   std::vector<Entry> stack_;
   std::vector<int16_t> depth_at_;   // per code unit: stack depth at that leader, -1 unknown
+  std::vector<uint64_t> nulls_at_;  // per code unit: which of the lowest 64 stack entries hold NULL at that leader, for all that come there
+  bool know_nulls_ = true;          // entries are followed across blocks
+  bool nulls_differ_ = false;       // a block was translated before somebody came who knows less
   std::vector<uint8_t> leader_;     // per code unit
   std::vector<uint8_t> done_;       // per code unit: block translated
   int current_ = 0;                 // index of the instruction being translated

@@ -95,7 +95,7 @@ void Translator::Spill(int i) {
   e.a = SlotOffset(i);
   if (entry.kind == Kind::kLocal) e.b = LocalOffset(entry.value);
   if (entry.kind == Kind::kConst) e.p = entry.value;
-  entry = {Kind::kMem, Hint::kNone, 0};
+  entry = {Kind::kMem, entry.kind == Kind::kNull ? Hint::kNull : Hint::kNone, 0};
 }
 
 void Translator::SpillAll() { SpillBelow(0); }

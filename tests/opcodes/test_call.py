@@ -39,6 +39,14 @@ def nothing():
     return None
 
 
+class pair:
+    def __init__(self, a, b):
+        self.items = a, b
+
+    def __repr__(self):
+        return f"pair{self.items!r}"
+
+
 @case
 def positional(log):
     def f(g):
@@ -461,6 +469,52 @@ def lambdas_and_sorting(log):
     log.call(lambda: max("bca", key=lambda c: -ord(c)))
     log.call(lambda: (lambda *a, **k: (a, k))(1, *[2], x=3))
     log.call(lambda: functools.reduce(lambda a, b: a + b, [1, "x"]))
+
+
+@case
+def calls_within_arguments(log):
+    def choose(f, g, x, y):
+        a = f(x, g(y, f(g(x, y), 1)))
+        b = f(x if y else y, g(y, 2) if x else f(x or y, 0))
+        c = f([i for i in (x, y)], {k: g(k, v) for k, v in [(1, x)]})
+        return a, b, c, g(0 if x is None else x, (lambda *r: r)(x, f(x, y)))
+
+    class Able:
+        def __call__(self, a, b):
+            return a, b
+
+        def method(self, a, b):
+            return b, a
+
+        @staticmethod
+        def alone(a, b):
+            return [a, b]
+
+    able = Able()
+    for f in (plain, defaults, able, able.method, Able.alone, divmod, pair):
+        for g in (plain, able.method, max, Able.alone):
+            log.call(choose, f, g, 7, 3)
+            log.call(choose, f, g, 0, 3)
+            log.call(choose, f, g, None, 3)
+    log.call(choose, plain, 5, 1, 2)
+    log.call(choose, 5, plain, 1, 2)
+
+    def of_object(o, x):
+        return o.method(x, o.alone(x, o.method(x, 1) if x else o(x, 2))), refcount(o)
+
+    log.call(of_object, able, 1)
+    log.call(of_object, able, 0)
+
+    def unwinding(f, x):
+        out = []
+        for k in x:
+            try:
+                out.append(f(k, f(1 // k, [1 // n for n in (k, k - 1)])))
+            except ZeroDivisionError as e:
+                out.append(f(str(e), f(k, k)))
+        return out
+
+    log.call(unwinding, plain, [0, 1, 2, 3])
 
 
 @case

@@ -34,6 +34,45 @@ def drive(coroutine, values=()):
 
 
 @case
+def awaited_arguments(log):
+    def join(*parts):
+        return parts
+
+    def two(a, b):
+        return a, b
+
+    async def items(n):
+        for i in range(n):
+            yield await step(i)
+
+    async def main(f):
+        a = f(1, await step("a"))
+        b = f(await step("b"), [x async for x in items(2)])
+        c = f(f(1, 2), f(await step("c") or 3, 4 if a else await step("d")))
+        try:
+            f(1, await step("e"))
+        except ValueError as e:
+            a = two(a, await step(str(e)))
+        return a, b, c
+
+    for f in (two, join, max, 5):
+        log.call(lambda f=f: drive(main(f), [1, 2, 3, 4]))
+
+    def throw():
+        coroutine = main(two)
+        seen = [coroutine.send(None) for _ in range(4)]
+        seen.append(coroutine.send(None))
+        seen.append(coroutine.throw(ValueError("thrown")))
+        try:
+            coroutine.send(9)
+        except StopIteration as e:
+            seen.append(e.value)
+        return seen
+
+    log.call(throw)
+
+
+@case
 def chains(log):
     async def leaf(x):
         return x * 2
