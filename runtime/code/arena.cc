@@ -18,6 +18,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 namespace tierjit {
 namespace {
@@ -41,6 +44,8 @@ constexpr uintptr_t kStackRoom = 1024 * kMiB;
 constexpr uintptr_t kReach = (uintptr_t{1} << 31) - 4096;
 // Memory is made accessible in steps of this many bytes.
 constexpr size_t kCommitStep = kMiB;
+// Pages are asked for ahead of their use, which costs half of what a page fault each does: an eighth of what is used, within bounds.
+constexpr size_t kMinPopulateStep = 64 << 10, kMaxPopulateStep = kMiB;
 // A free range is given back to the system from this size on.
 constexpr size_t kReleaseSize = kMiB;
 
@@ -120,12 +125,12 @@ bool MayToggle(uint8_t* page) {
 
 // --- One half of the reservation ---
 
-// First-fit allocation from a range of addresses that becomes accessible as it is used.
+// First-fit allocation from a range of addresses that becomes readable and writable as it is used.
 class Zone {
  public:
-  void Init(uint8_t* base, size_t size, int protection) {
+  void Init(uint8_t* base, size_t size, bool holds_code) {
     base_ = base;
-    protection_ = protection;
+    holds_code_ = holds_code;
     free_.emplace(0, size);
   }
 
@@ -145,6 +150,7 @@ class Zone {
     *fresh_from = high_water_ > offset ? std::min(high_water_ - offset, size) : 0;
     high_water_ = std::max(high_water_, offset + size);
     used_ += size;
+    if (high_water_ > populated_) Populate();
     return base_ + offset;
   }
 
@@ -172,9 +178,19 @@ class Zone {
   bool Commit(size_t end) {
     if (end <= committed_) return true;
     size_t size = RoundUp(end - committed_, kCommitStep);
-    if (mprotect(base_ + committed_, size, protection_) != 0) return false;
+    // The system must not refuse to make pages of code executable once something has been written to them: ask before.
+    if (holds_code_ && mprotect(base_ + committed_, size, PROT_READ | PROT_EXEC) != 0) return false;
+    if (mprotect(base_ + committed_, size, PROT_READ | PROT_WRITE) != 0) return false;
     committed_ += size;
     return true;
+  }
+
+  // Kernels before 5.14 do not know how: there each page comes with its first use.
+  void Populate() {
+    const size_t step = std::clamp(RoundDown(used_ / 8, PageSize()), kMinPopulateStep, kMaxPopulateStep);
+    const size_t end = std::min(RoundUp(high_water_, PageSize()) + step, committed_);
+    madvise(base_ + populated_, end - populated_, MADV_POPULATE_WRITE);
+    populated_ = end;
   }
 
   // Hands the pages of a large free range back. They read as zero afterwards, which is all that Allocate() promises.
@@ -184,8 +200,9 @@ class Zone {
   }
 
   uint8_t* base_ = nullptr;
-  int protection_ = PROT_NONE;
-  size_t committed_ = 0;   // bytes from base_ that are accessible
+  bool holds_code_ = false;
+  size_t committed_ = 0;   // bytes from base_ that have been made accessible
+  size_t populated_ = 0;   // bytes from base_ whose pages have been asked for
   size_t high_water_ = 0;  // end of the highest block ever
   size_t used_ = 0;
   absl::btree_map<size_t, size_t> free_;  // offset -> size; neighbours are always merged
@@ -237,6 +254,9 @@ void WriteThunk(uint8_t* at, const void* target) {
 
 struct Arena::State {
   Zone code, data;
+  // Code pages below are executable but for those that an open scope writes to; the ones from here on are writable, as nothing has been
+  // written to them yet. One border instead of a patch of other rights in the middle makes changes of protection cheap.
+  uintptr_t sealed_end = 0;
   size_t zone_size = 0;  // 0 until the address range is reserved
   size_t max_code_bytes = kDefaultMaxCodeBytes;
   size_t blocks = 0;
@@ -263,8 +283,9 @@ absl::Status Arena::State::Reserve() {
       }
       // Toggling the protection of single pages would split huge pages each time.
       madvise(base, size, MADV_NOHUGEPAGE);
-      code.Init(base, size, PROT_READ | PROT_EXEC);
-      data.Init(base + size, size, PROT_READ | PROT_WRITE);
+      code.Init(base, size, true);
+      data.Init(base + size, size, false);
+      sealed_end = reinterpret_cast<uintptr_t>(base);
       zone_size = size;
       return absl::OkStatus();
     }
@@ -365,12 +386,13 @@ ArenaStats Arena::stats() const {
 Arena::WriteScope::WriteScope(const CodeBlock& block) {
   const uintptr_t code = reinterpret_cast<uintptr_t>(block.code);
   const uintptr_t begin = RoundDown(code, PageSize()), end = RoundUp(code + block.code_size, PageSize());
+  const uintptr_t sealed_end = std::min(end, Get().state_->sealed_end);
   begin_ = reinterpret_cast<uint8_t*>(begin);
   size_ = end - begin;
   if (size_ == 0) return;
-  if (mprotect(begin_, size_, PROT_READ | PROT_WRITE) != 0) {
+  if (begin < sealed_end && mprotect(begin_, sealed_end - begin, PROT_READ | PROT_WRITE) != 0) {
     status_ = absl::UnavailableError(absl::StrCat("cannot make code pages writable: ", strerror(errno)));
-    Protect({begin, end});  // mprotect may have changed some of the pages before it failed
+    Protect({begin, sealed_end});  // mprotect may have changed some of the pages before it failed
     size_ = 0;
     return;
   }
@@ -384,7 +406,10 @@ Arena::WriteScope::~WriteScope() {
   auto is_mine = [&](const PageRange& scope) { return scope.begin == range.begin && scope.end == range.end; };
   auto mine = std::find_if(open.rbegin(), open.rend(), is_mine);
   open.erase(std::next(mine).base());
-  Protect(range);
+  // Blocks need not be written in the order of their addresses: pages that were left out become executable with the others.
+  uintptr_t& sealed_end = Get().state_->sealed_end;
+  Protect({std::min(range.begin, sealed_end), range.end});
+  sealed_end = std::max(sealed_end, range.end);
 }
 
 }  // namespace tierjit

@@ -1,6 +1,6 @@
 // Executable memory. One address range near libpython holds code (execute-only while it may run, writable only
-// inside a WriteScope) and, at a fixed distance within +-2 GB, the read-write data (cells, sites) that code addresses
-// rip-relative.
+// inside a WriteScope and before the first one) and, at a fixed distance within +-2 GB, the read-write data (cells,
+// sites) that code addresses rip-relative.
 #ifndef TIERJIT_RUNTIME_CODE_ARENA_H_
 #define TIERJIT_RUNTIME_CODE_ARENA_H_
 
