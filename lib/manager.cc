@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/options.h"
 #include "lib/policy.h"
+#include "lib/promotion.h"
 #include "lib/stats.h"
 #include "lib/tool_watch.h"
 #include "runtime/bytecode/decoder.h"
@@ -156,6 +157,7 @@ absl::Status Manager::Enable() {
   if (absl::Status status = CheckProcess(); !status.ok()) return status;
   if (absl::Status status = StartHooks(); !status.ok()) return status;
   enabled_ = true;
+  StartPromotion();
   stood_back_ = false;
   CodeStates::Get().ForEach([](CodeState* state) {
     if (state->phase == Phase::kCompiled && !state->off) state->unit = state->owned.get();
@@ -170,6 +172,7 @@ absl::Status Manager::Enable() {
 void Manager::Disable() {
   if (!attached_) return;
   enabled_ = false;
+  StopPromotion();
   loop_door_.Close();
   tier1::UnhookGenerators();
   CodeStates& states = CodeStates::Get();

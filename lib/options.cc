@@ -24,7 +24,7 @@ namespace tierjit {
 namespace {
 
 constexpr int64_t kMaxCount = std::numeric_limits<int32_t>::max();
-constexpr const char* kLogChannels[] = {"compile", "refuse", "door", "life", "all"};
+constexpr const char* kLogChannels[] = {"compile", "refuse", "door", "life", "promote", "tier2", "all"};
 // Read by the Python package, not options.
 constexpr const char* kOtherVariables[] = {"TIERJIT"};
 
@@ -41,8 +41,12 @@ std::vector<Option> MakeTable() {
        "Entries of compiled code after which the next tier takes over. There is none in this version: entries are "
        "counted and shown, nothing else happens."},
       {"osr_threshold", OptionType::kInt, 1, kMaxCount, &p.osr_threshold,
-       "Loop turns of compiled code after which the next tier takes over in the middle of the loop. There is none in "
-       "this version: turns are counted and shown, nothing else happens."},
+       "Loop turns of compiled code after which the optimising tier takes over in the middle of the loop, if tier2 is "
+       "on. Concerns functions compiled from now on."},
+      {"tier2", OptionType::kBool, 0, 1, &p.tier2,
+       "Hot loops go on in code of the optimising tier. Experimental. Effective from the next enable()."},
+      {"profiled_turns", OptionType::kInt, 1, kMaxCount, &p.profiled_turns,
+       "Loop turns in which types are noted, before the optimising tier compiles a loop."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
        "Cap on machine code in use, in bytes. Over it functions stay interpreted."},
       {"max_bytecodes", OptionType::kInt, 1, 10'000'000, &p.max_bytecodes,
@@ -60,7 +64,7 @@ std::vector<Option> MakeTable() {
        "Write /tmp/perf-PID.map, so that `perf report` names compiled functions. Concerns functions compiled from now "
        "on."},
       {"log", OptionType::kString, 0, 0, &p.log,
-       "Comma-separated channels written to stderr: compile, refuse, door, life, all."},
+       "Comma-separated channels written to stderr: compile, refuse, door, life, promote, tier2, all."},
   };
 }
 
@@ -102,7 +106,7 @@ absl::Status StoreString(const Option& option, std::string_view value) {
   for (absl::string_view item : absl::StrSplit(View(value), ',', absl::SkipWhitespace())) {
     if (std::find(std::begin(kLogChannels), std::end(kLogChannels), item) == std::end(kLogChannels)) {
       return absl::OutOfRangeError(absl::StrCat(option.key, " has no channel '", item, "'; there are ",
-                                                "compile, refuse, door, life, all"));
+                                                "compile, refuse, door, life, promote, tier2, all"));
     }
   }
   *static_cast<std::string*>(option.field) = std::string(value);

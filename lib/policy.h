@@ -16,8 +16,14 @@ struct Policy {
   // A function with a loop is compiled at its first call: one call may be all there is, and it may run for hours.
   bool compile_loops_at_once = true;
 
-  // Entries and back-edges of Tier 1 code after which a next tier would take over. Tier 1 counts both (UnitInfo);
-  // nothing acts on these two numbers as long as there is no next tier.
+  // Whether hot loops go on in code of the optimising tier, which is an experiment.
+  bool tier2 = false;
+
+  // Back-edges in Tier 1's profiled version, which notes types, before the optimising tier compiles a loop.
+  int64_t profiled_turns = 64;
+
+  // Entries and back-edges of Tier 1 code after which the next tier takes over. Tier 1 counts both (UnitInfo); nothing
+  // acts on the entries.
   int64_t tier2_threshold = 2000;
   int64_t osr_threshold = 20000;
 
@@ -39,7 +45,7 @@ struct Policy {
   bool count_refused = false;
 
   bool perf_map = false;  // write /tmp/perf-PID.map for `perf report`
-  std::string log;        // comma-separated channels to write to stderr: compile, refuse, door, life, all
+  std::string log;        // comma-separated channels to write to stderr: compile, refuse, door, life, promote, tier2, all
 };
 
 // The one instance.

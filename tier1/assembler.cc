@@ -325,6 +325,13 @@ absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& transl
   return Assembler(code, translation).Run();
 }
 
+const void* ThunkAddress(absl::string_view name) {
+  for (size_t i = 0; i < kThunkCount; i++) {
+    if (name == kThunkNames[i]) return Thunks()[i];
+  }
+  return nullptr;
+}
+
 extern "C" {
 const void* tj_enter_vectorcall = nullptr;
 }

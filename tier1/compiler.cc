@@ -14,6 +14,7 @@
 #include "runtime/helpers/call.h"
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
+#include "tier1/inline_cache.h"
 #include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
 #include "tier1/slow_path.h"
@@ -69,6 +70,13 @@ void tj_dealloc(PyObject* o) {
 
 namespace {
 
+// A loop whose turns nobody counts.
+constexpr int64_t kUnlimitedEdges = INT64_MAX / 4;
+
+LoopOutcome (*g_promotion)(const HotLoop& loop) = nullptr;
+void (*g_forget)(Unit* unit) = nullptr;
+int64_t g_first_edges = kUnlimitedEdges;
+
 // Units alive, and what dead ones have run.
 absl::flat_hash_set<UnitImpl*>& LiveUnits() {
   static auto* units = new absl::flat_hash_set<UnitImpl*>;
@@ -77,7 +85,7 @@ absl::flat_hash_set<UnitImpl*>& LiveUnits() {
 uint64_t g_dead_native_bytecodes = 0;
 
 uint64_t NativeBytecodes(const UnitHeader* h) {
-  return h->entries * static_cast<uint64_t>(h->entry_weight) + h->back_edges * static_cast<uint64_t>(h->loop_weight);
+  return h->entries * static_cast<uint64_t>(h->entry_weight) + h->back_edges() * static_cast<uint64_t>(h->loop_weight);
 }
 
 vectorcallfunc g_default_vectorcall = nullptr;
@@ -204,6 +212,7 @@ absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code) {
 UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns)
     : whole_(std::move(assembled)), bytecodes_(bytecodes), compile_ns_(compile_ns) {
   header()->owner = this;
+  header()->GiveEdges(g_first_edges);
   LiveUnits().insert(this);
   const char* name = PyUnicode_AsUTF8(code->co_qualname);
   if (name == nullptr) PyErr_Clear();
@@ -240,17 +249,20 @@ void UnitImpl::AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>
 
 UnitImpl::~UnitImpl() {
   g_dead_native_bytecodes += native_bytecodes();
+  if (g_forget != nullptr) g_forget(this);
   LiveUnits().erase(this);
   for (const WatchedCell& cell : watched_cells) ForgetCell(cell);
   for (Loop* loop : loops_) {
     Arena::Get().Free(loop->code.block);
     delete loop;
   }
+  if (profile_ != nullptr && profile_->code.block.code != nullptr) Arena::Get().Free(profile_->code.block);
   Arena::Get().Free(whole_.block);
 }
 
 void UnitImpl::RequireCheck() {
   header()->expected_breaker = ~uintptr_t{0};
+  if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->expected_breaker = ~uintptr_t{0};
   for (Loop* loop : loops_) loop->code.header()->expected_breaker = ~uintptr_t{0};
 }
 
@@ -267,9 +279,67 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
   if (!assembled.ok()) return nullptr;
   assembled->header()->owner = this;
+  assembled->header()->GiveEdges(kUnlimitedEdges);
   loops_.push_back(new Loop{loop_header, *std::move(assembled)});
   return &loops_.back()->code;
 }
+
+namespace {
+// Each instruction of the profiled version is a block of its own, and the translator falls from one into the next.
+constexpr Py_ssize_t kMaxProfiledUnits = 20000;
+}  // namespace
+
+void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t threshold) {
+  g_promotion = hook;
+  if (forget != nullptr) g_forget = forget;
+  g_first_edges = hook == nullptr ? kUnlimitedEdges : threshold;
+}
+LoopOutcome AskForPromotion(const HotLoop& loop) {
+  if (g_promotion != nullptr) return g_promotion(loop);
+  loop.unit->GiveEdges(kUnlimitedEdges, loop.profiled);
+  return {nullptr, nullptr};
+}
+
+const void* UnitImpl::ProfiledAddress(int32_t unit) {
+  if (profile_ == nullptr) {
+    profile_.reset(new Profile{Feedback(static_cast<int32_t>(Py_SIZE(code()))), {}});
+    TranslationMode mode;
+    mode.feedback = &profile_->feedback;
+    int bytecodes = 0;
+    if (Py_SIZE(code()) > kMaxProfiledUnits) return nullptr;
+    absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
+    if (!assembled.ok()) return nullptr;
+    profile_->code = *std::move(assembled);
+    UnitHeader* h = profile_->code.header();
+    h->owner = this;
+    h->profiled = true;
+    h->globals = header()->globals;
+    h->builtins = header()->builtins;
+    h->GiveEdges(g_first_edges);
+  }
+  return profile_->code.block.code == nullptr ? nullptr : profile_->code.AddressOf(unit);
+}
+
+void UnitImpl::GiveEdges(int64_t count, bool profiled) {
+  if (!profiled) header()->GiveEdges(count);
+  else if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->GiveEdges(count);
+}
+
+std::vector<GlobalUse> UnitImpl::globals() const {
+  std::vector<GlobalUse> uses;
+  for (size_t i = 0; i < whole_.site_count; i++) {
+    const Site& site = whole_.sites()[i];
+    if (site.fill == FillGlobal && site.cell != nullptr) uses.push_back({site.instr, &static_cast<GlobalCell*>(site.cell)->value});
+  }
+  return uses;
+}
+
+SharedAddresses GetSharedAddresses() {
+  return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
+          ThunkAddress("exit")};
+}
+
+extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }
 
 UnitInfo UnitImpl::info() const {
   UnitInfo info{};
@@ -280,7 +350,7 @@ UnitInfo UnitImpl::info() const {
     info.code_bytes += loop->code.block.code_size;
     info.data_bytes += loop->code.block.data_size;
     info.entries += loop->code.header()->entries;
-    info.back_edges += loop->code.header()->back_edges;
+    info.back_edges += loop->code.header()->back_edges();
   }
   std::vector<std::pair<const Site*, PyCodeObject*>> sites;
   AddVisitedSites(&sites);
@@ -288,7 +358,7 @@ UnitInfo UnitImpl::info() const {
   info.bytecodes = bytecodes_;
   info.compile_ns = compile_ns_;
   info.entries += header()->entries;
-  info.back_edges += header()->back_edges;
+  info.back_edges += header()->back_edges();
   return info;
 }
 

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/cpython/python.h"
+#include "runtime/feedback/feedback.h"
 
 namespace tierjit::tier1 {
 
@@ -20,6 +22,12 @@ struct UnitInfo {
   int64_t compile_ns;
   uint64_t entries, back_edges;       // counters so far
   uint64_t slow_calls;                // slow paths taken so far
+};
+
+// A LOAD_GLOBAL whose value stands in a watched cell.
+struct GlobalUse {
+  int32_t unit;
+  PyObject** cell;
 };
 
 // Compiled code of one code object. It keeps no strong reference to the code object or anything else; whoever owns it
@@ -37,6 +45,15 @@ class Unit {
   virtual std::string Dump() const = 0;
   // Raw machine code, for a disassembler.
   virtual std::pair<const uint8_t*, size_t> machine_code() const = 0;
+  // The profiled version, which notes what instructions make: its code for the instruction at code unit `unit`. Compiled on first use; NULL
+  // when there is none. Execution comes in with the frame in canonical state, by a jump with the registers of compiled code.
+  virtual const void* ProfiledAddress(int32_t unit) = 0;
+  virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()
+  // How many back-edges may pass before SetPromotion()'s hook is asked; `profiled`: in the profiled version.
+  virtual void GiveEdges(int64_t count, bool profiled) = 0;
+  virtual std::vector<GlobalUse> globals() const = 0;
+  // Where the code finds the eval breaker's expected value; kept true while the unit lives.
+  virtual const uintptr_t* expected_breaker() const = 0;
   // Activations look at their next check whether they may go on, as tools may listen now. [GIL]
   virtual void RequireCheck() = 0;
 };
@@ -57,6 +74,33 @@ absl::Status CanCompile(PyCodeObject* code);
 // set for the interpreter to raise at instr_ptr. [GIL]
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
 
+// A back-edge of compiled code whose allowance is used up: the frame of `lp` stands in canonical state in front of code unit `target`.
+struct HotLoop {
+  Unit* unit;
+  PyObject** lp;
+  PyThreadState* ts;
+  int32_t target;
+  int depth;      // of the operand stack
+  bool profiled;  // it ran in the profiled version
+};
+// `resume`: native code to go on at; else `value`: the function is done, or NULL: go on as before.
+struct LoopOutcome {
+  const void* resume;
+  PyObject* value;
+};
+// `hook` is asked about hot loops; it gives new edges. `threshold`: back-edges of a new unit before the first question. `forget` is told
+// when a unit dies. NULL: nobody. [GIL]
+void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t threshold);
+
+// What other compilers' code shares with Tier 1's.
+struct SharedAddresses {
+  uint32_t *int_count, *float_count;      // free blocks, rt.h
+  PyObject **int_items, **float_items;
+  uint32_t usable_span;                   // a block may be taken or given while count - 1 < usable_span, unsigned
+  PyObject* small_int_zero;
+  const void* raise;                      // goes on with an exception that is set, from a canonical frame
+};
+SharedAddresses GetSharedAddresses();
 // Generators and coroutines that C code drives run compiled from now on, or no longer. [GIL]
 void HookGenerators();
 void UnhookGenerators();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "runtime/feedback/feedback.h"
 #include "runtime/helpers/op.h"
 
 namespace tierjit::tier1 {
@@ -81,9 +82,11 @@ struct UnitHeader {
   int32_t frame_bytes;           // co_framesize in bytes
   int32_t argcount;              // positional arguments bound one to one; -1: every call goes through the binder
   int32_t nlocalsplus;
-  int32_t flags;
+  bool profiled;                 // this is the profiled version
   PyObject *globals, *builtins;  // that the global cells belong to; NULL until somebody wants to enter
-  uint64_t entries, back_edges;  // counters for tier-up and statistics
+  uint64_t entries;              // counters for tier-up and statistics
+  int64_t edges_left;            // back-edges until somebody wants to know: counts down from edges_given
+  int64_t edges_given;
   int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
   // Generators and coroutines: by code unit, where a suspended frame whose instr_ptr stands there goes on, as distance from
   // native_entry; 0: nowhere. NULL for all others.
@@ -91,6 +94,12 @@ struct UnitHeader {
   void* owner;                   // the tier1::Unit
   const void* handler_address;   // native code of the exception handler at code unit `handler`, the last one entered
   int32_t handler;
+
+  uint64_t back_edges() const { return static_cast<uint64_t>(edges_given - edges_left); }
+  void GiveEdges(int64_t count) {
+    edges_given += count - edges_left;
+    edges_left = count;
+  }
 };
 
 // What an operand is and where it lies, at a point of the static stack.

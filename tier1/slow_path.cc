@@ -383,6 +383,19 @@ Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* sit
   return {item != nullptr ? site->next_address : site->taken_address, item};
 }
 
+Departure tj_back_edge(PyObject** lp, PyThreadState* ts, Site* site, const void* target) {
+  UnitHeader* unit = site->unit;
+  if (!MayRunNatively(ts, unit) || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) != 0) {
+    if (unit->edges_left <= 0) unit->GiveEdges(1);
+    if (CheckEntry(lp, ts, site) == nullptr) return {nullptr, nullptr};
+    return {target, nullptr};
+  }
+  if (unit->edges_left > 0) return {target, nullptr};
+  LoopOutcome outcome = AskForPromotion({OwnerOf(unit), lp, ts, site->next, site->depth, unit->profiled});
+  if (outcome.resume == nullptr && outcome.value == nullptr) return {target, nullptr};
+  return {outcome.resume, outcome.value};
+}
+
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site) {
   if (!tj_needs_frame(dead)) {
     tj_dealloc(dead);

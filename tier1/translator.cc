@@ -82,6 +82,8 @@ void Translator::FindLeaders() {
     if (!mode_.loop) depth_at_[range.target] = static_cast<int16_t>(range.depth + range.push_lasti + 1);
   }
   leader_[0] = 1;
+  if (mode_.feedback == nullptr) return;
+  for (const Instruction& in : decoded_.instructions()) leader_[in.offset] = 1;
 }
 
 bool Translator::Leaves(int32_t unit) const { return mode_.loop && (unit < loop_begin_ || unit >= loop_end_); }
@@ -150,11 +152,38 @@ void Translator::TranslateBlock(int first) {
   if (Leaves(unit)) return EmitLeave(list[first]);
   while (true) {
     out_->bytecodes++;
+    const Instruction& in = list[current_];
+    if (mode_.feedback != nullptr) ObserveStores(in);
     if (!TranslateInstruction() || !status_.ok()) return;
+    if (mode_.feedback != nullptr) ObserveResult(in);
     current_++;
     if (current_ >= static_cast<int>(list.size())) return;
     if (leader_[list[current_].offset]) return FallTo(list[current_].offset);
   }
+}
+
+void Translator::EmitObserve(int entry, int32_t unit) {
+  Emission& e = Emit(Stencils().observe);
+  e.a = SlotOffset(entry);
+  e.p = reinterpret_cast<uint64_t>(&mode_.feedback->at(unit));
+}
+
+// Whatever is stored to locals.
+void Translator::ObserveStores(const Instruction& in) {
+  bool one = in.opcode == STORE_FAST || in.opcode == STORE_FAST_LOAD_FAST, two = in.opcode == STORE_FAST_STORE_FAST;
+  if (one || two) EmitObserve(depth() - 1, in.offset);
+  if (two) EmitObserve(depth() - 2, in.offset + 1);
+}
+
+// The top of the stack behind an instruction that made it.
+void Translator::ObserveResult(const Instruction& in) {
+  switch (in.opcode) {
+    case LOAD_FAST: case LOAD_FAST_LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_CONST: case PUSH_NULL: case COPY: case SWAP: case POP_TOP:
+    case STORE_FAST: case STORE_FAST_LOAD_FAST: case STORE_FAST_STORE_FAST: return;
+    default: break;
+  }
+  SpillAll();
+  if (depth() > 0 && NumPushed(in.opcode, in.oparg) > 0) EmitObserve(depth() - 1, in.offset);
 }
 
 // The block's successor comes next in the code if it was not translated before and nothing else lies between.
@@ -267,7 +296,8 @@ void Translator::JumpBackward(const Instruction& in) {
   Emission& e = Emit(Stencils().jump_backward);
   e.target = in.target;
   e.site = MakeSite(nullptr, 0, kEntryCheck);
-  AddCold(e, Stencils().cold_slow_taken);
+  out_->sites[static_cast<size_t>(e.site)].site.next = in.target;
+  AddCold(e, Stencils().cold_back_edge);
 }
 
 void Translator::Return(const Instruction& in) {

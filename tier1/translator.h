@@ -27,6 +27,8 @@ struct TranslationMode {
   bool loop = false;
   int32_t loop_header = -1;  // code unit
   int loop_depth = 0;        // stack entries there
+  // Profiled: canonical state between all instructions, so that execution may come in anywhere, and what they make is noted.
+  Feedback* feedback = nullptr;
 };
 
 class Translator {
@@ -48,6 +50,9 @@ class Translator {
   void FallTo(int32_t unit);
   bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
+  void ObserveStores(const Instruction& in);
+  void ObserveResult(const Instruction& in);
+  void EmitObserve(int entry, int32_t unit);
 
   // Static stack (translator_stack.cc).
   int depth() const { return static_cast<int>(stack_.size()); }

@@ -2,6 +2,7 @@
 #ifndef TIERJIT_TIER1_UNIT_H_
 #define TIERJIT_TIER1_UNIT_H_
 
+#include <memory>
 #include <vector>
 
 #include "runtime/code/arena.h"
@@ -39,6 +40,9 @@ struct Assembled {
 absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& translation);
 // Places the shared thunks; must come before Assemble().
 absl::Status PlaceThunks();
+const void* ThunkAddress(absl::string_view name);  // "exit" for thunk_exit
+
+LoopOutcome AskForPromotion(const HotLoop& loop);
 const void* ResumeThunk();
 
 class UnitImpl final : public Unit {
@@ -61,6 +65,12 @@ class UnitImpl final : public Unit {
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.
   const Assembled* LoopVersion(int32_t header, int depth);
+
+  const void* ProfiledAddress(int32_t unit) override;
+  const Feedback* feedback() const override { return profile_ == nullptr ? nullptr : &profile_->feedback; }
+  void GiveEdges(int64_t count, bool profiled) override;
+  std::vector<GlobalUse> globals() const override;
+  const uintptr_t* expected_breaker() const override { return &header()->expected_breaker; }
   std::vector<WatchedCell> watched_cells;
 
  private:
@@ -69,7 +79,12 @@ class UnitImpl final : public Unit {
     Assembled code;
   };
   static constexpr int kMaxLoopVersions = 8;
+  struct Profile {
+    Feedback feedback;
+    Assembled code;  // no block: it could not be compiled
+  };
   Assembled whole_;
+  std::unique_ptr<Profile> profile_;
   std::vector<Loop*> loops_;
   int bytecodes_;
   int64_t compile_ns_;

@@ -308,7 +308,7 @@ STENCIL(resume_yield) {
 }
 
 STENCIL(jump_backward) {
-  unit()->back_edges++;
+  if (UNLIKELY(--unit()->edges_left == 0)) COLD_EMPTY();
   if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
   TARGET(DEAD);
 }

@@ -8,8 +8,8 @@ namespace tierjit::tier1 {
 #define ADDRESS_SITE ADDRESS_OF(H_SITE)
 
 STENCIL(cold_slow) { MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
-// Going on at the branch target: the slow path of a backward jump.
-STENCIL(cold_slow_taken) { MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
+// The slow path of a backward jump: goes on at the branch target, or wherever a hot loop is taken.
+STENCIL(cold_back_edge) { MUSTTAIL return TJ_THUNK_back_edge(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
 STENCIL(cold_branch) {
   MUSTTAIL return TJ_THUNK_slow_branch(lp, rt, acc, ts, x, ADDRESS_SITE, z);
 }
@@ -18,6 +18,13 @@ STENCIL(cold_dispose) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADD
 STENCIL(cold_dispose_taken) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
 STENCIL(cold_after_call) {
   MUSTTAIL return TJ_THUNK_after_call(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT));
+}
+
+extern "C" void tj_observe(Observation* observation, PyObject* o);
+// Feedback for the optimising tier. A: slot of the value, P: where to note it.
+STENCIL(observe) {
+  tj_observe(reinterpret_cast<Observation*>(pointer_p()), *slot_at(lp, H_A));
+  NEXT(DEAD);
 }
 
 STENCIL(load_L) { NEXT(incref(*slot_at(lp, H_A))); }

@@ -15,6 +15,8 @@ Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts,
 // Where something is pending. 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
+// Where to go on; no address: the frame's function is done with `value`, or (NULL) leave.
+Departure tj_back_edge(PyObject** lp, PyThreadState* ts, Site* site, const void* target);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
 Departure tj_leave(PyObject** lp, PyThreadState* ts);
 void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame);
@@ -97,6 +99,13 @@ STENCIL(thunk_dispose) {
   }
   if (UNLIKELY(tj_dispose(lp, acc, ts, x, site) == 0)) GO(TJ_THUNK_exit, acc);
   GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+STENCIL(thunk_back_edge) {
+  Departure d = tj_back_edge(lp, ts, static_cast<Site*>(y), z);
+  if (LIKELY(d.resume != nullptr)) GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+  if (d.value != nullptr) GO(TJ_THUNK_return, d.value);
+  GO(TJ_THUNK_exit, DEAD);
 }
 
 STENCIL(thunk_after_call) {

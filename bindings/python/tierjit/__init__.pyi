@@ -49,6 +49,8 @@ def configure(
     compile_loops_at_once: bool = ...,
     tier2_threshold: int = ...,
     osr_threshold: int = ...,
+    tier2: bool = ...,
+    profiled_turns: int = ...,
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,
     loop_door: bool = ...,

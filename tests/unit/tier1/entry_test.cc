@@ -104,7 +104,7 @@ TEST_CASE("entry: loops count their turns, and are left and entered while events
   Native native("def f(n):\n s = 0\n for i in range(n):\n  s += i\n return s\n");
   Ref thousand = Int(1000);
   CHECK(native.Call({thousand.get()}) == "499500");
-  CHECK(native.header()->back_edges == 1000);
+  CHECK(native.header()->back_edges() == 1000);
   CHECK(native.unit()->info().entries == 1);
   CHECK(native.unit()->info().back_edges == 1000);
   CHECK(native.unit()->native_bytecodes() > 5000);

@@ -1,0 +1,31 @@
+// From Tier 1 to Tier 2: hot loops are profiled for a while, then compiled by the optimising tier and entered at their header.
+//
+//   counting --(osr_threshold)--> profiled --(profiled_turns)--> optimised --(exits that keep failing)--> optimised anew, more generic
+//                                                                    \--(kMaxCompiles)--> given up: Tier 1 for good
+#ifndef TIERJIT_LIB_PROMOTION_H_
+#define TIERJIT_LIB_PROMOTION_H_
+
+#include <string>
+
+#include "tier1/compiler.h"
+
+namespace tierjit {
+
+struct PromotionCounters {
+  uint64_t compiles, failures, entries, exits;
+  int64_t compile_ns;
+  size_t code_bytes;
+};
+
+// Starts or stops taking hot loops over; units that exist stay. Nothing unless policy().tier2. [GIL]
+void StartPromotion();
+void StopPromotion();
+// The unit dies, and with it the loops that were made from it. [GIL]
+void ForgetPromotions(tier1::Unit* unit);
+PromotionCounters GetPromotionCounters();
+// What optimised loops of `unit` look like: what = "ir" (behind the last pass), "passes" (behind each), "mir", "asm" bytes are elsewhere.
+std::string DumpPromotions(tier1::Unit* unit, const std::string& what);
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_PROMOTION_H_

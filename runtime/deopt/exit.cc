@@ -1,0 +1,96 @@
+#include "runtime/deopt/exit.h"
+
+#include <cstring>
+
+namespace tierjit {
+
+extern "C" int64_t tj_exit_values[kMaxExitValues] = {};
+
+namespace {
+
+ExitResolver g_resolver = nullptr;
+
+int64_t Raw(const ExitDescriptor::Item& item) { return item.value >= 0 ? tj_exit_values[item.value] : item.constant; }
+
+// New reference.
+PyObject* Box(const ExitDescriptor::Item& item) {
+  int64_t raw = Raw(item);
+  PyObject* o = nullptr;
+  switch (item.rep) {
+    case ExitDescriptor::Rep::kBoxed:
+      o = reinterpret_cast<PyObject*>(raw);
+      return item.owned ? o : Py_XNewRef(o);
+    case ExitDescriptor::Rep::kBool: return Py_NewRef(raw != 0 ? Py_True : Py_False);
+    case ExitDescriptor::Rep::kInt: o = PyLong_FromLongLong(raw); break;
+    case ExitDescriptor::Rep::kFloat: {
+      double value;
+      std::memcpy(&value, &raw, sizeof value);
+      o = PyFloat_FromDouble(value);
+      break;
+    }
+  }
+  // The frame cannot be told otherwise: the values exist nowhere else.
+  if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
+  return o;
+}
+
+void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item) {
+  if (item.bound >= 0 && tj_exit_values[item.bound] == 0) return;
+  PyObject* old = lp[item.index];
+  lp[item.index] = Box(item);
+  Py_XDECREF(old);
+}
+
+void StoreIterator(PyObject* iterator, const ExitDescriptor::Item& item) {
+  int64_t raw = Raw(item);
+  if (Py_TYPE(iterator) == &PyRangeIter_Type) {
+    _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(iterator);
+    (item.where == ExitDescriptor::Where::kIteratorPosition ? it->start : it->len) = raw;
+  } else if (item.where == ExitDescriptor::Where::kIteratorPosition) {
+    // Iterators of list and tuple have one layout.
+    reinterpret_cast<_PyListIterObject*>(iterator)->it_index = raw;
+  }
+}
+
+}  // namespace
+
+void SetExitResolver(ExitResolver resolver) { g_resolver = resolver; }
+
+void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit) {
+  for (const ExitDescriptor::Item& item : exit->items) {
+    if (item.where == ExitDescriptor::Where::kLocal) StoreLocal(lp, item);
+  }
+}
+
+void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
+  PyObject** stack = lp + exit->nlocalsplus;
+  for (const ExitDescriptor::Item& item : exit->items) {
+    if (item.where == ExitDescriptor::Where::kStack) stack[item.index] = Box(item);
+  }
+  for (const ExitDescriptor::Item& item : exit->items) {
+    switch (item.where) {
+      case ExitDescriptor::Where::kLocal: StoreLocal(lp, item); break;
+      case ExitDescriptor::Where::kIteratorPosition: case ExitDescriptor::Where::kIteratorRemaining:
+        StoreIterator(stack[item.index], item);
+        break;
+      default: break;
+    }
+  }
+  // Deaths may run code that leaves units itself, so the values are read first.
+  PyObject* dropped[kMaxExitValues];
+  int count = 0;
+  for (const ExitDescriptor::Item& item : exit->items) {
+    if (item.where == ExitDescriptor::Where::kNowhere) dropped[count++] = reinterpret_cast<PyObject*>(Raw(item));
+  }
+  for (int i = 0; i < count; i++) Py_XDECREF(dropped[i]);
+}
+
+UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
+  tj_materialise(lp, exit);
+  exit->count++;
+  _PyInterpreterFrame* frame =
+      reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
+  return {g_resolver(ts, frame, exit), nullptr};
+}
+
+}  // namespace tierjit

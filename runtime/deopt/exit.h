@@ -1,0 +1,65 @@
+// Leaving optimised code: what an exit knows, and how the frame becomes what the interpreter expects.
+//
+// The code stores the raw values that the frame state names into `tj_exit_values`, then calls tj_exit() with the exit's descriptor.
+#ifndef TIERJIT_RUNTIME_DEOPT_EXIT_H_
+#define TIERJIT_RUNTIME_DEOPT_EXIT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/cpython/python.h"
+
+namespace tierjit {
+
+// How a unit is left: go on at native address `resume`, or (NULL) the frame is done with and `value` is the call's result
+// (NULL: exception set).
+struct UnitExit {
+  const void* resume;
+  PyObject* value;
+};
+
+inline constexpr int kMaxExitValues = 512;
+
+struct ExitDescriptor {
+  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool };
+  enum class Where : uint8_t {
+    kLocal,              // slot `index` of localsplus
+    kStack,              // entry `index` of the operand stack
+    kIteratorPosition,   // field of the iterator that is stack entry `index`
+    kIteratorRemaining,
+    kNowhere,            // an owned reference that the frame does not need
+  };
+  struct Item {
+    Where where;
+    Rep rep;
+    bool owned;          // boxed: the unit's reference moves; else one is added
+    int16_t index;
+    int16_t value;       // in tj_exit_values; -1: `constant`
+    int16_t bound;       // in tj_exit_values: 0 there leaves the slot as it is; -1: never
+    int64_t constant;    // raw, or an object
+  };
+  std::vector<Item> items;
+  int32_t resume;        // code unit where execution goes on
+  int32_t origin;        // of the instruction whose speculation has failed
+  int32_t nlocalsplus;
+  const void* address;   // native code for `resume`
+  uint64_t count;        // how often it was taken [GIL]
+  void* owner;           // for the one who resolves it
+};
+
+extern "C" int64_t tj_exit_values[kMaxExitValues];  // [GIL]
+
+// Brings the frame of `lp` into canonical state. [GIL]
+extern "C" void tj_materialise(PyObject** lp, const ExitDescriptor* exit);
+// tj_materialise(), and where execution goes on.
+extern "C" UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit);
+// Virtual locals into their slots, before foreign code runs: items of kind kLocal only. [GIL]
+extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
+
+// Finds native code for exits; registered once at start. Returns NULL when there is none: the interpreter goes on. [GIL]
+using ExitResolver = const void* (*)(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);
+void SetExitResolver(ExitResolver resolver);
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_RUNTIME_DEOPT_EXIT_H_

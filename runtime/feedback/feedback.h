@@ -1,0 +1,38 @@
+// What compiled code was seen to do, by code unit: the ground of Tier 2's speculation.
+#ifndef TIERJIT_RUNTIME_FEEDBACK_FEEDBACK_H_
+#define TIERJIT_RUNTIME_FEEDBACK_FEEDBACK_H_
+
+#include <vector>
+
+#include "runtime/cpython/python.h"
+#include "runtime/feedback/type_bits.h"
+
+namespace tierjit {
+
+// Written by the profiling stencils, so plain data. One for each instruction that is watched.
+struct Observation {
+  PyTypeObject* last;  // type of the last value, to recognise it quickly; never dereferenced
+  uint32_t bits;       // union of what was seen
+  uint32_t version;    // of the one heap type seen; 0: none or several
+};
+
+// The set that holds exactly the type of `o` (NULL: kNullBit). [GIL]
+uint32_t BitsOf(PyObject* o);
+// Adds `o` to the observation. [GIL]
+void Observe(Observation* observation, PyObject* o);
+
+// Observations of one code object. What an instruction's observation is about: the value that it stores (STORE_FAST), the item of
+// FOR_ITER, else the top of the stack behind it. No bits: it was never executed while somebody watched.
+class Feedback {
+ public:
+  explicit Feedback(int32_t units) : observations_(static_cast<size_t>(units), Observation{}) {}
+  Observation& at(int32_t unit) { return observations_[static_cast<size_t>(unit)]; }
+  const Observation& at(int32_t unit) const { return observations_[static_cast<size_t>(unit)]; }
+
+ private:
+  std::vector<Observation> observations_;
+};
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_RUNTIME_FEEDBACK_FEEDBACK_H_

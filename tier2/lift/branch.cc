@@ -1,0 +1,113 @@
+// Jumps and loops over iterators.
+#include "runtime/bytecode/families.h"
+#include "tier2/lift/lifter.h"
+
+namespace tierjit::tier2 {
+
+bool Lifter::Jumps(bool* ended) {
+  *ended = true;
+  switch (in().opcode) {
+    case JUMP_FORWARD: case JUMP_BACKWARD_NO_INTERRUPT: JumpTo(in().target); return true;
+    case JUMP_BACKWARD:
+      EmitGuard(Opcode::kPoll, {});
+      JumpTo(in().target);
+      return true;
+    case POP_JUMP_IF_TRUE: case POP_JUMP_IF_FALSE: {
+      Node* condition = Top().node;
+      if (condition->rep == Rep::kBoxed) condition = EmitGuard(Opcode::kGuardBool, {condition}, Type::Bool());
+      bool if_true = in().opcode == POP_JUMP_IF_TRUE;
+      int32_t target = in().target, next = in().next;
+      Drop(1);
+      BranchTo(condition, if_true ? target : next, if_true ? next : target);
+      return true;
+    }
+    case POP_JUMP_IF_NONE: case POP_JUMP_IF_NOT_NONE: {
+      Node* value = Top().node;
+      Node* condition = value->rep != Rep::kBoxed ? BoolConstant(false)
+                                                  : Emit(Opcode::kSame, {value, ObjectConstant(Py_None)}, Type::Bool());
+      bool if_none = in().opcode == POP_JUMP_IF_NONE;
+      int32_t target = in().target, next = in().next;
+      Drop(1);
+      BranchTo(condition, if_none ? target : next, if_none ? next : target);
+      return true;
+    }
+    case FOR_ITER: return Iterate();
+    default: return *ended = false;
+  }
+}
+
+// The block starts here, so the iterator's fields are its parameters when they can be.
+bool Lifter::Iterate() {
+  int32_t target = in().target + 2, next = in().next;
+  StackEntry& it = Top();
+  if (it.position == nullptr) {
+    // Any iterator: its handler pushes the item, or pops the iterator and jumps.
+    FrameState* state = BoxStack();
+    Node* call = Emit(Opcode::kGeneric, {it.node});
+    call->index = in().offset;
+    call->state = state;
+    Node* taken = Emit(Opcode::kTaken, {call}, Type::Bool());
+    Emit(Opcode::kBranch, {taken});
+    Block* from = block_;
+    State before = state_;
+    uint32_t bits = seen().bits;
+    block_ = graph_->NewBlock();
+    from->successors.push_back({block_, {}});
+    Drop(1);
+    JumpTo(target);
+    state_ = before;
+    block_ = graph_->NewBlock();
+    from->successors.push_back({block_, {}});
+    // The handler was given the iterator and gives it back.
+    Node* iterator = Emit(Opcode::kResult, {call}, Type::Bound());
+    Expect(iterator, ExpectedOf(Top().node));
+    Top().node = iterator;
+    Node* item = Emit(Opcode::kResult, {call}, Type::Bound());
+    item->imm = 1;  // above the iterator
+    Expect(item, bits);
+    Push(item);
+    JumpTo(next);
+    return true;
+  }
+  StackEntry entry = it;
+  Node *has_next, *sequence = nullptr;
+  bool list = false;
+  if (entry.remaining != nullptr) {
+    has_next = Compare(Opcode::kIntCompare, Relation::kGt, entry.remaining, IntConstant(0));
+  } else {
+    list = SeenAs(entry.node, kListIterBit);
+    sequence = Emit(Opcode::kIterSequence, {entry.node}, Type(list ? kListBit : kTupleBit));
+    Node* length = Emit(list ? Opcode::kListLength : Opcode::kTupleLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
+    has_next = Compare(Opcode::kIntCompare, Relation::kLt, entry.position, length);
+  }
+  Emit(Opcode::kBranch, {has_next});
+  Block* from = block_;
+  State before = state_;
+  uint32_t bits = seen().bits;
+
+  block_ = graph_->NewBlock();
+  from->successors.push_back({block_, {}});
+  Node* item;
+  Node* one = IntConstant(1);
+  if (sequence == nullptr) {
+    item = entry.position;
+    // The iterator computes one step too far as well, but never shows it.
+    Top().position = Emit(Opcode::kIntAddWrap, {entry.position, entry.step}, Type::Int());
+    Top().remaining = Emit(Opcode::kIntSubWrap, {entry.remaining, one}, Type::Int());
+  } else {
+    item = Emit(list ? Opcode::kListGet : Opcode::kTupleGet, {sequence, entry.position}, Type::Bound());
+    Expect(item, bits);
+    Top().position = Emit(Opcode::kIntAddWrap, {entry.position, one}, Type::Int());
+  }
+  Push(item);
+  JumpTo(next);
+
+  state_ = before;
+  block_ = graph_->NewBlock();
+  from->successors.push_back({block_, {}});
+  Drop(1);
+  JumpTo(target);
+  return true;
+}
+
+}  // namespace tierjit::tier2

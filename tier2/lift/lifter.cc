@@ -1,0 +1,263 @@
+#include "tier2/lift/lifter.h"
+
+#include "absl/strings/str_cat.h"
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+// Locals that an instruction stores to: at most two.
+int StoredLocals(const Instruction& in, int locals[2]) {
+  switch (in.opcode) {
+    case STORE_FAST: locals[0] = in.oparg; return 1;
+    case STORE_FAST_LOAD_FAST: locals[0] = in.oparg >> 4; return 1;
+    case STORE_FAST_STORE_FAST: locals[0] = in.oparg >> 4, locals[1] = in.oparg & 15; return 2;
+    default: return 0;
+  }
+}
+
+bool Reads(const Instruction& in, int local) {
+  switch (in.opcode) {
+    case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_FAST_AND_CLEAR: case DELETE_FAST: return in.oparg == local;
+    case LOAD_FAST_LOAD_FAST: return in.oparg >> 4 == local || (in.oparg & 15) == local;
+    case STORE_FAST_LOAD_FAST: return in.oparg >> 4 != local && (in.oparg & 15) == local;
+    default: return false;
+  }
+}
+
+bool NeverGoesOn(const Instruction& in) {
+  switch (in.opcode) {
+    case JUMP_FORWARD: case JUMP_BACKWARD: case JUMP_BACKWARD_NO_INTERRUPT: case RETURN_VALUE: case RETURN_CONST: case RAISE_VARARGS: case RERAISE:
+      return true;
+    default: return false;
+  }
+}
+
+bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit || bits == kBoolBit; }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_nodes) {
+  return Lifter(snapshot, max_nodes).Run();
+}
+
+Lifter::Lifter(const Snapshot& snapshot, int max_nodes) : snapshot_(snapshot), max_nodes_(max_nodes), graph_(new Graph) {
+  graph_->local_count = snapshot.code->co_nlocalsplus;
+}
+
+absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
+  ChooseVirtualLocals();
+  FindLeaders();
+  Enter();
+  while (!pending_.empty() && status_.ok()) {
+    int32_t unit = *pending_.begin();
+    pending_.erase(pending_.begin());
+    LiftBlock(unit);
+    if (graph_->node_count() > max_nodes_) status_ = absl::ResourceExhaustedError(absl::StrCat("more than ", max_nodes_, " nodes"));
+  }
+  if (!status_.ok()) return status_;
+  graph_->Connect();
+  return std::move(graph_);
+}
+
+// What the local holds at the way in, if that matters: one that is stored to before it is read there is as good as unbound.
+uint32_t Lifter::EntryBits(size_t local) const {
+  uint32_t bits = local < snapshot_.local_bits.size() ? snapshot_.local_bits[local] : kNullBit;
+  return bits == kNullBit || !ReadBeforeStored(static_cast<int>(local)) ? kNullBit : bits;
+}
+
+// On some way from the entry. Ways into exception handlers do not count: they are not lifted.
+bool Lifter::ReadBeforeStored(int local) const {
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  std::vector<uint8_t> seen(list.size(), 0);
+  std::vector<int> work = {snapshot_.decoded->IndexAt(snapshot_.entry)};
+  while (!work.empty()) {
+    size_t at = static_cast<size_t>(work.back());
+    work.pop_back();
+    if (at >= list.size() || seen[at]) continue;
+    seen[at] = 1;
+    const Instruction& in = list[at];
+    if (Reads(in, local)) return true;
+    int locals[2];
+    int n = StoredLocals(in, locals);
+    if ((n > 0 && locals[0] == local) || (n > 1 && locals[1] == local)) continue;
+    if (in.target >= 0) work.push_back(snapshot_.decoded->IndexAt(in.target));
+    if (!NeverGoesOn(in)) work.push_back(static_cast<int>(at) + 1);
+  }
+  return false;
+}
+
+// A local is virtual when one kind of number is all that it was seen to hold, at the way in and at each store. Cells never are.
+void Lifter::ChooseVirtualLocals() {
+  PyCodeObject* code = snapshot_.code;
+  size_t count = static_cast<size_t>(code->co_nlocalsplus);
+  virtual_.assign(count, 0);
+  std::vector<uint8_t> stored(count, 0), barred(count, 0);
+  for (size_t i = 0; i < count; i++) {
+    barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
+    virtual_[i] = EntryBits(i) & ~kNullBit;
+  }
+  for (const Instruction& in : snapshot_.decoded->instructions()) {
+    int locals[2];
+    int n = StoredLocals(in, locals);
+    for (int k = 0; k < n; k++) {
+      size_t local = static_cast<size_t>(locals[k]);
+      stored[local] = 1;
+      virtual_[local] |= snapshot_.feedback->at(in.offset + k).bits;
+      if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
+    }
+    if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) barred[static_cast<size_t>(in.oparg)] = 1;
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (!stored[i] || barred[i] || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
+  }
+}
+
+void Lifter::FindLeaders() {
+  leader_.assign(static_cast<size_t>(snapshot_.decoded->unit_count()) + 1, 0);
+  for (const Instruction& in : snapshot_.decoded->instructions()) {
+    if (in.target >= 0) leader_[static_cast<size_t>(in.opcode == FOR_ITER ? in.target + 2 : in.target)] = 1;
+  }
+}
+
+// The entry block takes the frame over: virtual locals into registers, the stack with its references.
+void Lifter::Enter() {
+  block_ = graph_->NewBlock();
+  state_.locals.assign(virtual_.size(), Local{});
+  comes_late_.assign(virtual_.size(), 0);
+  for (size_t i = 0; i < snapshot_.stack_bits.size(); i++) {
+    Node* n = Emit(Opcode::kTakeStack, {}, Type::Bound());
+    n->index = static_cast<int32_t>(i);
+    Expect(n, snapshot_.stack_bits[i]);
+    Push(n);
+  }
+  // Until the guards have passed, frame states name no virtual locals: the slots are right.
+  resume_ = snapshot_.entry;
+  std::vector<Local> locals(virtual_.size());
+  for (size_t i = 0; i < virtual_.size(); i++) {
+    if (virtual_[i] == 0) continue;
+    if ((EntryBits(i) & ~kNullBit) == 0) {
+      locals[i].value = virtual_[i] == kIntBit ? IntConstant(0) : virtual_[i] == kFloatBit ? FloatConstant(0) : BoolConstant(false);
+      locals[i].bound = BoolConstant(false);
+      comes_late_[i] = 1;
+      continue;
+    }
+    Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());
+    slot->index = static_cast<int32_t>(i);
+    Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
+    locals[i].value = EmitGuard(guard, {EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound())}, Type(virtual_[i]));
+  }
+  state_.locals = std::move(locals);
+  JumpTo(snapshot_.entry);
+}
+
+void Lifter::LiftBlock(int32_t unit) {
+  BlockInfo& info = blocks_[unit];
+  info.lifted = true;
+  block_ = info.block;
+  state_ = info.state;
+  current_ = snapshot_.decoded->IndexAt(unit);
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  resume_ = unit;
+  here_ = nullptr;
+  if (leader_[static_cast<size_t>(unit)]) block_->state = Here();
+  while (true) {
+    resume_ = in().offset;
+    here_ = nullptr;
+    if (!LiftInstruction() || !status_.ok()) return;
+    current_++;
+    if (current_ >= static_cast<int>(list.size())) return LeaveHere();
+    if (leader_[static_cast<size_t>(in().offset)]) return JumpTo(in().offset);
+  }
+}
+
+// What the profiled version would have noted if it had come by.
+bool Lifter::NeverSeen() const {
+  switch (in().opcode) {
+    case STORE_FAST: case STORE_FAST_LOAD_FAST: case STORE_FAST_STORE_FAST: case BINARY_OP: case BINARY_SUBSCR: case COMPARE_OP: case CALL:
+    case LOAD_ATTR: case LOAD_GLOBAL: case GET_ITER: return seen().bits == 0;
+    default: return false;
+  }
+}
+
+bool Lifter::LiftInstruction() {
+  bool ended = false;
+  if (NeverSeen()) {
+    LeaveHere();
+    return false;
+  }
+  switch (in().opcode) {
+    case NOP: case CACHE: case EXTENDED_ARG: return true;
+    case RESUME:
+      if ((in().oparg & 3) == 0) return true;
+      LeaveHere();
+      return false;
+    case RETURN_VALUE: case RETURN_CONST: {
+      if ((snapshot_.code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0) {
+        // The end of a generator is more than a value.
+        LeaveHere();
+        return false;
+      }
+      Node* value = in().opcode == RETURN_CONST ? ObjectConstant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Pop();
+      Emit(Opcode::kReturn, {Boxed(value)});
+      return false;
+    }
+    default: break;
+  }
+  if (Jumps(&ended)) return !ended;
+  if (!snapshot_.generic.contains(in().offset)) {
+    if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || ListAppend() ||
+        Global() || Call()) {
+      return true;
+    }
+  } else if (int locals[2]; StoredLocals(in(), locals) == 0 && LoadStore()) {
+    return true;
+  }
+  if (DecisionFor(in().opcode).decision != Decision::kHandler || in().opcode == RERAISE || in().opcode == RAISE_VARARGS || StoresVirtual()) {
+    LeaveHere();
+    return false;
+  }
+  Generic();
+  return true;
+}
+
+// The state before the current instruction, with every stack entry as the slots take it.
+FrameState* Lifter::BoxStack() {
+  for (StackEntry& e : state_.stack) e.node = Boxed(e.node);
+  here_ = nullptr;
+  return Here();
+}
+
+// Whether the instruction stores to a local that lives in a register: its handler would not tell.
+bool Lifter::StoresVirtual() const {
+  int locals[2];
+  int n = StoredLocals(in(), locals);
+  for (int k = 0; k < n; k++) {
+    if (virtual_[static_cast<size_t>(locals[k])] != 0) return true;
+  }
+  return false;
+}
+
+void Lifter::Generic() {
+  int popped = NumPopped(in().opcode, in().oparg), pushed = NumPushed(in().opcode, in().oparg);
+  // An operation that takes an iterator sees it as it is.
+  for (int i = popped; i >= 1; i--) {
+    if (Top(i).position != nullptr) CloseIterator(&Top(i));
+  }
+  FrameState* state = BoxStack();
+  std::vector<Node*> operands;
+  for (int i = popped; i >= 1; i--) operands.push_back(Top(i).node);
+  Node* call = Emit(Opcode::kGeneric, operands);
+  call->index = in().offset;
+  call->state = state;
+  Drop(popped);
+  for (int i = 0; i < pushed; i++) {
+    Node* r = Emit(Opcode::kResult, {call}, Type::Any());
+    r->imm = i;
+    if (i == pushed - 1) Expect(r, seen().bits);
+    Push(r);
+  }
+}
+
+}  // namespace tierjit::tier2

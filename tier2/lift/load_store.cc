@@ -1,0 +1,118 @@
+// Locals, constants and the shape of the stack.
+#include "tier2/lift/lifter.h"
+
+namespace tierjit::tier2 {
+
+Node* Lifter::LoadLocal(int local) {
+  size_t i = static_cast<size_t>(local);
+  if (virtual_[i] != 0) {
+    Local& l = state_.locals[i];
+    if (l.bound != nullptr) EmitGuard(Opcode::kGuardTrue, {l.bound});
+    l.bound = nullptr;
+    return l.value;
+  }
+  Node* n = Emit(Opcode::kLoadLocal, {}, Type::Bound());
+  n->index = local;
+  if (i < snapshot_.local_bits.size()) Expect(n, snapshot_.local_bits[i]);
+  // Whatever the instruction before has stored: feedback stands at the stores.
+  for (const Instruction& in : snapshot_.decoded->instructions()) {
+    int32_t at = in.opcode == STORE_FAST && in.oparg == local                          ? in.offset
+                 : in.opcode == STORE_FAST_LOAD_FAST && in.oparg >> 4 == local         ? in.offset
+                 : in.opcode == STORE_FAST_STORE_FAST && in.oparg >> 4 == local        ? in.offset
+                 : in.opcode == STORE_FAST_STORE_FAST && (in.oparg & 15) == local      ? in.offset + 1
+                                                                                       : -1;
+    if (at >= 0) Expect(n, snapshot_.feedback->at(at).bits);
+  }
+  return n;
+}
+
+// The value as the local takes it. Whatever may leave comes here, before any effect of the instruction.
+Node* Lifter::PrepareStore(int local, Node* value) {
+  size_t i = static_cast<size_t>(local);
+  if (virtual_[i] != 0) {
+    if (value->rep == Rep::kBoxed) {
+      Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
+      value = EmitGuard(guard, {value}, Type(virtual_[i]));
+    }
+    Rep wanted = virtual_[i] == kIntBit ? Rep::kI64 : virtual_[i] == kFloatBit ? Rep::kF64 : Rep::kI1;
+    return value->rep == wanted ? value : nullptr;
+  }
+  Node* old = Emit(Opcode::kLoadLocal, {}, Type::Any());
+  old->index = local;
+  EmitGuard(Opcode::kGuardReleasable, {old});
+  return Boxed(value);
+}
+
+void Lifter::CommitStore(int local, Node* value) {
+  size_t i = static_cast<size_t>(local);
+  if (virtual_[i] != 0) {
+    state_.locals[i] = {value, nullptr};
+    return;
+  }
+  Node* store = Emit(Opcode::kSetLocal, {value});
+  store->index = local;
+}
+
+bool Lifter::StoreLocal(int local, Node* value) {
+  Node* prepared = PrepareStore(local, value);
+  if (prepared == nullptr) return false;
+  CommitStore(local, prepared);
+  return true;
+}
+
+bool Lifter::LoadStore() {
+  int oparg = in().oparg;
+  switch (in().opcode) {
+    case LOAD_FAST: Push(LoadLocal(oparg)); return true;
+    case LOAD_FAST_LOAD_FAST:
+      Push(LoadLocal(oparg >> 4));
+      Push(LoadLocal(oparg & 15));
+      return true;
+    case LOAD_FAST_CHECK: {
+      Node* value = LoadLocal(oparg);
+      if (value->rep == Rep::kBoxed) value = EmitGuard(Opcode::kGuardBound, {value}, Type::Bound());
+      Push(value);
+      return true;
+    }
+    case STORE_FAST:
+      if (!StoreLocal(oparg, Top().node)) return false;
+      Drop(1);
+      return true;
+    case STORE_FAST_LOAD_FAST:
+      if (!StoreLocal(oparg >> 4, Top().node)) return false;
+      Drop(1);
+      Push(LoadLocal(oparg & 15));
+      return true;
+    case STORE_FAST_STORE_FAST: {
+      if (oparg >> 4 == (oparg & 15)) return false;
+      Node* first = PrepareStore(oparg >> 4, Top(1).node);
+      Node* second = first == nullptr ? nullptr : PrepareStore(oparg & 15, Top(2).node);
+      if (second == nullptr) return false;
+      CommitStore(oparg >> 4, first);
+      CommitStore(oparg & 15, second);
+      Drop(2);
+      return true;
+    }
+    case LOAD_CONST: {
+      PyObject* o = PyTuple_GET_ITEM(snapshot_.code->co_consts, oparg);
+      uint32_t bits = BitsOf(o);
+      Node* n = bits == kIntBit     ? IntConstant(PyLong_AsLongLong(o))
+                : bits == kFloatBit ? FloatConstant(PyFloat_AS_DOUBLE(o))
+                : bits == kBoolBit  ? BoolConstant(o == Py_True)
+                                    : ObjectConstant(o);
+      n->object = o;
+      Push(n);
+      return true;
+    }
+    case PUSH_NULL: Push(Emit(Opcode::kNull, {}, Type(kNullBit))); return true;
+    case COPY:
+      if (Top(oparg).position != nullptr) CloseIterator(&Top(oparg));
+      Push(Top(oparg).node);
+      return true;
+    case SWAP: std::swap(Top(), Top(oparg)); return true;
+    case POP_TOP: Drop(1); return true;
+    default: return false;
+  }
+}
+
+}  // namespace tierjit::tier2

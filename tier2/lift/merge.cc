@@ -1,0 +1,160 @@
+// Edges and merges. A block's parameters are what the first edge into it brings: virtual locals, stack entries and the fields of
+// iterators; later edges adapt.
+#include "tier2/lift/lifter.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+Node* ParamLike(Graph* graph, Block* block, Node* value) {
+  return value == nullptr ? nullptr : graph->AddParam(block, value->rep, Type());
+}
+
+uint32_t IteratorKind(uint32_t bits) {
+  return bits == kRangeIterBit || bits == kListIterBit || bits == kTupleIterBit ? bits : 0;
+}
+
+}  // namespace
+
+Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
+  BlockInfo& info = blocks_[unit];
+  if (info.block != nullptr) return info;
+  info.block = graph_->NewBlock(unit);
+  const Instruction& first = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(unit))];
+  MakeParams(&info, first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset));
+  pending_.insert(unit);
+  return info;
+}
+
+void Lifter::MakeParams(BlockInfo* info, bool iterates) {
+  if (iterates && Top().position == nullptr) OpenIterator(&Top());
+  for (size_t i = 0; i < state_.locals.size(); i++) {
+    Local& l = state_.locals[i];
+    // Another edge may not have the value yet.
+    if (comes_late_[i] && l.bound == nullptr) l.bound = BoolConstant(true);
+    info->state.locals.push_back({ParamLike(graph_.get(), info->block, l.value), ParamLike(graph_.get(), info->block, l.bound)});
+  }
+  for (const StackEntry& e : state_.stack) {
+    StackEntry param{ParamLike(graph_.get(), info->block, e.node), ParamLike(graph_.get(), info->block, e.position),
+                     ParamLike(graph_.get(), info->block, e.remaining), ParamLike(graph_.get(), info->block, e.step)};
+    size_t id = static_cast<size_t>(e.node->id);
+    uint32_t seen = id < expected_.size() ? expected_[id] : 0;
+    Expect(param.node, seen != 0 ? seen : e.node->type.bits());
+    info->state.stack.push_back(param);
+  }
+}
+
+// The fields of an iterator that only the operand stack knows.
+void Lifter::OpenIterator(StackEntry* entry) {
+  if (entry->node->rep != Rep::kBoxed) return;
+  for (uint32_t kind : {kRangeIterBit, kListIterBit, kTupleIterBit}) {
+    if (!SeenAs(entry->node, kind)) continue;
+    Node* it = EmitGuard(Opcode::kGuardType, {entry->node}, Type(kind));
+    EmitGuard(Opcode::kGuardUnshared, {it});
+    auto field = [&](int64_t which) {
+      Node* n = Emit(Opcode::kIterField, {it}, Type::Int());
+      n->imm = which;
+      n->index = static_cast<int32_t>(kind);
+      return n;
+    };
+    entry->node = it;
+    Expect(it, kind);
+    entry->position = field(kPosition);
+    if (kind != kRangeIterBit) {
+      // An exhausted iterator has let its sequence go.
+      EmitGuard(Opcode::kGuardBound, {Emit(Opcode::kIterSequence, {it}, Type::Any())}, Type::Bound());
+      return;
+    }
+    entry->remaining = field(kRemaining);
+    entry->step = field(kStep);
+    return;
+  }
+}
+
+// The fields back into the iterator.
+void Lifter::CloseIterator(StackEntry* entry) {
+  auto write = [&](Node* value, int64_t which) {
+    Node* n = Emit(Opcode::kSetIterField, {entry->node, value});
+    n->imm = which;
+    n->index = static_cast<int32_t>(entry->remaining != nullptr ? kRangeIterBit : kListIterBit);
+  };
+  write(entry->position, kPosition);
+  if (entry->remaining != nullptr) write(entry->remaining, kRemaining);
+  entry->position = entry->remaining = entry->step = nullptr;
+  here_ = nullptr;
+}
+
+// `value` in the parameter's representation; nullptr: only by leaving.
+Node* Lifter::Adapt(Node* value, const Node* param) {
+  if (value->rep == param->rep) return value;
+  if (param->rep == Rep::kBoxed) return Boxed(value);
+  if (value->rep != Rep::kBoxed) return nullptr;
+  if (param->rep == Rep::kI64) return EmitGuard(Opcode::kGuardInt, {value}, Type::Int());
+  if (param->rep == Rep::kF64) return EmitGuard(Opcode::kGuardFloat, {value}, Type::Float());
+  return EmitGuard(Opcode::kGuardBool, {value}, Type::Bool());
+}
+
+void Lifter::AdaptLocal(const Local& param, Local* from) {
+  if (param.value == nullptr) return;
+  if (param.bound != nullptr && from->bound == nullptr) from->bound = BoolConstant(true);
+  if (param.bound == nullptr && from->bound != nullptr) EmitGuard(Opcode::kGuardTrue, {from->bound});
+}
+
+void Lifter::AdaptEntry(const StackEntry& param, StackEntry* from) {
+  if (param.position != nullptr && from->position == nullptr) {
+    Expect(from->node, param.remaining != nullptr ? kRangeIterBit : 0);
+    OpenIterator(from);
+  }
+  if (param.position == nullptr && from->position != nullptr) CloseIterator(from);
+  if (Node* adapted = Adapt(from->node, param.node)) from->node = adapted;
+}
+
+void Lifter::JumpTo(int32_t unit) {
+  resume_ = unit;
+  here_ = nullptr;
+  BlockInfo& info = InfoAt(unit);
+  for (size_t i = 0; i < state_.locals.size(); i++) AdaptLocal(info.state.locals[i], &state_.locals[i]);
+  bool fits = true;
+  for (size_t i = 0; i < state_.stack.size(); i++) {
+    const StackEntry& param = info.state.stack[i];
+    StackEntry& from = state_.stack[i];
+    AdaptEntry(param, &from);
+    fits = fits && from.node->rep == param.node->rep && (from.position != nullptr) == (param.position != nullptr) &&
+           (from.remaining != nullptr) == (param.remaining != nullptr) &&
+           (param.position == nullptr || ExpectedOf(from.node) == ExpectedOf(param.node));
+  }
+  if (!fits) return LeaveHere();
+  Edge edge{info.block, {}};
+  auto pass = [&](Node* param, Node* value) {
+    if (param != nullptr) edge.args.push_back(value);
+  };
+  for (size_t i = 0; i < state_.locals.size(); i++) {
+    pass(info.state.locals[i].value, state_.locals[i].value);
+    pass(info.state.locals[i].bound, state_.locals[i].bound);
+  }
+  for (size_t i = 0; i < state_.stack.size(); i++) {
+    const StackEntry &param = info.state.stack[i], &from = state_.stack[i];
+    pass(param.node, from.node);
+    pass(param.position, from.position);
+    pass(param.remaining, from.remaining);
+    pass(param.step, from.step);
+  }
+  Emit(Opcode::kJump);
+  block_->successors.push_back(std::move(edge));
+}
+
+// Both ways get a block of their own for what their edges have to adapt.
+void Lifter::BranchTo(Node* condition, int32_t if_true, int32_t if_false) {
+  Emit(Opcode::kBranch, {condition});
+  Block* from = block_;
+  State state = state_;
+  for (int32_t unit : {if_true, if_false}) {
+    block_ = graph_->NewBlock();
+    from->successors.push_back({block_, {}});
+    state_ = state;
+    JumpTo(unit);
+  }
+}
+
+void Lifter::LeaveHere() { EmitGuard(Opcode::kLeave, {}); }
+
+}  // namespace tierjit::tier2

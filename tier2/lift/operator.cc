@@ -1,0 +1,139 @@
+// Arithmetic, comparisons, truth and identity.
+#include "tier2/lift/lifter.h"
+
+namespace tierjit::tier2 {
+
+Node* Lifter::IntOp(int oparg, Node* a, Node* b) {
+  auto guarded = [&](Opcode o) { return EmitGuard(o, {a, b}, Type::Int()); };
+  auto pure = [&](Opcode o) { return Emit(o, {a, b}, Type::Int()); };
+  switch (oparg) {
+    case NB_ADD: case NB_INPLACE_ADD: return guarded(Opcode::kIntAdd);
+    case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: return guarded(Opcode::kIntSub);
+    case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return guarded(Opcode::kIntMul);
+    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return guarded(Opcode::kIntFloorDiv);
+    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return guarded(Opcode::kIntMod);
+    case NB_LSHIFT: case NB_INPLACE_LSHIFT: return guarded(Opcode::kIntShl);
+    case NB_RSHIFT: case NB_INPLACE_RSHIFT: return guarded(Opcode::kIntShr);
+    case NB_AND: case NB_INPLACE_AND: return pure(Opcode::kIntAnd);
+    case NB_OR: case NB_INPLACE_OR: return pure(Opcode::kIntOr);
+    case NB_XOR: case NB_INPLACE_XOR: return pure(Opcode::kIntXor);
+    case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: {
+      // The quotient of two exact doubles is correctly rounded, as CPython's is.
+      Node* u = EmitGuard(Opcode::kIntToFloatExact, {a}, Type::Float());
+      Node* v = EmitGuard(Opcode::kIntToFloatExact, {b}, Type::Float());
+      return EmitGuard(Opcode::kFloatDiv, {u, v}, Type::Float());
+    }
+    case NB_POWER: case NB_INPLACE_POWER:
+      return b->Is(Opcode::kInt) && b->imm == 2 ? EmitGuard(Opcode::kIntMul, {a, a}, Type::Int()) : nullptr;
+    default: return nullptr;
+  }
+}
+
+Node* Lifter::FloatOp(int oparg, Node* a, Node* b) {
+  switch (oparg) {
+    case NB_ADD: case NB_INPLACE_ADD: return Emit(Opcode::kFloatAdd, {a, b}, Type::Float());
+    case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: return Emit(Opcode::kFloatSub, {a, b}, Type::Float());
+    case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return Emit(Opcode::kFloatMul, {a, b}, Type::Float());
+    case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: return EmitGuard(Opcode::kFloatDiv, {a, b}, Type::Float());
+    case NB_POWER: case NB_INPLACE_POWER: return EmitGuard(Opcode::kFloatPow, {a, b}, Type::Float());
+    default: return nullptr;
+  }
+}
+
+namespace {
+bool HasIntForm(int oparg) {
+  int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
+  return base != NB_MATRIX_MULTIPLY;
+}
+bool HasFloatForm(int oparg) {
+  int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
+  return base == NB_ADD || base == NB_SUBTRACT || base == NB_MULTIPLY || base == NB_TRUE_DIVIDE || base == NB_POWER;
+}
+constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
+}  // namespace
+
+bool Lifter::BinaryOp() {
+  if (in().opcode != BINARY_OP) return false;
+  Node *a = Top(2).node, *b = Top(1).node;
+  if (!IsNumber(a) || !IsNumber(b)) return false;
+  auto is_int = [&](Node* n) { return n->rep == Rep::kI64 || (n->rep == Rep::kBoxed && SeenAs(n, kIntBit)); };
+  bool ints = is_int(a) && is_int(b);
+  if (ints ? !HasIntForm(in().oparg) : !HasFloatForm(in().oparg)) return false;
+  bool square = (in().oparg == NB_POWER || in().oparg == NB_INPLACE_POWER) && ints;
+  if (square && !(b->Is(Opcode::kInt) && b->imm == 2)) return false;
+  Node* x = ints ? AsInt(a) : AsFloat(a);
+  Node* y = ints ? AsInt(b) : AsFloat(b);
+  Node* r = ints ? IntOp(in().oparg, x, y) : FloatOp(in().oparg, x, y);
+  Drop(2);
+  Push(r);
+  return true;
+}
+
+bool Lifter::CompareOp() {
+  if (in().opcode != COMPARE_OP) return false;
+  Node *a = Top(2).node, *b = Top(1).node;
+  if (!IsNumber(a) || !IsNumber(b)) return false;
+  Relation relation = kRelations[in().oparg >> 5];
+  auto is_int = [&](Node* n) { return n->rep == Rep::kI64 || (n->rep == Rep::kBoxed && SeenAs(n, kIntBit)); };
+  Node* r;
+  if (is_int(a) && is_int(b)) {
+    r = Compare(Opcode::kIntCompare, relation, AsInt(a), AsInt(b));
+  } else {
+    // An int compares exactly with a float, so it must be one that a double holds.
+    auto exact = [&](Node* n) {
+      return is_int(n) ? EmitGuard(Opcode::kIntToFloatExact, {AsInt(n)}, Type::Float()) : AsFloat(n);
+    };
+    Node* x = exact(a);
+    r = Compare(Opcode::kFloatCompare, relation, x, exact(b));
+  }
+  Drop(2);
+  Push(r);
+  return true;
+}
+
+bool Lifter::UnaryOp() {
+  Node* a = in().opcode == UNARY_NEGATIVE || in().opcode == UNARY_INVERT || in().opcode == UNARY_NOT ? Top().node : nullptr;
+  if (a == nullptr) return false;
+  Node* r = nullptr;
+  if (in().opcode == UNARY_NOT) {
+    if (Node* b = AsBool(a)) r = Emit(Opcode::kNot, {b}, Type::Bool());
+  } else if (a->rep == Rep::kF64 || SeenAs(a, kFloatBit)) {
+    if (in().opcode == UNARY_NEGATIVE) r = Emit(Opcode::kFloatNeg, {AsFloat(a)}, Type::Float());
+  } else if (Node* i = AsInt(a)) {
+    r = in().opcode == UNARY_NEGATIVE ? EmitGuard(Opcode::kIntNeg, {i}, Type::Int()) : Emit(Opcode::kIntInvert, {i}, Type::Int());
+  }
+  if (r == nullptr) return false;
+  Drop(1);
+  Push(r);
+  return true;
+}
+
+bool Lifter::Truth() {
+  if (in().opcode != TO_BOOL) return false;
+  Node* a = Top().node;
+  Node* r = AsBool(a);
+  if (r == nullptr && (a->rep == Rep::kF64 || SeenAs(a, kFloatBit))) {
+    r = Compare(Opcode::kFloatCompare, Relation::kNe, AsFloat(a), FloatConstant(0.0));
+  } else if (r == nullptr) {
+    Node* i = AsInt(a);
+    if (i != nullptr) r = Compare(Opcode::kIntCompare, Relation::kNe, i, IntConstant(0));
+  }
+  if (r == nullptr) return false;
+  Drop(1);
+  Push(r);
+  return true;
+}
+
+bool Lifter::Identity() {
+  if (in().opcode != IS_OP) return false;
+  Node *a = Top(2).node, *b = Top(1).node;
+  if (a->rep == Rep::kI64 || a->rep == Rep::kF64 || b->rep == Rep::kI64 || b->rep == Rep::kF64) return false;
+  Node* x = Boxed(a);
+  Node* r = Emit(Opcode::kSame, {x, Boxed(b)}, Type::Bool());
+  if (in().oparg == 1) r = Emit(Opcode::kNot, {r}, Type::Bool());
+  Drop(2);
+  Push(r);
+  return true;
+}
+
+}  // namespace tierjit::tier2

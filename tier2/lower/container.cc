@@ -1,0 +1,102 @@
+// Lists, tuples, iterators, attributes, cells, globals.
+#include "tier2/lower/lowerer.h"
+#include "tier2/lower/runtime_calls.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+constexpr size_t kSize = offsetof(PyVarObject, ob_size);
+constexpr size_t kListItems = offsetof(PyListObject, ob_item);
+constexpr size_t kTupleItems = offsetof(PyTupleObject, ob_item);
+
+size_t IteratorOffset(const Node& access) {
+  if (access.index == kRangeIterBit) {
+    return access.imm == kPosition    ? offsetof(_PyRangeIterObject, start)
+           : access.imm == kRemaining ? offsetof(_PyRangeIterObject, len)
+                                 : offsetof(_PyRangeIterObject, step);
+  }
+  return offsetof(_PyListIterObject, it_index);  // tuples' have the same layout
+}
+
+}  // namespace
+
+// With room it is a store; growing may run out of memory.
+void Lowerer::ListAppend(const Node& n) {
+  using T = mir::Type;
+  Reg list = IntReg(n.input(0)), item = IntReg(n.input(1));
+  Label grow = f_->NewLabel(), done = f_->NewLabel();
+  Reg size = f_->Load(Field(T::kI64, list, kSize));
+  f_->BGe(grow, size, Field(T::kI64, list, offsetof(PyListObject, allocated)));
+  Reg items = f_->Load(Field(T::kI64, list, kListItems));
+  f_->Store(Mem{.base = items, .index = size, .scale = 8}, item);
+  Reg more = f_->Add(size, 1);
+  f_->Store(Field(T::kI64, list, kSize), more);
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(grow);
+    Reg grown = f_->CallC("tj2_list_append", tj2_list_append, {list, item});
+    f_->BT(done, grown);
+    f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
+    FrameState state = *n.state;
+    state.stack.pop_back();  // the item is gone
+    int exit = NewExit(state, &n);
+    std::erase_if(exits_[static_cast<size_t>(exit)]->items, [](const ExitDescriptor::Item& i) { return i.where == ExitDescriptor::Where::kNowhere; });
+    StoreExitValues(exit);
+    f_->CallC("tj_materialise", tj_materialise, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
+    Mem stacktop = FrameField(offsetof(_PyInterpreterFrame, stacktop));
+    stacktop.type = T::kI32;
+    f_->Store(stacktop, graph_.local_count + static_cast<int>(state.stack.size()));
+    f_->Ret({Operand(env_.raise), Operand(0)});
+  });
+}
+
+bool Lowerer::Container(const Node& n) {
+  using T = mir::Type;
+  auto in = [&](int i) { return IntReg(n.input(i)); };
+  switch (n.opcode) {
+    case Opcode::kListLength: case Opcode::kTupleLength: f_->Mov(RegOf(n), Field(T::kI64, in(0), kSize)); return true;
+    case Opcode::kListGet: {
+      Reg items = f_->Load(Field(T::kI64, in(0), kListItems));
+      f_->Mov(RegOf(n), Mem{.base = items, .index = in(1), .scale = 8});
+      return true;
+    }
+    case Opcode::kTupleGet: f_->Mov(RegOf(n), Mem{.base = in(0), .disp = kTupleItems, .index = in(1), .scale = 8}); return true;
+    case Opcode::kListSet: {
+      Reg items = f_->Load(Field(T::kI64, in(0), kListItems));
+      Mem at{.base = items, .index = in(1), .scale = 8};
+      Reg old = f_->Load(at);
+      f_->Store(at, ValueOf(n.input(2)));
+      ReleaseOld(old);
+      return true;
+    }
+    case Opcode::kListAppend: ListAppend(n); return true;
+    case Opcode::kNormalizeIndex: {
+      Reg i = RegOf(n);
+      f_->Mov(i, ValueOf(n.input(0)));
+      if (n.input(0)->type.low() < 0) {
+        Label positive = f_->NewLabel();
+        f_->BGe(positive, i, 0);
+        f_->Add(i, i, ValueOf(n.input(1)));
+        f_->Bind(positive);
+      }
+      f_->UBGe(ExitFor(n), i, ValueOf(n.input(1)));
+      return true;
+    }
+    case Opcode::kIterField: f_->Mov(RegOf(n), Field(T::kI64, in(0), IteratorOffset(n))); return true;
+    case Opcode::kSetIterField: f_->Store(Field(T::kI64, in(0), IteratorOffset(n)), ValueOf(n.input(1))); return true;
+    case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), offsetof(_PyListIterObject, it_seq))); return true;
+    case Opcode::kAttrGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), static_cast<size_t>(n.imm))); return true;
+    case Opcode::kAttrSet: {
+      Mem at = Field(T::kI64, in(0), static_cast<size_t>(n.imm));
+      Reg old = f_->Load(at);
+      f_->Store(at, ValueOf(n.input(1)));
+      ReleaseOld(old);
+      return true;
+    }
+    case Opcode::kCellGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), offsetof(PyCellObject, ob_ref))); return true;
+    case Opcode::kGlobalGet: f_->Mov(RegOf(n), Mem::At(T::kI64, reinterpret_cast<const void*>(n.imm))); return true;
+    default: return false;
+  }
+}
+
+}  // namespace tierjit::tier2

@@ -1,0 +1,250 @@
+// The frame: slots, reference counts, operations by their handlers, exits.
+#include <algorithm>
+
+#include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
+#include "tier2/lower/lowerer.h"
+#include "tier2/lower/runtime_calls.h"
+
+namespace tierjit::tier2 {
+
+bool Lowerer::Frame(const Node& n) {
+  switch (n.opcode) {
+    case Opcode::kLoadLocal: f_->Mov(RegOf(n), Slot(n.index)); return true;
+    case Opcode::kTakeStack: f_->Mov(RegOf(n), StackSlot(n.index)); return true;
+    case Opcode::kSetLocal: {
+      Reg old = f_->Load(Slot(n.index));
+      f_->Store(Slot(n.index), ValueOf(n.input(0)));
+      ReleaseOld(old);
+      return true;
+    }
+    case Opcode::kIncref: Incref(IntReg(n.input(0)), n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()); return true;
+    case Opcode::kDecref: Decref(IntReg(n.input(0)), n.input(0)->type, n.state); return true;
+    case Opcode::kGeneric: Generic(n); return true;
+    default: return false;  // results and `taken` come with their generic operation
+  }
+}
+
+// --- Reference counts: 32 bits both ways, see DESIGN of the free lists ---
+
+void Lowerer::Incref(Reg object, bool may_be_null) {
+  Label done = f_->NewLabel();
+  if (may_be_null) f_->BEq(done, object, 0);
+  Mem count = Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt));
+  Reg c = f_->Load(count);
+  f_->BLt(done, c, 0);  // immortal
+  Reg more = f_->Add(c, 1);
+  f_->Store(count, more);
+  f_->Bind(done);
+}
+
+void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
+  Label done = f_->NewLabel(), dead = f_->NewLabel();
+  if (type.MayBe(kNullBit) || type.IsBottom()) f_->BEq(done, object, 0);
+  Mem count = Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt));
+  Reg c = f_->Load(count);
+  f_->BLt(done, c, 0);
+  Reg less = f_->Sub(c, 1);
+  f_->Store(count, less);
+  f_->BEq(dead, less, 0);
+  f_->Bind(done);
+  bool simple = type.IsSimple() && !type.IsBottom();
+  Later([=, this] {
+    f_->Bind(dead);
+    if (!simple && state != nullptr) {
+      // A finalizer may look at the frame.
+      SyncLocals(*state);
+      f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + state->resume);
+    }
+    if (type.Is(kFloatBit)) {
+      Label full = f_->NewLabel();
+      Reg n = f_->Load(Mem::At(mir::Type::kU32, env_.floats.count));
+      Reg left = f_->Sub(n, 1);
+      f_->UBGe(full, left, env_.usable_span);
+      Reg items = f_->NewInt("items");
+      f_->Mov(items, env_.floats.items);
+      f_->Store(Mem{.base = items, .index = n, .scale = 8}, object);
+      Reg more = f_->Add(n, 1);
+      f_->Store(Mem::At(mir::Type::kU32, env_.floats.count), more);
+      f_->Jmp(done);
+      f_->Bind(full);
+    }
+    f_->CallC("tj2_dealloc", tj2_dealloc, {object});
+    f_->Jmp(done);
+  });
+}
+
+void Lowerer::ReleaseOld(Reg object) { Decref(object, Type(kSimpleBits), nullptr); }
+
+// --- Operations by their handlers ---
+
+void Lowerer::SpillStack(const Node& n) {
+  for (size_t i = 0; i < n.state->stack.size(); i++) {
+    size_t below = n.state->stack.size() - n.inputs.size();
+    const Node* value = i < below ? n.state->stack[i] : n.inputs[i - below];
+    f_->Store(StackSlot(static_cast<int>(i)), ValueOf(value));
+  }
+}
+
+void Lowerer::SyncLocals(const FrameState& state) {
+  bool any = false;
+  for (const FrameState::Local& l : state.locals) any = any || l.value != nullptr;
+  if (!any) return;
+  FrameState locals = state;
+  locals.stack.clear();
+  locals.iterators.clear();
+  int exit = NewExit(locals, nullptr);
+  StoreExitValues(exit);
+  f_->CallC("tj_sync_locals", tj_sync_locals, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
+}
+
+void Lowerer::Generic(const Node& n) {
+  const Instruction& in = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(n.index))];
+  SpillStack(n);
+  SyncLocals(*n.state);
+  f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + in.offset);
+  int depth = static_cast<int>(n.state->stack.size());
+  Reg frame = f_->Sub(lp_, static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus)));
+  Reg top = f_->Add(lp_, static_cast<int64_t>(graph_.local_count + depth) * 8);
+  using T = mir::Type;
+  Reg sp = f_->NewInt("sp");
+  Reg results[] = {sp};
+  Operand args[] = {ts_, frame, top, in.oparg};
+  f_->Call({{T::kI64}, {T::kI64, T::kI64, T::kI64, T::kI32}}, mir::Callee{"handler", reinterpret_cast<const void*>(DecisionFor(in.opcode).handler)},
+           results, args);
+  Label failed = f_->NewLabel(), changed = f_->NewLabel(), on = f_->NewLabel();
+  f_->BEq(failed, sp, 0);
+  bool branch = DecisionFor(in.opcode).decision == Decision::kBranch;
+  if (!branch) {
+    // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
+    f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+    f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+  }
+  f_->Bind(on);
+  int popped = NumPopped(in.opcode, in.oparg);
+  for (const Block* b : graph_.blocks()) {
+    for (const Node* r : b->nodes) {
+      if (r->inputs.empty() || r->input(0) != &n) continue;
+      if (r->Is(Opcode::kResult)) f_->Mov(RegOf(*r), StackSlot(depth - popped + static_cast<int>(r->imm)));
+      if (r->Is(Opcode::kTaken)) f_->And(RegOf(*r), sp, 1);
+    }
+  }
+  Later([=, this, &n] {
+    f_->Bind(failed);
+    FailGeneric(n);
+    if (branch) return;
+    f_->Bind(changed);
+    // All is in its slots already; the unit's other references go.
+    EmitExit(NewExit(Left(n, in.next), &n));
+  });
+}
+
+// What a handler leaves to be done when execution goes on elsewhere: the slots are right, but not the iterators that stay on the stack.
+FrameState Lowerer::Left(const Node& n, int32_t resume) {
+  FrameState s;
+  s.resume = resume;
+  s.origin = n.index;
+  s.locals.resize(n.state->locals.size());
+  for (const FrameState::Iterator& i : n.state->iterators) {
+    if (i.depth < static_cast<int>(n.state->stack.size() - n.inputs.size())) s.iterators.push_back(i);
+  }
+  return s;
+}
+
+void Lowerer::FailGeneric(const Node& n) {
+  int exit = NewExit(Left(n, n.state->resume), &n);
+  StoreExitValues(exit);
+  if (!exits_[static_cast<size_t>(exit)]->items.empty()) {
+    f_->CallC("tj_materialise", tj_materialise, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
+  }
+  f_->Ret({Operand(env_.raise), Operand(0)});
+}
+
+// --- Exits ---
+
+int Lowerer::AddValue(const Node* n, int* next) {
+  switch (n->opcode) {
+    case Opcode::kInt: case Opcode::kFloat: case Opcode::kBool: case Opcode::kObject: case Opcode::kNull: return -1;
+    default: break;
+  }
+  auto& values = exit_values_.back();
+  for (auto [at, node] : values) {
+    if (node == n) return at;
+  }
+  values.push_back({*next, n});
+  return (*next)++;
+}
+
+int Lowerer::NewExit(const FrameState& state, const Node* at) {
+  using Where = ExitDescriptor::Where;
+  auto exit = std::make_unique<ExitDescriptor>();
+  exit->resume = state.resume;
+  exit->origin = state.origin;
+  exit->nlocalsplus = graph_.local_count;
+  exit_values_.emplace_back();
+  int next = 0;
+  std::vector<Node*> owned;
+  if (at != nullptr) {
+    auto it = ownership_.at.find(at);
+    if (it != ownership_.at.end()) owned = it->second;
+  }
+  auto add = [&](Where where, int index, const Node* value, const Node* bound) {
+    if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
+    ExitDescriptor::Item item{};
+    item.where = where;
+    item.rep = value->rep == Rep::kI64   ? ExitDescriptor::Rep::kInt
+               : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
+               : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
+                                         : ExitDescriptor::Rep::kBoxed;
+    item.index = static_cast<int16_t>(index);
+    item.value = static_cast<int16_t>(AddValue(value, &next));
+    item.constant = value->Is(Opcode::kObject) ? reinterpret_cast<int64_t>(value->object) : value->imm;
+    item.bound = -1;
+    if (bound != nullptr && !bound->Is(Opcode::kBool)) item.bound = static_cast<int16_t>(AddValue(bound, &next));
+    if (value->rep == Rep::kBoxed) {
+      auto mine = std::find(owned.begin(), owned.end(), Ownership::RootOf(const_cast<Node*>(value)));
+      if (mine != owned.end()) item.owned = true, owned.erase(mine);
+    }
+    exit->items.push_back(item);
+  };
+  for (size_t i = 0; i < state.locals.size(); i++) {
+    if (state.locals[i].value != nullptr) add(Where::kLocal, static_cast<int>(i), state.locals[i].value, state.locals[i].bound);
+  }
+  for (size_t i = 0; i < state.stack.size(); i++) add(Where::kStack, static_cast<int>(i), state.stack[i], nullptr);
+  for (const FrameState::Iterator& i : state.iterators) {
+    add(Where::kIteratorPosition, i.depth, i.position, nullptr);
+    if (i.remaining != nullptr) add(Where::kIteratorRemaining, i.depth, i.remaining, nullptr);
+  }
+  for (Node* n : std::vector<Node*>(owned)) add(Where::kNowhere, 0, n, nullptr);
+  most_exit_values_ = std::max(most_exit_values_, next);
+  exits_.push_back(std::move(exit));
+  return static_cast<int>(exits_.size()) - 1;
+}
+
+Lowerer::Label Lowerer::ExitFor(const Node& n) {
+  Label label = f_->NewLabel();
+  Later([=, this, &n] {
+    f_->Bind(label);
+    EmitExit(NewExit(*n.state, &n));
+  });
+  return label;
+}
+
+void Lowerer::StoreExitValues(int exit) {
+  for (auto [at, node] : exit_values_[static_cast<size_t>(exit)]) {
+    mir::Type type = node->rep == Rep::kF64 ? mir::Type::kDouble : mir::Type::kI64;
+    f_->Store(Mem::At(type, &tj_exit_values[at]), RegOf(*node));
+  }
+}
+
+void Lowerer::EmitExit(int exit) {
+  StoreExitValues(exit);
+  Reg resume = f_->NewInt("resume"), value = f_->NewInt("value");
+  Reg results[] = {resume, value};
+  Operand args[] = {lp_, ts_, exits_[static_cast<size_t>(exit)].get()};
+  using T = mir::Type;
+  f_->Call({{T::kI64, T::kI64}, {T::kI64, T::kI64, T::kI64}}, mir::Callee{"tj_exit", reinterpret_cast<const void*>(tj_exit)}, results, args);
+  f_->Ret({resume, value});
+}
+
+}  // namespace tierjit::tier2

@@ -1,0 +1,77 @@
+#include "tier2/lower/lowerer.h"
+
+namespace tierjit::tier2 {
+
+PyTypeObject* Lowerer::TypeFor(uint32_t bit) const {
+  switch (bit) {
+    case kStrBit: return &PyUnicode_Type;
+    case kListBit: return &PyList_Type;
+    case kTupleBit: return &PyTuple_Type;
+    case kDictBit: return &PyDict_Type;
+    case kBytesBit: return &PyBytes_Type;
+    case kByteArrayBit: return &PyByteArray_Type;
+    case kRangeIterBit: return &PyRangeIter_Type;
+    case kListIterBit: return &PyListIter_Type;
+    case kTupleIterBit: return &PyTupleIter_Type;
+    default: return nullptr;
+  }
+}
+
+Lowerer::Reg Lowerer::TypeField(Reg object) { return f_->Load(Field(mir::Type::kI64, object, offsetof(PyObject, ob_type))); }
+
+bool Lowerer::Guard(const Node& n) {
+  switch (n.opcode) {
+    case Opcode::kGuardType: {
+      Reg o = IntReg(n.input(0));
+      Reg type = TypeField(o);
+      if (PyTypeObject* known = TypeFor(n.type.bits())) {
+        f_->BNe(ExitFor(n), type, known);
+      } else {
+        Reg version = f_->Load(Field(mir::Type::kU32, type, offsetof(PyTypeObject, tp_version_tag)));
+        f_->BNe(ExitFor(n), version, n.type.version());
+      }
+      f_->Mov(RegOf(n), o);
+      return true;
+    }
+    case Opcode::kGuardSame:
+      f_->BNe(ExitFor(n), ValueOf(n.input(0)), ValueOf(n.input(1)));
+      f_->Mov(RegOf(n), ValueOf(n.input(0)));
+      return true;
+    case Opcode::kGuardBound:
+      f_->BEq(ExitFor(n), ValueOf(n.input(0)), 0);
+      f_->Mov(RegOf(n), ValueOf(n.input(0)));
+      return true;
+    case Opcode::kGuardTrue: f_->BF(ExitFor(n), ValueOf(n.input(0))); return true;
+    case Opcode::kGuardFalse: f_->BT(ExitFor(n), ValueOf(n.input(0))); return true;
+    case Opcode::kGuardUnshared: {
+      Reg count = f_->Load(Field(mir::Type::kI64, IntReg(n.input(0)), offsetof(PyObject, ob_refcnt)));
+      f_->BNe(ExitFor(n), count, 1);
+      return true;
+    }
+    case Opcode::kGuardReleasable: GuardReleasable(n); return true;
+    case Opcode::kPoll: {
+      Reg now = f_->Load(Field(mir::Type::kI64, ts_, offsetof(PyThreadState, eval_breaker)));
+      f_->BNe(ExitFor(n), now, Mem::At(mir::Type::kI64, env_.expected_breaker));
+      return true;
+    }
+    default: return false;
+  }
+}
+
+// Somebody else holds it too, or it is a number or a string.
+void Lowerer::GuardReleasable(const Node& n) {
+  Reg o = IntReg(n.input(0));
+  Label done = f_->NewLabel(), dying = f_->NewLabel();
+  if (n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()) f_->BEq(done, o, 0);
+  Reg count = f_->Load(Field(mir::Type::kI32, o, offsetof(PyObject, ob_refcnt)));
+  f_->BEq(dying, count, 1);
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(dying);
+    Reg type = TypeField(o);
+    for (PyTypeObject* simple : {&PyFloat_Type, &PyLong_Type, &PyUnicode_Type, &PyBytes_Type}) f_->BEq(done, type, simple);
+    f_->Jmp(ExitFor(n));
+  });
+}
+
+}  // namespace tierjit::tier2

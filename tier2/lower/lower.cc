@@ -1,0 +1,173 @@
+#include "tier2/lower/lower.h"
+
+#include "absl/strings/str_cat.h"
+#include "tier2/lower/lowerer.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+bool IsConstant(const Node& n) {
+  return n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool) || n.Is(Opcode::kObject) || n.Is(Opcode::kNull);
+}
+bool IsCompare(const Node& n) { return n.Is(Opcode::kIntCompare) || n.Is(Opcode::kFloatCompare); }
+
+}  // namespace
+
+absl::StatusOr<Lowered> Lower(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment,
+                              int optimize_level, size_t max_instructions, bool keep_text) {
+  return Lowerer(graph, ownership, snapshot, environment).Run(optimize_level, max_instructions, keep_text);
+}
+
+Lowerer::Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment)
+    : graph_(graph), ownership_(ownership), snapshot_(snapshot), env_(environment),
+      regs_(static_cast<size_t>(graph.node_count())), uses_(static_cast<size_t>(graph.node_count()), 0) {}
+
+absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions, bool keep_text) {
+  using T = mir::Type;
+  f_ = std::make_unique<mir::Function>(context_, "unit", mir::Signature{{T::kI64, T::kI64}, {T::kI64, T::kI64}});
+  lp_ = f_->Parameter(0);
+  ts_ = f_->Parameter(1);
+  CountUses();
+  std::vector<Block*> order = graph_.ReversePostOrder();
+  for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
+  {
+    mir::Function::ColdSection cold(*f_);
+    for (size_t i = 0; i < cold_.size(); i++) {  // cold parts may add more of them
+      std::function<void()> part = std::move(cold_[i]);
+      part();
+    }
+  }
+  if (most_exit_values_ > kMaxExitValues) return absl::ResourceExhaustedError(absl::StrCat("an exit of ", most_exit_values_, " values"));
+  Lowered out;
+  out.mir_instructions = f_->instruction_count();
+  if (out.mir_instructions > max_instructions) {
+    return absl::ResourceExhaustedError(absl::StrCat(out.mir_instructions, " MIR instructions, ", max_instructions, " allowed"));
+  }
+  if (keep_text) out.mir_text = f_->Dump();
+  absl::StatusOr<mir::CodeImage> image = f_->Generate(optimize_level);
+  if (!image.ok()) return image.status();
+  out.image = *std::move(image);
+  out.exits = std::move(exits_);
+  out.constants = std::move(constants_);  // a deque's elements stay where they are
+  return out;
+}
+
+void Lowerer::CountUses() {
+  auto use = [&](const Node* n) {
+    if (n != nullptr) uses_[static_cast<size_t>(n->id)]++;
+  };
+  for (const Block* b : graph_.blocks()) {
+    for (const Node* n : b->nodes) {
+      for (const Node* i : n->inputs) use(i);
+      if (n->state == nullptr) continue;
+      for (const FrameState::Local& l : n->state->locals) use(l.value), use(l.bound);
+      for (const Node* s : n->state->stack) use(s);
+      for (const FrameState::Iterator& i : n->state->iterators) use(i.position), use(i.remaining);
+    }
+    for (const Edge& e : b->successors) {
+      for (const Node* a : e.args) use(a);
+    }
+  }
+}
+
+Lowerer::Label Lowerer::LabelOf(const Block* b) {
+  auto [it, fresh] = labels_.emplace(b->id, Label{});
+  if (fresh) it->second = f_->NewLabel();
+  return it->second;
+}
+
+Lowerer::Reg Lowerer::RegOf(const Node& n) {
+  Reg& r = regs_[static_cast<size_t>(n.id)];
+  if (!r.valid()) r = n.rep == Rep::kF64 ? f_->NewDouble("d") : f_->NewInt("v");
+  return r;
+}
+
+Lowerer::Operand Lowerer::ValueOf(const Node* n) {
+  switch (n->opcode) {
+    case Opcode::kInt: case Opcode::kBool: return Operand(n->imm);
+    case Opcode::kObject: return Operand(n->object);
+    case Opcode::kNull: return Operand(0);
+    case Opcode::kFloat: {
+      double v;
+      __builtin_memcpy(&v, &n->imm, sizeof v);
+      return Double(v);
+    }
+    default: return Operand(RegOf(*n));
+  }
+}
+
+Lowerer::Operand Lowerer::Double(double value) {
+  for (const double& known : constants_) {
+    if (__builtin_memcmp(&known, &value, sizeof value) == 0) return Operand(Mem::At(mir::Type::kDouble, &known));
+  }
+  constants_.push_back(value);
+  return Operand(Mem::At(mir::Type::kDouble, &constants_.back()));
+}
+
+Lowerer::Reg Lowerer::IntReg(const Node* n) {
+  if (!IsConstant(*n)) return RegOf(*n);
+  Reg r = f_->NewInt("c");
+  f_->Mov(r, ValueOf(n));
+  return r;
+}
+
+void Lowerer::LowerBlock(const Block& b, const Block* next) {
+  f_->Bind(LabelOf(&b));
+  for (const Node* n : b.nodes) {
+    if (n != b.end()) LowerNode(*n);
+  }
+  LowerEnd(b, next);
+}
+
+bool Lowerer::IsBranched(const Node& n) const {
+  const Node& end = *n.block->end();
+  return IsCompare(n) && uses_[static_cast<size_t>(n.id)] == 1 && end.Is(Opcode::kBranch) && end.input(0) == &n;
+}
+
+void Lowerer::LowerNode(const Node& n) {
+  if (IsConstant(n)) return;
+  // A comparison whose only use is the branch at the end of its block is done there.
+  if (IsBranched(n)) return;
+  if (Number(n) || Container(n) || Guard(n) || Frame(n)) return;
+}
+
+void Lowerer::LowerEnd(const Block& b, const Block* next) {
+  const Node& end = *b.end();
+  switch (end.opcode) {
+    case Opcode::kJump:
+      PassArguments(b.successors[0]);
+      if (b.successors[0].to != next) f_->Jmp(LabelOf(b.successors[0].to));
+      return;
+    case Opcode::kBranch:
+      BranchOn(*end.input(0), LabelOf(b.successors[0].to));
+      if (b.successors[1].to != next) f_->Jmp(LabelOf(b.successors[1].to));
+      return;
+    case Opcode::kReturn: f_->Ret({Operand(0), ValueOf(end.input(0))}); return;
+    default: f_->Jmp(ExitFor(end)); return;
+  }
+}
+
+void Lowerer::BranchOn(const Node& condition, Label if_true) {
+  if (!IsBranched(condition)) {
+    return f_->BT(if_true, ValueOf(&condition));
+  }
+  bool ints = condition.Is(Opcode::kIntCompare);
+  constexpr mir::Op kInts[] = {mir::Op::kBLt, mir::Op::kBLe, mir::Op::kBEq, mir::Op::kBNe, mir::Op::kBGt, mir::Op::kBGe};
+  constexpr mir::Op kFloats[] = {mir::Op::kDBLt, mir::Op::kDBLe, mir::Op::kDBEq, mir::Op::kDBNe, mir::Op::kDBGt, mir::Op::kDBGe};
+  f_->Branch((ints ? kInts : kFloats)[static_cast<int>(condition.relation)], if_true, ValueOf(condition.input(0)), ValueOf(condition.input(1)));
+}
+
+// All at once: what one argument overwrites, another may still need.
+void Lowerer::PassArguments(const Edge& e) {
+  std::vector<std::pair<Reg, Reg>> copies;
+  for (size_t i = 0; i < e.args.size(); i++) {
+    if (e.args[i] == e.to->params[i]) continue;
+    Reg to = RegOf(*e.to->params[i]);
+    Reg copy = f_->NewReg(to.reg_class);
+    f_->Move(copy, ValueOf(e.args[i]));
+    copies.push_back({to, copy});
+  }
+  for (auto [to, copy] : copies) f_->Move(to, copy);
+}
+
+}  // namespace tierjit::tier2

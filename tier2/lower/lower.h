@@ -1,0 +1,50 @@
+// IR -> MIR. The hot way in reverse post-order, cold parts (boxes without a free block, deaths, exits) behind it.
+//
+// A unit is a C function `UnitExit unit(PyObject** lp, PyThreadState* ts)` that runs on a real frame, linked and with its locals in
+// place. It finishes the function (value), or leaves with the frame in canonical state (resume).
+#ifndef TIERJIT_TIER2_LOWER_LOWER_H_
+#define TIERJIT_TIER2_LOWER_LOWER_H_
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/deopt/exit.h"
+#include "tier2/ir/node.h"
+#include "tier2/lift/lifter.h"
+#include "tier2/mir/function.h"
+#include "tier2/passes/ownership.h"
+
+namespace tierjit::tier2 {
+
+// What code has to know of the process; addresses are valid as long as the library.
+struct Environment {
+  struct Blocks {            // free blocks of one type, see tier1/rt.h
+    uint32_t* count;
+    PyObject** items;
+  };
+  Blocks ints, floats;
+  uint32_t usable_span;      // a block may be taken or given while count - 1 < usable_span (unsigned)
+  PyObject* small_int_zero;  // the int v, -5 <= v <= 256, lies 32 * v bytes behind it
+  const void* raise;         // where a unit goes on with an exception set and the frame in canonical state
+  const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
+};
+
+// Code with what its exits need; both live and die together.
+struct Lowered {
+  mir::CodeImage image;
+  std::deque<double> constants;  // the code refers to them by address
+  std::vector<std::unique_ptr<ExitDescriptor>> exits;
+  size_t mir_instructions = 0;
+  std::string mir_text;      // when asked for
+};
+
+// kResourceExhausted above `max_instructions`; errors of MIR as they are. Any thread, without the GIL.
+absl::StatusOr<Lowered> Lower(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment,
+                              int optimize_level, size_t max_instructions, bool keep_text);
+
+}  // namespace tierjit::tier2
+
+#endif  // TIERJIT_TIER2_LOWER_LOWER_H_

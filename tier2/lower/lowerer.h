@@ -1,0 +1,101 @@
+// The lowering at work: one object a unit. Families of operations are in files of their own.
+#ifndef TIERJIT_TIER2_LOWER_LOWERER_H_
+#define TIERJIT_TIER2_LOWER_LOWERER_H_
+
+#include <functional>
+#include <map>
+
+#include "tier2/lower/lower.h"
+
+namespace tierjit::tier2 {
+
+class Lowerer {
+ public:
+  Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment);
+  absl::StatusOr<Lowered> Run(int optimize_level, size_t max_instructions, bool keep_text);
+
+ private:
+  using Reg = mir::Reg;
+  using Operand = mir::Operand;
+  using Label = mir::Label;
+  using Mem = mir::Mem;
+
+  // Driver (lower.cc).
+  void CountUses();
+  void LowerBlock(const Block& b, const Block* next);
+  void LowerNode(const Node& n);
+  void LowerEnd(const Block& b, const Block* next);
+  void PassArguments(const Edge& e);
+  bool IsBranched(const Node& n) const;       // a comparison that only the branch at the end of its block wants
+  void BranchOn(const Node& condition, Label if_true);
+  Label LabelOf(const Block* b);
+  void Later(std::function<void()> cold) { cold_.push_back(std::move(cold)); }
+
+  // Values.
+  Reg RegOf(const Node& n);
+  Operand ValueOf(const Node* n);             // constants as immediates
+  Operand Double(double value);               // a constant in memory
+  Reg IntReg(const Node* n);                  // in a register whatever it is
+  static Mem Field(mir::Type type, Reg base, size_t offset) { return {.type = type, .base = base, .disp = static_cast<int64_t>(offset)}; }
+  Mem Slot(int index) { return Field(mir::Type::kI64, lp_, static_cast<size_t>(index) * sizeof(PyObject*)); }
+  Mem StackSlot(int depth) { return Slot(graph_.local_count + depth); }
+  Mem FrameField(size_t offset) {
+    return {.base = lp_, .disp = static_cast<int64_t>(offset) - static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus))};
+  }
+
+  // Numbers (number.cc). False: not of this family.
+  bool Number(const Node& n);
+  bool IntArithmetic(const Node& n);
+  bool FloatArithmetic(const Node& n);
+  void FloorDivide(const Node& n, bool checked);
+  void BoxInt(const Node& n);
+  void BoxFloat(const Node& n);
+  void UnboxInt(const Node& n, bool guarded);
+  void UnboxBool(const Node& n, bool guarded);
+  void CompareTo(const Node& n);
+
+  // Containers, iterators (container.cc).
+  bool Container(const Node& n);
+  void ListAppend(const Node& n);
+  // Guards (guard.cc).
+  bool Guard(const Node& n);
+  void GuardReleasable(const Node& n);
+  PyTypeObject* TypeFor(uint32_t bit) const;
+  Reg TypeField(Reg object);
+
+  // Frame, reference counts, escapes, exits (frame.cc).
+  bool Frame(const Node& n);
+  void Generic(const Node& n);
+  void SpillStack(const Node& n);
+  void SyncLocals(const FrameState& state);
+  void Incref(Reg object, bool may_be_null);
+  void Decref(Reg object, const Type& type, const FrameState* state);
+  void ReleaseOld(Reg object);                // releasable: no foreign code
+  Label ExitFor(const Node& n);               // the exit of a guard
+  int NewExit(const FrameState& state, const Node* at);
+  int AddValue(const Node* n, int* next);     // index in tj_exit_values, or -1 for constants
+  void EmitExit(int exit);
+  void StoreExitValues(int exit);
+  FrameState Left(const Node& generic, int32_t resume);
+  void FailGeneric(const Node& n);
+
+  const Graph& graph_;
+  const Ownership& ownership_;
+  const Snapshot& snapshot_;
+  const Environment& env_;
+  mir::Context context_;
+  std::unique_ptr<mir::Function> f_;
+  Reg lp_, ts_;
+  std::vector<Reg> regs_;                     // by node id
+  std::vector<int> uses_;                     // by node id, edges and states included
+  std::map<int, Label> labels_;               // by block id
+  std::vector<std::function<void()>> cold_;
+  std::deque<double> constants_;
+  int most_exit_values_ = 0;
+  std::vector<std::unique_ptr<ExitDescriptor>> exits_;
+  std::vector<std::vector<std::pair<int, const Node*>>> exit_values_;  // by exit: what is stored where
+};
+
+}  // namespace tierjit::tier2
+
+#endif  // TIERJIT_TIER2_LOWER_LOWERER_H_

@@ -1,0 +1,28 @@
+// C functions that optimised code calls where it does not do a thing itself.
+#ifndef TIERJIT_TIER2_LOWER_RUNTIME_CALLS_H_
+#define TIERJIT_TIER2_LOWER_RUNTIME_CALLS_H_
+
+#include "runtime/cpython/python.h"
+
+namespace tierjit::tier2 {
+
+extern "C" {
+// New references; never NULL: without memory the process ends, as the frame could not be rebuilt either. [GIL]
+PyObject* tj2_box_int(int64_t value);
+PyObject* tj2_box_float(double value);
+// The value of an exact int of more than one digit. 0 in `fits`: int64 does not hold it. [GIL]
+struct IntValue {
+  int64_t value;
+  int64_t fits;
+};
+IntValue tj2_int_value(PyObject* o);
+// An object without references. [GIL]
+void tj2_dealloc(PyObject* o);
+// base ** exponent as float.__pow__ computes it. The base is positive. [any]
+double tj2_pow(double base, double exponent);
+int64_t tj2_list_append(PyObject* list, PyObject* item);  // takes the item; 0: no memory, exception set
+}
+
+}  // namespace tierjit::tier2
+
+#endif  // TIERJIT_TIER2_LOWER_RUNTIME_CALLS_H_

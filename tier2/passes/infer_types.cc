@@ -1,0 +1,155 @@
+#include "tier2/passes/infer_types.h"
+
+#include <algorithm>
+
+namespace tierjit::tier2 {
+namespace {
+
+constexpr int kRoundsBeforeWidening = 3;
+
+// [low, high] of exact results, given as 128-bit ends; what int64 does not hold leaves the unit, so the range is cut.
+Type Cut(__int128 low, __int128 high) {
+  return Type::IntRange(static_cast<int64_t>(std::max<__int128>(low, INT64_MIN)), static_cast<int64_t>(std::min<__int128>(high, INT64_MAX)));
+}
+
+Type Product(const Type& a, const Type& b) {
+  __int128 corners[] = {static_cast<__int128>(a.low()) * b.low(), static_cast<__int128>(a.low()) * b.high(),
+                        static_cast<__int128>(a.high()) * b.low(), static_cast<__int128>(a.high()) * b.high()};
+  return Cut(*std::min_element(corners, corners + 4), *std::max_element(corners, corners + 4));
+}
+
+Type Remainder(const Type& b) {
+  if (b.low() > 0) return Type::IntRange(0, b.high() - 1);
+  if (b.high() < 0) return Type::IntRange(b.low() + 1, 0);
+  return Type::Int();
+}
+
+Type Quotient(const Type& a, const Type& b) {
+  if (b.low() <= 0) return Type::Int();
+  auto floor_div = [](int64_t x, int64_t y) { return x / y - (x % y < 0); };
+  return Cut(std::min(floor_div(a.low(), b.low()), floor_div(a.low(), b.high())),
+             std::max(floor_div(a.high(), b.low()), floor_div(a.high(), b.high())));
+}
+
+// The smallest 2**k - 1 that is at least v.
+int64_t Mask(int64_t v) {
+  int64_t m = 0;
+  while (m < v) m = m * 2 + 1;
+  return m;
+}
+
+Type Bits(Opcode opcode, const Type& a, const Type& b) {
+  if (opcode == Opcode::kIntAnd) {
+    if (a.low() >= 0 && b.low() >= 0) return Type::IntRange(0, std::min(a.high(), b.high()));
+    if (a.low() >= 0) return Type::IntRange(0, a.high());
+    if (b.low() >= 0) return Type::IntRange(0, b.high());
+    return Type::Int();
+  }
+  if (a.low() >= 0 && b.low() >= 0) return Type::IntRange(0, Mask(std::max(a.high(), b.high())));
+  return Type::Int();
+}
+
+class Inference {
+ public:
+  explicit Inference(Graph* graph) : graph_(graph), bound_(static_cast<size_t>(graph->node_count())) {}
+
+  void Run() {
+    // What was known before stays true.
+    for (Block* b : graph_->blocks()) {
+      for (Node* p : b->params) bound_[static_cast<size_t>(p->id)] = p->type.IsBottom() ? Natural(p->rep) : p->type, p->type = Type();
+    }
+    std::vector<Block*> order = graph_->ReversePostOrder();
+    changed_ = true;
+    for (int round = 0; changed_; round++) {
+      changed_ = false;
+      for (Block* b : order) Visit(b, round);
+    }
+  }
+
+ private:
+  static Type Natural(Rep rep) {
+    return rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : rep == Rep::kI1 ? Type::Bool() : Type::Any();
+  }
+
+  void Visit(Block* b, int round) {
+    for (Node* n : b->nodes) {
+      Type t = Result(*n);
+      if (t != n->type && !t.IsBottom()) n->type = t;
+    }
+    for (size_t way = 0; way < b->successors.size(); way++) {
+      Edge& e = b->successors[way];
+      for (size_t i = 0; i < e.args.size(); i++) Flow(Narrowed(*b, way, e.args[i]), e.to->params[i], round);
+    }
+  }
+
+  void Flow(Type from, Node* param, int round) {
+    Type joined = param->type.Join(from);
+    if (joined == param->type) return;
+    if (round > kRoundsBeforeWidening && joined.MayBe(kIntBit) && param->type.MayBe(kIntBit)) joined = Widened(param->type, joined);
+    joined = joined.Meet(bound_[static_cast<size_t>(param->id)]);
+    if (joined == param->type) return;
+    param->type = joined;
+    changed_ = true;
+  }
+
+  static Type Widened(const Type& before, const Type& now) {
+    int64_t low = now.low() < before.low() ? (now.low() >= 0 ? 0 : INT64_MIN) : now.low();
+    int64_t high = now.high() > before.high() ? INT64_MAX : now.high();
+    Type range = Type::IntRange(low, high);
+    return Type(now.bits() & ~kIntBit).Join(range);
+  }
+
+  // On the two ways of `branch (int_cmp a b)`, what is passed on is narrowed.
+  static Type Narrowed(const Block& b, size_t way, Node* arg) {
+    const Node* end = b.end();
+    if (!end->Is(Opcode::kBranch) || !end->input(0)->Is(Opcode::kIntCompare)) return arg->type;
+    const Node* c = end->input(0);
+    Relation r = way == 0 ? c->relation : Negated(c->relation);
+    if (arg == c->input(0)) return Limit(arg->type, r, c->input(1)->type);
+    if (arg == c->input(1)) return Limit(arg->type, Mirrored(r), c->input(0)->type);
+    return arg->type;
+  }
+
+  static Type Limit(const Type& t, Relation r, const Type& other) {
+    if (!other.Is(kIntBit)) return t;
+    int64_t low = INT64_MIN, high = INT64_MAX;
+    if (r == Relation::kLt && other.high() > INT64_MIN) high = other.high() - 1;
+    if (r == Relation::kLe) high = other.high();
+    if (r == Relation::kGt && other.low() < INT64_MAX) low = other.low() + 1;
+    if (r == Relation::kGe) low = other.low();
+    if (r == Relation::kEq) low = other.low(), high = other.high();
+    return t.Meet(Type::IntRange(low, high));
+  }
+
+  static Type Result(const Node& n) {
+    auto in = [&](int i) { return n.input(i)->type.Is(kIntBit) ? n.input(i)->type : Type::Int(); };
+    switch (n.opcode) {
+      case Opcode::kIntAdd: return Cut(static_cast<__int128>(in(0).low()) + in(1).low(), static_cast<__int128>(in(0).high()) + in(1).high());
+      case Opcode::kIntSub: return Cut(static_cast<__int128>(in(0).low()) - in(1).high(), static_cast<__int128>(in(0).high()) - in(1).low());
+      case Opcode::kIntMul: return Product(in(0), in(1));
+      case Opcode::kIntNeg: return Cut(-static_cast<__int128>(in(0).high()), -static_cast<__int128>(in(0).low()));
+      case Opcode::kIntInvert: return Type::IntRange(~in(0).high(), ~in(0).low());
+      case Opcode::kIntMod: case Opcode::kIntModPure: case Opcode::kIntModTrunc: return Remainder(in(1));
+      case Opcode::kIntFloorDiv: case Opcode::kIntFloorDivPure: case Opcode::kIntDivTrunc: return Quotient(in(0), in(1));
+      case Opcode::kIntAnd: case Opcode::kIntOr: case Opcode::kIntXor: return Bits(n.opcode, in(0), in(1));
+      case Opcode::kIntShr: case Opcode::kIntShrArith:
+        return in(0).low() >= 0 ? Type::IntRange(0, in(1).low() >= 0 && in(1).low() < 64 ? in(0).high() >> in(1).low() : in(0).high()) : Type::Int();
+      case Opcode::kNormalizeIndex:
+        return Type::IntRange(std::max<int64_t>(0, in(0).low() >= 0 ? in(0).low() : 0), std::max<int64_t>(0, in(1).high() - 1));
+      case Opcode::kGuardInt: case Opcode::kUnboxInt: return n.input(0)->type.Meet(Type::Int()).IsBottom() ? Type::Int() : n.input(0)->type.Meet(Type::Int());
+      case Opcode::kBoxInt: return in(0);
+      case Opcode::kGuardBound: return n.input(0)->type.Meet(Type::Bound()).IsBottom() ? Type::Bound() : n.input(0)->type.Meet(Type::Bound());
+      default: return n.type;
+    }
+  }
+
+  Graph* graph_;
+  std::vector<Type> bound_;  // of parameters, by id
+  bool changed_ = false;
+};
+
+}  // namespace
+
+void InferTypes(Graph* graph) { Inference(graph).Run(); }
+
+}  // namespace tierjit::tier2

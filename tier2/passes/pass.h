@@ -1,0 +1,52 @@
+// What passes have in common.
+#ifndef TIERJIT_TIER2_PASSES_PASS_H_
+#define TIERJIT_TIER2_PASSES_PASS_H_
+
+#include "tier2/ir/node.h"
+
+namespace tierjit::tier2 {
+
+// Guards that may be merged with an equal one above them and moved out of loops: what they test does not change.
+inline bool IsStableGuard(Opcode o) {
+  return InfoOf(o).effect == Effect::kGuards && o != Opcode::kPoll && o != Opcode::kLeave && o != Opcode::kReturn &&
+         o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable;
+}
+
+// The regions of memory that effects read and write.
+enum Region : uint8_t { kNoRegion = 0, kLocals = 1, kLists = 2, kArrays = 4, kIterators = 8, kAttrs = 16, kCells = 32, kGlobals = 64 };
+inline constexpr uint8_t kAllRegions = 127;
+
+inline uint8_t ReadsOf(Opcode o) {
+  switch (InfoOf(o).effect) {
+    case Effect::kReadsLocals: return kLocals;
+    case Effect::kReadsList: return kLists;
+    case Effect::kReadsArray: return kArrays;
+    case Effect::kReadsIterator: return kIterators;
+    case Effect::kReadsAttr: return kAttrs;
+    case Effect::kReadsCell: return kCells;
+    case Effect::kReadsGlobal: return kGlobals;
+    default: return kNoRegion;
+  }
+}
+inline uint8_t WritesOf(Opcode o) {
+  switch (InfoOf(o).effect) {
+    case Effect::kWritesLocals: return kLocals;
+    case Effect::kWritesList: return kLists;
+    case Effect::kWritesArray: return kArrays;
+    case Effect::kWritesIterator: return kIterators;
+    case Effect::kWritesAttr: return kAttrs;
+    case Effect::kWritesCell: return kCells;
+    case Effect::kEscapes: return kAllRegions;
+    default: return kNoRegion;
+  }
+}
+
+// No effect and no memory: the result depends on the operands alone.
+inline bool IsPure(Opcode o) {
+  return InfoOf(o).effect == Effect::kPure && o != Opcode::kJump && o != Opcode::kBranch && o != Opcode::kParam &&
+         o != Opcode::kResult && o != Opcode::kTaken;
+}
+
+}  // namespace tierjit::tier2
+
+#endif  // TIERJIT_TIER2_PASSES_PASS_H_
