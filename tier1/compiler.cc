@@ -13,10 +13,12 @@
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/helpers/call.h"
 #include "tier1/free_lists.h"
+#include "tier1/functions.h"
 #include "tier1/global_cache.h"
 #include "tier1/inline_cache.h"
 #include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
+#include "tier1/iterators.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
 #include "tier1/unit.h"
@@ -61,7 +63,7 @@ void tj_dealloc(PyObject* o) {
     KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
   } else if (type == &PyList_Type) {
     KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
-  } else if (type != &PyUnicode_Type && (KeepNumber(o) || KeepGenerator(o))) {
+  } else if (type != &PyUnicode_Type && (KeepNumber(o) || KeepIterator(o) || KeepFunction(o) || KeepGenerator(o))) {
     return;
   }
   _Py_Dealloc(o);
@@ -152,6 +154,7 @@ void InitialiseTable() {
   r.method_descr_type = &PyMethodDescr_Type;
   r.method_type = &PyMethod_Type;
   r.type_type = &PyType_Type;
+  r.range_type = &PyRange_Type;
   r.small_int_zero = PyLong_FromLong(0);
   r.true_object = Py_True;
   r.false_object = Py_False;

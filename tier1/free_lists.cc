@@ -4,8 +4,10 @@
 #include <cstring>
 
 #include "tier1/compiler.h"
+#include "tier1/functions.h"
 #include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
+#include "tier1/iterators.h"
 
 namespace tierjit::tier1 {
 namespace {
@@ -86,17 +88,20 @@ void RefillFloats() {
 void FlushFreeLists() {
   Flush(&tj_rt.ints);
   Flush(&tj_rt.floats);
+  FlushIterators();
   FlushInstances();
   FlushGenerators();
+  FlushFunctions();
 }
 
 void FollowTracer() {
   bool traced = PyRefTracer_GetTracer(nullptr) != nullptr;
   uint32_t limit = traced || DebuggingAllocator() ? 0 : kFreeListCapacity;
   if (tj_rt.ints.limit == limit) return;
-  tj_rt.ints.limit = tj_rt.floats.limit = limit;
+  for (FreeList* list : {&tj_rt.ints, &tj_rt.floats, &tj_rt.range_iters, &tj_rt.sequence_iters}) list->limit = limit;
   SwitchInstances(limit != 0);
   SwitchGenerators(limit != 0);
+  SwitchFunctions(limit != 0);
   if (limit == 0) FlushFreeLists();
 }
 

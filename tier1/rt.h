@@ -47,11 +47,12 @@ struct Rt {
   PyThreadState* const* running;  // where the lock's holder stands: a thread finds its state here without asking for thread-local data
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
   PyTypeObject *generator_type, *coroutine_type;
-  PyTypeObject* method_type;
+  PyTypeObject *method_type, *range_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
   struct Site* entering;  // whose method is about to be entered by its slow path
   FreeList ints, floats;
+  FreeList range_iters, sequence_iters;  // of range; of list or tuple, known to nobody
 };
 extern "C" Rt tj_rt;
 

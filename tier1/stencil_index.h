@@ -52,7 +52,7 @@ struct StencilIndex {
   X(cold_slow) X(cold_back_edge) X(observe) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
   X(load_M) X(spill_R) X(spill_L) X(spill_C) X(spill_C_immortal) X(spill_N) X(move_M) X(swap_M) X(copy_R) X(copy_M)        \
   X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
-  X(pop_M) X(load_global) X(load_global_entry) X(load_name) X(load_deref) X(store_deref_R) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
+  X(pop_M) X(load_global) X(load_global_entry) X(load_name) X(load_deref) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
   X(float_negate_R) X(attr_value_L) X(attr_value_R) X(attr_slot_L) X(attr_slot_R) X(attr_fixed_L) X(attr_fixed_R)          \
   X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(attr_hint_L) X(attr_hint_R) X(attr_poly_L) X(attr_poly_R) X(method_poly_L) X(method_poly_R) X(set_value_MR)            \
   X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(list_append_any) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
@@ -67,8 +67,8 @@ struct StencilIndex {
   X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
   X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \
   X(jump_if_is_not_LL) X(jump_if_is_not_LC) X(jump_if_is_not_RL) X(jump_if_is_not_RC) X(not_R) X(to_bool_R) X(for_range)   \
-  X(for_list) X(for_tuple) X(for_range_refill) X(for_any) X(cold_for) X(for_generator) X(after_for_generator) X(send) X(after_send)             \
-  X(end_send) X(make_generator) X(enter) X(yield_R) X(yield_from_R) X(return_generator_R) X(get_iter) X(get_awaitable)
+  X(for_list) X(for_tuple) X(for_range_end) X(call_range_1R) X(call_range_2R) X(for_any) X(cold_for) X(for_generator) X(after_for_generator) X(send) X(after_send)             \
+  X(end_send) X(make_generator) X(enter) X(yield_R) X(yield_from_R) X(return_generator_R) X(get_iter) X(get_iter_any) X(get_awaitable)
 #define X(name) const Stencil* name;
   TIERJIT_NAMED_STENCILS(X)
 #undef X

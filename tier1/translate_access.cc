@@ -281,6 +281,16 @@ void Translator::AfterCall(const Instruction& in, int popped) {
   PushAccumulator();
 }
 
+// What makes the iterator of `for ... in range(...)` at once; NULL for other calls.
+const Stencil* Translator::RangeForLoop(const Instruction& in, bool no_self) const {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  bool may_be_range = in.adaptive == CALL || in.adaptive == CALL_BUILTIN_CLASS;
+  if (!no_self || !may_be_range || current_ + 1 >= static_cast<int>(list.size())) return nullptr;
+  const Instruction& next = list[current_ + 1];
+  if (next.opcode != GET_ITER || leader_[next.offset]) return nullptr;
+  return in.oparg == 1 ? Stencils().call_range_1R : in.oparg == 2 ? Stencils().call_range_2R : nullptr;
+}
+
 // callable, self or NULL, arguments. Everything goes to its slot, as the callee may look at or change any of it.
 void Translator::Call(const Instruction& in) {
   const StencilIndex& s = Stencils();
@@ -294,7 +304,9 @@ void Translator::Call(const Instruction& in) {
   bool class_first = CallsClass(in.adaptive);
   bool may_be_class = in.adaptive == CALL;
   bool may_hold = class_first ? no_self : !builtin_first;
+  const Stencil* range = RangeForLoop(in, no_self);
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
+  last_in_acc = last_in_acc || range != nullptr;
   for (int i = 0; i < depth() - last_in_acc; i++) {
     if (i != callable + 1 || !no_self) Spill(i);  // a NULL need not be stored
   }
@@ -304,12 +316,14 @@ void Translator::Call(const Instruction& in) {
   }
   const Stencil* python_first = last_in_acc ? s.call_R[!no_self][count] : python;
   const Stencil* init = !no_self ? s.call_class_method_n : s.call_class[last_in_acc || in.oparg == 0 ? in.oparg : 5];
-  Emission& e = Emit(class_first ? init : builtin_first ? builtin : python_first);
+  const Stencil* first = class_first ? init : builtin_first ? builtin : python_first;
+  Emission& e = Emit(range != nullptr ? range : first);
   if (last_in_acc) AddCold(e, s.cold_argument);
   e.d = SlotOffset(depth() - 1);
   if (!no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_list_append);
-  if (no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_type);
+  if (no_self && in.oparg == 1 && !class_first && range == nullptr) AddCold(e, s.call_type);
   if (class_first) AddCold(e, builtin);
+  if (range != nullptr && may_be_class) AddCold(e, python);
   if (may_be_class) AddCold(e, s.call_class_any);
   if (!class_first) AddCold(e, no_self ? s.call_bound_plain : s.call_bound_method);
   AddCold(e, builtin_first || class_first ? python : builtin);

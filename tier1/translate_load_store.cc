@@ -174,6 +174,22 @@ void Translator::StoreDeref(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+// The function is in the accumulator and stays there; it has had no such attribute before.
+void Translator::SetFunctionAttribute(const Instruction& in) {
+  if (Top(2).kind != Kind::kMem) Spill(depth() - 2);
+  ToAccumulator();
+  Emission& e = Emit(Stencils().set_function_attribute);
+  e.a = SlotOffset(depth() - 2);
+  switch (in.oparg) {
+    case MAKE_FUNCTION_CLOSURE: e.c = offsetof(PyFunctionObject, func_closure); break;
+    case MAKE_FUNCTION_ANNOTATIONS: e.c = offsetof(PyFunctionObject, func_annotations); break;
+    case MAKE_FUNCTION_KWDEFAULTS: e.c = offsetof(PyFunctionObject, func_kwdefaults); break;
+    default: e.c = offsetof(PyFunctionObject, func_defaults); break;
+  }
+  Drop(2);
+  PushAccumulator();
+}
+
 // The stores into different locals that take all items of the UNPACK_SEQUENCE at hand; false: there is something else in
 // between.
 bool Translator::FindFusedStores(int count, UnpackShape* shape, std::vector<int>* locals) const {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "tier1/functions.h"
 #include "tier1/slow_path.h"
 
 namespace tierjit::tier1 {
@@ -263,9 +264,11 @@ bool Translator::TranslateInstruction() {
     case SEND: Send(in); return true;
     case END_SEND: EndSend(in); return true;
     case GET_ITER: case GET_YIELD_FROM_ITER:
-      EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, Stencils().get_iter);
+      EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_iter, Stencils().get_iter_any});
       return true;
-    case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, Stencils().get_awaitable); return true;
+    case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_awaitable}); return true;
+    case MAKE_FUNCTION: EmitHandler(in, MakeFunction, 1, 1); return true;
+    case SET_FUNCTION_ATTRIBUTE: SetFunctionAttribute(in); return true;
     default: break;
   }
   if (LoadStore(in)) return true;
@@ -345,7 +348,7 @@ void Translator::ForIter(const Instruction& in) {
   if (in.adaptive == FOR_ITER_GEN) order = {s.for_generator, s.for_any};
   if (in.declined) order = {s.for_any};
   Emission& e = Emit(order[0]);
-  if (order[0] == s.for_range) AddCold(e, s.for_range_refill);
+  if (order[0] == s.for_range) AddCold(e, s.for_range_end);
   for (size_t i = 1; i < order.size(); i++) {
     if (order[i] != nullptr) AddCold(e, order[i]);
   }

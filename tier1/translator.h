@@ -3,6 +3,7 @@
 #ifndef TIERJIT_TIER1_TRANSLATOR_H_
 #define TIERJIT_TIER1_TRANSLATOR_H_
 
+#include <initializer_list>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -81,8 +82,9 @@ class Translator {
   void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
   void AddCold(Emission& e, const Stencil* link);
   // An instruction by its handler alone: everything to slots, call, results.
-  // `fast` does the common case and leaves the rest to its cold end.
-  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, const Stencil* fast = nullptr);
+  // `fast`: what does the common cases, in the order in which it is tried.
+  void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed,
+                   std::initializer_list<const Stencil*> fast = {});
   // An operation that no stencil does, but perhaps a method of an operand's class: the slow path at once.
   Site& EmitOperation(OpHandler handler, int popped);
   void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
@@ -123,6 +125,7 @@ class Translator {
   void StoreName(const Instruction& in);  // and STORE_GLOBAL
   void LoadDeref(const Instruction& in);
   void StoreDeref(const Instruction& in);
+  void SetFunctionAttribute(const Instruction& in);
   void Subscript(const Instruction& in);
   void SubscriptByMethod(const Instruction& in);
   void SetItemOperands(Emission& e, const Entry& a, const Entry& b);
@@ -134,6 +137,7 @@ class Translator {
   bool UnpackIntoLocals(const Instruction& in);
   void Call(const Instruction& in);
   void CallAny(const Instruction& in);
+  const Stencil* RangeForLoop(const Instruction& in, bool no_self) const;
   void EnterWith(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);

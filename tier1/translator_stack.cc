@@ -142,13 +142,15 @@ void Translator::ToAccumulator() {
   top = {Kind::kAcc, Hint::kNone, 0};
 }
 
-void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed, const Stencil* fast) {
+void Translator::EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed,
+                             std::initializer_list<const Stencil*> fast) {
   SpillAll();
   // With several results the top one may be NULL (no self), which the accumulator cannot hand over.
   bool in_acc = pushed == 1;
   const Stencil* general = in_acc ? Stencils().handler_R : Stencils().handler;
-  Emission& e = Emit(fast != nullptr ? fast : general);
-  if (fast != nullptr) AddCold(e, general);
+  Emission& e = Emit(fast.size() != 0 ? *fast.begin() : general);
+  for (size_t i = 1; i < fast.size(); i++) AddCold(e, fast.begin()[i]);
+  if (fast.size() != 0) AddCold(e, general);
   e.a = SlotOffset(depth());
   e.c = static_cast<uint32_t>(in.oparg);
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);

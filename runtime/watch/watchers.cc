@@ -107,6 +107,13 @@ void StopWatching() {
   UnregisterAll(TheState());
 }
 
+bool WatchesFunctionsAlone(const PyInterpreterState* interp) {
+  const int id = TheState().function_id;
+  return id != kNoId && interp->active_func_watchers == 1 << id;
+}
+
+void ReportNewFunction(PyFunctionObject* function) { OnFunction(PyFunction_EVENT_CREATE, function, nullptr); }
+
 absl::Status WatchDict(PyObject* dict) {
   const int id = TheState().dict_id;
   if (id == kNoId) return absl::FailedPreconditionError("no dict watcher is registered");

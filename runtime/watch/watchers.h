@@ -33,6 +33,10 @@ absl::Status StartWatching(const WatchCallbacks& callbacks);
 // Unregisters them; nothing when not started. No callback is made afterwards.
 void StopWatching();
 
+// For functions that are made by other means than the interpreter's: whether nobody else watches functions, and the report of a new one.
+bool WatchesFunctionsAlone(const PyInterpreterState* interp);
+void ReportNewFunction(PyFunctionObject* function);
+
 // Reports changes of `dict` from now on. kFailedPrecondition when there is no dict watcher, kInvalidArgument for other
 // objects. Watching twice is the same as once. No reference is kept: the watch ends with the dict.
 absl::Status WatchDict(PyObject* dict);

@@ -154,13 +154,7 @@ STENCIL(end_send) {
   NEXT(acc);
 }
 
-// Objects that are their own iterator or awaitable; for others the handler follows, whose operands these are. A: the slot above the
-// object.
-STENCIL(get_iter) {
-  acc = slot_at(lp, H_A)[-1];
-  if (UNLIKELY(Py_TYPE(acc) != rt->generator_type)) COLD_EMPTY();
-  NEXT(acc);
-}
+// A coroutine is its own awaitable; for others the handler follows, whose operands these are. A: the slot above the object.
 STENCIL(get_awaitable) {
   acc = slot_at(lp, H_A)[-1];
   if (UNLIKELY(Py_TYPE(acc) != rt->coroutine_type)) COLD_EMPTY();

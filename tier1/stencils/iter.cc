@@ -32,10 +32,55 @@ STENCIL(for_list) { MUSTTAIL return for_sequence<true>(lp, rt, acc, ts, REST); }
 STENCIL(for_tuple) { MUSTTAIL return for_sequence<false>(lp, rt, acc, ts, REST); }
 
 extern "C" void tj_balance_free_lists();
-// Behind for_range, which gives up when the free list is empty.
-STENCIL(for_range_refill) {
-  if (UNLIKELY(!usable(&rt->ints))) tj_balance_free_lists();
-  COLD_EMPTY();
+// Behind for_range, which gives up when the free list is empty, or the range.
+STENCIL(for_range_end) {
+  PyObject* it = *slot_at(lp, H_A);
+  if (UNLIKELY(Py_TYPE(it) != rt->range_iter_type)) COLD_EMPTY();
+  if (UNLIKELY(!usable(&rt->ints))) {
+    tj_balance_free_lists();
+    COLD_EMPTY();
+  }
+  if (UNLIKELY(reinterpret_cast<_PyRangeIterObject*>(it)->len > 0)) COLD_EMPTY();
+  if (UNLIKELY(*refcount32(it) != 1 || !has_room(&rt->range_iters))) COLD_EMPTY();
+  push_free(&rt->range_iters, it);
+  TARGET(DEAD);
+}
+
+// `range(...)` that a loop is about to ask for its iterator: the call makes the iterator at once. A: slot of the callable, followed by the
+// arguments but the last, which is in the accumulator.
+template <int n> BODY call_range(SIGNATURE) {
+  PyObject** operands = slot_at(lp, H_A);
+  if (UNLIKELY(operands[0] != reinterpret_cast<PyObject*>(rt->range_type))) COLD();
+  if (UNLIKELY(!is_compact_int(rt, acc))) COLD();
+  if constexpr (n == 2) {
+    if (UNLIKELY(!is_compact_int(rt, operands[2]))) COLD();
+  }
+  if (UNLIKELY(!usable(&rt->ints) || rt->range_iters.count == 0)) COLD();
+  int64_t stop = int_value(acc), start = n == 2 ? int_value(operands[2]) : 0;
+  drop_int(rt, acc);
+  if constexpr (n == 2) drop_int(rt, operands[2]);
+  _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(pop_free(&rt->range_iters));
+  it->ob_base.ob_refcnt = 1;
+  it->start = start;
+  it->step = 1;
+  it->len = stop > start ? stop - start : 0;
+  NEXT(reinterpret_cast<PyObject*>(it));
+}
+STENCIL(call_range_1R) { MUSTTAIL return call_range<1>(lp, rt, acc, ts, REST); }
+STENCIL(call_range_2R) { MUSTTAIL return call_range<2>(lp, rt, acc, ts, REST); }
+
+// GET_ITER. What is its own iterator, by the commonest types; then what a helper sees to; else the handler follows, whose operands these
+// are. A: the slot above the object.
+STENCIL(get_iter) {
+  acc = slot_at(lp, H_A)[-1];
+  if (UNLIKELY(Py_TYPE(acc) != rt->range_iter_type && Py_TYPE(acc) != rt->generator_type)) COLD_EMPTY();
+  NEXT(acc);
+}
+extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable);
+STENCIL(get_iter_any) {
+  acc = tj_get_iter(ts, slot_at(lp, H_A)[-1]);
+  if (UNLIKELY(acc == nullptr)) COLD_EMPTY();
+  NEXT(acc);
 }
 
 // Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is

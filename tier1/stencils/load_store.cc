@@ -140,6 +140,12 @@ STENCIL(load_deref) {
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
+// Moves slot A to the field of the function at byte C.
+STENCIL(set_function_attribute) {
+  *slot_at(reinterpret_cast<PyObject**>(acc), H_C) = *slot_at(lp, H_A);
+  NEXT(acc);
+}
+
 STENCIL(store_deref_R) {
   PyCellObject* c = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A));
   PyObject* old = c->ob_ref;

@@ -112,7 +112,7 @@ TEST_CASE("translator: loops start canonical and come back canonical") {
         "clear_locals_2 resume store_C spill_L get_iter spill_R "
         "| for_range store_R_int int_add_LL store_R_int jump_backward | return_L ");
   const Emission& loop = t.Find("for_range");
-  CHECK(Translated::Chained(loop, {"for_range", "for_range_refill", "for_list", "for_generator", "for_any", "cold_for"}));
+  CHECK(Translated::Chained(loop, {"for_range", "for_range_end", "for_list", "for_generator", "for_any", "cold_for"}));
   CHECK(loop.a == t.SlotOffset(0));
   CHECK(loop.target == t.result.blocks.back().unit);  // behind END_FOR and POP_TOP
   const Emission& back = t.Find("jump_backward");
