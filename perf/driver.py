@@ -1,6 +1,6 @@
 """Runs one program in this process and prints one line of JSON: times, digest of the results, tierjit's counters.
 
-usage: driver.py PROGRAM [--n N | --small] [--calls K] [--tierjit] [--list]
+usage: driver.py PROGRAM [--n N | --small] [--calls K] [--tierjit | --variant NAME] [--list]
 
 Times are CPU seconds of this process over a whole call, `first` for the first call and `later` for the others.
 The digest covers what all calls returned and printed, so two runs with equal arguments must agree in it.
@@ -18,6 +18,7 @@ import sys
 import time
 
 sys.path[0] = os.path.dirname(os.path.abspath(__file__))
+import clock  # noqa: E402
 
 
 def parse(argv):
@@ -26,18 +27,11 @@ def parse(argv):
     parser.add_argument("--n", type=int, help="size, instead of the program's own")
     parser.add_argument("--small", action="store_true", help="the program's small size (for callgrind)")
     parser.add_argument("--calls", type=int, default=4, help="calls in this process (default: 4)")
-    parser.add_argument("--tierjit", action="store_true", help="import tierjit and enable it first")
+    parser.add_argument("--tierjit", dest="variant", action="store_const", const="tierjit", default="plain",
+                        help="import tierjit and enable it first")
+    parser.add_argument("--variant", help="another way to run it: see perf/adapters/variants.py")
     parser.add_argument("--list", action="store_true", help="print the names of all programs")
     return parser.parse_args(argv)
-
-
-def switch_on():
-    """Enables tierjit with its default configuration; returns the module and the milliseconds that it took."""
-    began = time.perf_counter()
-    import tierjit
-
-    tierjit.enable()
-    return tierjit, (time.perf_counter() - began) * 1e3
 
 
 def timed_calls(program, n, calls):
@@ -46,9 +40,9 @@ def timed_calls(program, n, calls):
     with contextlib.redirect_stdout(printed):
         for _ in range(calls):
             gc.collect()
-            began = time.process_time()
+            began = clock.cpu_seconds()
             result = program.run(n)
-            times.append(time.process_time() - began)
+            times.append(clock.cpu_seconds() - began)
             digest.update(repr(result).encode())
     digest.update(printed.getvalue().encode())
     return times, digest.hexdigest()
@@ -56,19 +50,22 @@ def timed_calls(program, n, calls):
 
 def main(argv):
     options = parse(argv)
-    jit, milliseconds = switch_on() if options.tierjit else (None, 0.0)
     import adapters
+    from adapters import variants
+
+    began = time.perf_counter()
+    variant = variants.switch_on(options.variant)
+    milliseconds = (time.perf_counter() - began) * 1e3
 
     if options.list or not options.program:
         print("\n".join(adapters.names()))
         return 0
-    program = adapters.load(options.program)
+    program = adapters.load(options.program, variant.import_file)
     n = options.n if options.n is not None else program.small if options.small else program.size
     times, digest = timed_calls(program, n, options.calls)
     report = {"program": program.name, "n": n, "first": times[0], "later": times[1:], "digest": digest,
               "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "enable_ms": milliseconds}
-    if jit is not None:
-        report["stats"] = jit.stats()
+    report |= variant.report()
     print(json.dumps(report, default=str))
     return 0
 

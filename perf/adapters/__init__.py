@@ -1,13 +1,16 @@
-"""The programs that perf/driver.py can run: ours (perf/workloads) and pyperformance's (pyperformance.py)."""
+"""The programs that perf/driver.py can run: ours (perf/workloads) and pyperformance's (pyperformance.py).
 
-import importlib.util
-import pathlib
-from dataclasses import dataclass
-from typing import Any, Callable
+Runs under other Pythons as well (3.9 at least), and imports little: perf/cold.py counts from the start of the process.
+"""
+
+from __future__ import annotations
+
+import os
 
 from . import pyperformance
+from .variants import from_source
 
-WORKLOADS = pathlib.Path(__file__).resolve().parent.parent / "workloads"
+WORKLOADS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "workloads")
 
 # Sizes for which one call takes 0.05-0.4 s in the interpreter, and about a twentieth of that for callgrind.
 OWN = {
@@ -44,14 +47,11 @@ OWN = {
 }
 
 
-@dataclass
 class Program:
     """One program: `run(n)` returns its result, `size` and `small` are n for timing and for callgrind."""
 
-    name: str
-    run: Callable[[int], Any]
-    size: int
-    small: int
+    def __init__(self, name, run, size: int, small: int):
+        self.name, self.run, self.size, self.small = name, run, size, small
 
 
 def names() -> list[str]:
@@ -59,12 +59,19 @@ def names() -> list[str]:
     return [*pyperformance.available(), *OWN]
 
 
-def load(name: str) -> Program:
-    """Imports the program and makes what it needs before its first call; KeyError for an unknown name."""
+def source(name: str) -> tuple[str, str]:
+    """(name of the module, path of the file) of a program; KeyError for an unknown name."""
     if name in OWN:
-        spec = importlib.util.spec_from_file_location(name, WORKLOADS / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return Program(name, module.run, *OWN[name])
+        return name, os.path.join(WORKLOADS, f"{name}.py")
+    return pyperformance.source(pyperformance.PROGRAMS[name].folder)
+
+
+def load(name: str, import_file=from_source) -> Program:
+    """Imports the program and makes what it needs before its first call; KeyError for an unknown name.
+
+    import_file(module name, path) makes the module; variants.py has others than that of the plain source.
+    """
+    if name in OWN:
+        return Program(name, import_file(*source(name)).run, *OWN[name])
     entry = pyperformance.PROGRAMS[name]
-    return Program(name, entry.prepare(pyperformance.load_module(entry.folder)), entry.size, entry.small)
+    return Program(name, entry.prepare(pyperformance.load_module(entry.folder, import_file)), entry.size, entry.small)

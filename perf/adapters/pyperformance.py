@@ -5,81 +5,89 @@ stand-in for pyperf, and a *preparation* returns `run(n)`, which calls the scrip
 computed. Where a script throws its result away, the preparation catches it (canvas, picture) or looks at its state.
 """
 
-import importlib.util
-import pathlib
+from __future__ import annotations
+
+import os
 import sys
 import time
 import types
-from dataclasses import dataclass
-from typing import Any, Callable
 
-Run = Callable[[int], Any]
+# Where the scripts are, for a Python in which the package is not installed.
+FOLDER_VARIABLE = "PYPERFORMANCE_BENCHMARKS"
 
 
-@dataclass
 class Entry:
-    folder: str
-    prepare: Callable[[types.ModuleType], Run]
-    size: int
-    small: int
+    def __init__(self, folder: str, prepare, size: int, small: int):
+        self.folder, self.prepare, self.size, self.small = folder, prepare, size, small
 
 
 PROGRAMS: dict[str, Entry] = {}
 
 
 def program(name: str, size: int, small: int, folder: str | None = None):
-    """Registers a preparation for the script in benchmarks/bm_<folder or name>."""
+    """Registers a preparation (a function from the script's module to run) for benchmarks/bm_<folder or name>."""
 
-    def register(prepare: Callable[[types.ModuleType], Run]) -> Callable[[types.ModuleType], Run]:
+    def register(prepare):
         PROGRAMS[name] = Entry(folder or name, prepare, size, small)
         return prepare
 
     return register
 
 
-def benchmarks_folder() -> pathlib.Path | None:
+def benchmarks_folder() -> str | None:
     """Where the installed package keeps its scripts; None without the package."""
+    if told := os.environ.get(FOLDER_VARIABLE):
+        return told
+    import importlib.util
+
     spec = importlib.util.find_spec("pyperformance")
     if spec is None or not spec.submodule_search_locations:
         return None
-    return pathlib.Path(spec.submodule_search_locations[0], "data-files", "benchmarks")
+    return os.path.join(spec.submodule_search_locations[0], "data-files", "benchmarks")
 
 
 def available() -> list[str]:
     folder = benchmarks_folder()
     if folder is None:
         return []
-    return [name for name, entry in PROGRAMS.items() if (folder / f"bm_{entry.folder}").is_dir()]
+    return [name for name, entry in PROGRAMS.items() if os.path.isdir(os.path.join(folder, f"bm_{entry.folder}"))]
 
 
-def install_stand_in() -> None:
+def source(folder: str) -> tuple[str, str]:
+    """(name of the module, path of the script) of bm_<folder>."""
+    place = benchmarks_folder()
+    if place is None:
+        raise KeyError("the package pyperformance is not installed")
+    return f"bm_{folder}", os.path.join(place, f"bm_{folder}", "run_benchmark.py")
+
+
+def install_stand_in() -> types.ModuleType:
     """pyperf as far as the scripts use it outside their main part: a clock."""
     stand_in = types.ModuleType("pyperf")
     stand_in.perf_counter = time.perf_counter
     stand_in.python_implementation = lambda: "cpython"
     stand_in.Runner = None
     sys.modules["pyperf"] = stand_in
+    return stand_in
 
 
-def load_module(folder: str) -> types.ModuleType:
+def load_module(folder: str, import_file) -> types.ModuleType:
     """Imports bm_<folder>/run_benchmark.py as a module of its own."""
-    place = benchmarks_folder()
-    if place is None:
-        raise KeyError("the package pyperformance is not installed")
+    name, script = source(folder)
     install_stand_in()
-    script = place / f"bm_{folder}" / "run_benchmark.py"
-    sys.path.insert(0, str(script.parent))
-    spec = importlib.util.spec_from_file_location(f"bm_{folder}", script)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, os.path.dirname(script))
+    return import_file(name, script)
 
 
-def repeated(call: Callable[[], Any]) -> Run:
+def beside(module, name: str) -> str:
+    """A data file of the script's."""
+    return os.path.join(benchmarks_folder(), module.__name__, "data", name)
+
+
+def repeated(call):
     """run(n) for a program without a size: n calls, the last result."""
 
-    def run(n: int) -> Any:
+    def run(n: int):
         result = None
         for _ in range(n):
             result = call()
@@ -191,9 +199,9 @@ def float_points(module):
 
 @program("pyflate", 1, 1)
 def pyflate(module):
-    archive = pathlib.Path(module.__file__).parent / "data" / "interpreter.tar.bz2"
+    archive = beside(module, "interpreter.tar.bz2")
     # The script compares the MD5 sum of what it unpacked.
-    return lambda n: module.bench_pyflake(n, str(archive)) > 0
+    return lambda n: module.bench_pyflake(n, archive) > 0
 
 
 @program("scimark_sor", 10, 1, "scimark")
@@ -391,5 +399,5 @@ def typing_runtime_protocols(module):
 
 @program("telco", 12, 1)
 def telco(module):
-    calls = pathlib.Path(module.__file__).parent / "data" / "telco-bench.b"
-    return lambda n: module.bench_telco(n, str(calls)) > 0
+    calls = beside(module, "telco-bench.b")
+    return lambda n: module.bench_telco(n, calls) > 0

@@ -12,6 +12,7 @@ COMMANDS = {
     "test": ("tests", "build and run all tests (further arguments go to pytest)"),
     "bench": ("bench", "macro and micro benchmarks: table, JSON and plot in perf/results/"),
     "count": ("count", "instruction counts under callgrind against perf/budget.json"),
+    "peers": ("peers", "the same programs under PyPy, Numba, Cython, mypyc and CinderX: tables, JSON, plots"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
 }
 

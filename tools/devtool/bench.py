@@ -7,7 +7,6 @@ Results go to perf/results/. Macro figures are CPU time of whole calls, fresh pr
 import argparse
 import json
 import platform
-import subprocess
 import time
 from dataclasses import asdict
 
@@ -34,11 +33,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def as_json(outcome: macro.Outcome) -> dict:
     entry = {"program": outcome.program, "first_s": outcome.first, "later_s": outcome.later, "equal": outcome.agrees}
     if outcome.problem:
@@ -49,7 +43,7 @@ def as_json(outcome: macro.Outcome) -> dict:
 
 def write_json(outcomes: list[macro.Outcome], options: argparse.Namespace) -> None:
     good = [macro.ratio(outcome.later).value for outcome in outcomes if not outcome.problem]
-    document = {"commit": commit(), "python": platform.python_version(), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
+    document = {"commit": macro.commit(), "python": platform.python_version(), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
                 "rounds": options.rounds, "geometric_mean": macro.geometric_mean(good),
                 "programs": [as_json(outcome) for outcome in outcomes]}
     (RESULTS / "macro.json").write_text(json.dumps(document, indent=1))

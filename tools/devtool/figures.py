@@ -96,9 +96,8 @@ def print_table(console, found: dict) -> None:
 
 
 def run(console, programs: list[str]) -> None:
-    bar, task = macro.progress_bar(console, len(programs))
-    with bar:
-        found = measure(programs, lambda name: bar.update(task, advance=1, description=name))
+    with macro.progress(console, len(programs)) as advance:
+        found = measure(programs, advance)
     print_table(console, found)
     (RESULTS / "figures.json").write_text(json.dumps(found, indent=1))
     common.say(f"written: {RESULTS.relative_to(ROOT)}/figures.json")

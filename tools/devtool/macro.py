@@ -1,5 +1,6 @@
 """Times programs under the interpreter and under tierjit: fresh processes, alternating, CPU time of whole calls."""
 
+import contextlib
 import json
 import math
 import os
@@ -66,6 +67,11 @@ def chosen(only: list[str], quick: bool) -> list[str]:
     return only or [name for name in known if not quick or name in QUICK]
 
 
+def commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def environment() -> dict[str, str]:
     """Fixed hashes, so that both sides walk sets in one order; no TIERJIT option of the caller's leaks in."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TIERJIT", "PYTHON"))}
@@ -77,8 +83,13 @@ def run_once(program: str, side: str, calls: int, baseline: bool = False) -> dic
     command = [str(VENV_PYTHON), str(DRIVER), program, "--calls", str(calls)]
     if side == "tierjit" and not baseline:
         command.append("--tierjit")
+    return report_of(command, side, environment())
+
+
+def report_of(command: list[str], side: str, env: dict[str, str]) -> dict:
+    """The JSON that the command prints in its last line, or {"error": ...}."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
     except subprocess.TimeoutExpired:
         return {"error": "no end after 300 s"}
     if done.returncode != 0:
@@ -108,9 +119,9 @@ def measure(programs: list[str], rounds: int, calls: int, baseline: bool, advanc
     return outcomes
 
 
-def ratio(times: dict[str, list[float]]) -> Ratio:
+def ratio(times: dict[str, list[float]], side: str = "tierjit") -> Ratio:
     """Ratio of the medians over the rounds, with a bootstrap interval (rounds drawn in pairs)."""
-    pairs = list(zip(times["interpreter"], times["tierjit"]))
+    pairs = list(zip(times["interpreter"], times[side]))
     chance = random.Random(1)
     draws = sorted(quotient(chance.choices(pairs, k=len(pairs))) for _ in range(RESAMPLES))
     return Ratio(quotient(pairs), draws[RESAMPLES // 40], draws[-RESAMPLES // 40])
@@ -124,26 +135,29 @@ def geometric_mean(values: list[float]) -> float:
     return math.exp(statistics.fmean(map(math.log, values))) if values else float("nan")
 
 
-def console():
+def console(width: int = 110):
     """rich's console; where the output is no terminal, wide enough for the tables."""
     from rich.console import Console
 
     plain = Console()
-    return plain if plain.is_terminal else Console(width=110)
+    return plain if plain.is_terminal else Console(width=width)
 
 
-def progress_bar(console, total: int):
+@contextlib.contextmanager
+def progress(console, total: int):
+    """A bar while the block runs; gives advance(what), to be called after each of `total` steps."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                    console=console, transient=True)
-    return bar, bar.add_task("", total=total)
+    task = bar.add_task("", total=total)
+    with bar:
+        yield lambda what: bar.update(task, advance=1, description=what)
 
 
 def measure_with_bar(console, programs: list[str], rounds: int, calls: int, baseline: bool) -> list[Outcome]:
-    bar, task = progress_bar(console, len(programs) * rounds)
-    with bar:
-        return measure(programs, rounds, calls, baseline, lambda name: bar.update(task, advance=1, description=name))
+    with progress(console, len(programs) * rounds) as advance:
+        return measure(programs, rounds, calls, baseline, advance)
 
 
 def cells(outcome: Outcome) -> list[str]:
