@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "tier1/class_facts.h"
+#include "tier1/item_access.h"
+#include "tier1/plain_lookup.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -19,7 +21,7 @@ enum class Place : uint8_t {
 };
 
 // What is known about a name in a class.
-struct Found {
+struct Known {
   uint32_t version;
   uint32_t keys_entries;  // kInstance: number of shared keys when `offset` was found
   PyObject* name;         // owned: interned strings are mortal, and another could come to lie at its address
@@ -35,7 +37,7 @@ struct ClassFound {
   PyObject* fields;  // of every class: the descriptor in `type` that reads it, hiding `value`; NULL: none
 };
 constexpr size_t kTableSize = 2048;
-Found g_found[kTableSize];
+Known g_found[kTableSize];
 ClassFound g_class_found[kTableSize];
 
 size_t IndexOf(uint32_t version, PyObject* name) {
@@ -74,7 +76,7 @@ bool HasPlainGetattr(PyTypeObject* type) {
   return plain != nullptr && _PyType_Lookup(type, name) == plain && _PyType_Lookup(type, hook) != nullptr;
 }
 
-Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Found* f) {
+Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Known* f) {
   static PyObject* class_name = PyUnicode_InternFromString("__class__");
   static PyObject* class_of = _PyType_Lookup(&PyBaseObject_Type, class_name);
   if (descr == class_of) return Place::kClass;
@@ -92,7 +94,7 @@ Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Found* f) {
   return Place::kNowhere;
 }
 
-void FillPlace(PyTypeObject* type, PyObject* name, Found* f) {
+void FillPlace(PyTypeObject* type, PyObject* name, Known* f) {
   f->place = Place::kNowhere;
   f->offset = 0;
   f->keys_entries = 0;
@@ -108,10 +110,10 @@ void FillPlace(PyTypeObject* type, PyObject* name, Found* f) {
 }
 
 // The entry of (class of `owner`, name), NULL when the class has no version.
-Found* FindPlace(PyTypeObject* type, PyObject* name) {
+Known* FindPlace(PyTypeObject* type, PyObject* name) {
   uint32_t version = type->tp_version_tag;
   if (version == 0 && (version = VersionOf(type)) == 0) return nullptr;
-  Found* f = &g_found[IndexOf(version, name)];
+  Known* f = &g_found[IndexOf(version, name)];
   if (f->version == version && f->name == name) return f;
   FillPlace(type, name, f);
   f->version = version;
@@ -122,13 +124,17 @@ Found* FindPlace(PyTypeObject* type, PyObject* name) {
 enum class Own { kAbsent, kPresent, kUnknown };
 
 // `name` in a dict, unless that may run a foreign `__eq__`.
-Own FindInDict(PyObject* dict, PyObject* name, PyObject** value) {
+Own FindOwn(PyObject* dict, PyObject* name, PyObject** value) {
   if (!PyDict_CheckExact(dict) || !OnlyStrKeys(dict)) return Own::kUnknown;
-  *value = _PyDict_GetItem_KnownHash(dict, name, reinterpret_cast<PyASCIIObject*>(name)->hash);
-  return *value != nullptr ? Own::kPresent : Own::kAbsent;
+  PyObject** slot;
+  switch (FindInDict(reinterpret_cast<PyDictObject*>(dict), name, reinterpret_cast<PyASCIIObject*>(name)->hash, &slot)) {
+    case Found::kYes: *value = *slot; return Own::kPresent;
+    case Found::kNo: *value = nullptr; return Own::kAbsent;
+    default: return Own::kUnknown;
+  }
 }
 
-PyObject** InlineField(PyObject* owner, PyObject* name, Found* f) {
+PyObject** InlineField(PyObject* owner, PyObject* name, Known* f) {
   PyTypeObject* type = Py_TYPE(owner);
   PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
   if (f->offset == 0 && static_cast<uint32_t>(keys->dk_nentries) != f->keys_entries) {
@@ -148,7 +154,7 @@ PyObject* DictOf(PyObject* owner, bool* unknown) {
   return *unknown ? nullptr : *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + type->tp_dictoffset);
 }
 
-Own OwnValue(PyObject* owner, PyObject* name, Found* f, PyObject** value) {
+Own OwnValue(PyObject* owner, PyObject* name, Known* f, PyObject** value) {
   if (InlineValuesValid(owner)) {
     PyObject** field = InlineField(owner, name, f);
     *value = field == nullptr ? nullptr : *field;
@@ -157,13 +163,13 @@ Own OwnValue(PyObject* owner, PyObject* name, Found* f, PyObject** value) {
   bool unknown = false;
   PyObject* dict = DictOf(owner, &unknown);
   if (unknown) return Own::kUnknown;
-  return dict == nullptr ? Own::kAbsent : FindInDict(dict, name, value);
+  return dict == nullptr ? Own::kAbsent : FindOwn(dict, name, value);
 }
 
 // The class attribute has become a data descriptor, because its own class has changed.
 bool Overrides(PyObject* value) { return value != nullptr && Py_TYPE(value)->tp_descr_set != nullptr; }
 
-PyObject* InstanceAttr(PyObject* owner, PyObject* name, Found* f) {
+PyObject* InstanceAttr(PyObject* owner, PyObject* name, Known* f) {
   if (Overrides(f->value)) return nullptr;
   PyObject* value = nullptr;
   Own own = OwnValue(owner, name, f, &value);
@@ -174,10 +180,10 @@ PyObject* InstanceAttr(PyObject* owner, PyObject* name, Found* f) {
 PyObject* ModuleAttr(PyObject* module, PyObject* name) {
   PyObject* value = nullptr;
   PyObject* dict = reinterpret_cast<PyModuleObject*>(module)->md_dict;
-  return dict != nullptr && FindInDict(dict, name, &value) == Own::kPresent ? Py_NewRef(value) : nullptr;
+  return dict != nullptr && FindOwn(dict, name, &value) == Own::kPresent ? Py_NewRef(value) : nullptr;
 }
 
-PyObject* ReadPlace(PyObject* owner, PyObject* name, Found* f) {
+PyObject* ReadPlace(PyObject* owner, PyObject* name, Known* f) {
   switch (f->place) {
     case Place::kInstance: return InstanceAttr(owner, name, f);
     case Place::kSlot: return Py_XNewRef(*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + f->offset));
@@ -266,7 +272,7 @@ void FillCache(PyObject* first, PyObject* second, Site* site) {
 
 PyObject* FindAttr(PyObject* owner, PyObject* name) {
   if (PyType_Check(owner)) return ClassAttr(reinterpret_cast<PyTypeObject*>(owner), name);
-  Found* f = FindPlace(Py_TYPE(owner), name);
+  Known* f = FindPlace(Py_TYPE(owner), name);
   return f == nullptr ? nullptr : ReadPlace(owner, name, f);
 }
 
@@ -275,7 +281,7 @@ PyObject* LoadedName(Site* site) { return PyTuple_GET_ITEM(site->unit->code->co_
 // A function of the class that no attribute of the instance hides. Borrowed.
 PyObject* FindFunction(PyObject* owner, PyObject* name) {
   if (PyType_Check(owner)) return nullptr;
-  Found* f = FindPlace(Py_TYPE(owner), name);
+  Known* f = FindPlace(Py_TYPE(owner), name);
   if (f == nullptr || f->place != Place::kInstance || f->value == nullptr) return nullptr;
   if (!PyType_HasFeature(Py_TYPE(f->value), Py_TPFLAGS_METHOD_DESCRIPTOR) || Overrides(f->value)) return nullptr;
   PyObject* own;
@@ -304,7 +310,7 @@ extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site)
   PyTypeObject* type = Py_TYPE(owner);
   if (type->tp_setattro != PyObject_GenericSetAttr || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) return {nullptr, 0};
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
-  Found* f = FindPlace(type, name);
+  Known* f = FindPlace(type, name);
   if (f == nullptr || f->place != Place::kInstance || Overrides(f->value)) return {nullptr, 0};
   PyObject* dict = reinterpret_cast<PyObject*>(_PyObject_GetManagedDict(owner));
   PyObject* old = nullptr;
@@ -314,8 +320,8 @@ extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site)
     if (field == nullptr || *field == nullptr) return {nullptr, 0};
     old = *field;
     *field = Py_NewRef(value);
-  } else {
-    if (FindInDict(dict, name, &old) == Own::kUnknown) return {nullptr, 0};
+  } else if ((old = tj_set_item(dict, name, value)) == nullptr) {
+    if (FindOwn(dict, name, &old) == Own::kUnknown) return {nullptr, 0};
     Py_XINCREF(old);
     if (PyDict_SetItem(dict, name, value) != 0) {
       PyErr_Clear();

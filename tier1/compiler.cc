@@ -12,6 +12,7 @@
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/helpers/call.h"
+#include "runtime/helpers/short_sequences.h"
 #include "tier1/free_lists.h"
 #include "tier1/functions.h"
 #include "tier1/global_cache.h"
@@ -52,6 +53,25 @@ void KeepNumbers(PyObject** items, Py_ssize_t size) {
   }
 }
 
+// The items go in the interpreter's order. False: the rest is left to the interpreter.
+bool DisposeOfSequence(PyObject* o) {
+  constexpr int kMaxNesting = 20;  // deeper ones are left to the interpreter's trashcan
+  static int nesting = 0;
+  PyObject** items = PyList_CheckExact(o) ? reinterpret_cast<PyListObject*>(o)->ob_item : reinterpret_cast<PyTupleObject*>(o)->ob_item;
+  if (nesting >= kMaxNesting || !WantsSequence(o)) {
+    KeepNumbers(items, Py_SIZE(o));
+    return false;
+  }
+  nesting++;
+  if (_PyObject_GC_IS_TRACKED(o)) _PyObject_GC_UNTRACK(o);
+  for (Py_ssize_t i = Py_SIZE(o) - 1; i >= 0; i--) {
+    if (items[i] != nullptr) tj_decref(items[i]);
+  }
+  nesting--;
+  KeepSequence(o);
+  return true;
+}
+
 }  // namespace
 
 extern "C" {
@@ -59,10 +79,8 @@ void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
     if (type->tp_dealloc == g_plain_dealloc && KeepInstance(o)) return;
-  } else if (type == &PyTuple_Type) {
-    KeepNumbers(reinterpret_cast<PyTupleObject*>(o)->ob_item, Py_SIZE(o));
-  } else if (type == &PyList_Type) {
-    KeepNumbers(reinterpret_cast<PyListObject*>(o)->ob_item, Py_SIZE(o));
+  } else if (type == &PyTuple_Type || type == &PyList_Type) {
+    if (DisposeOfSequence(o)) return;
   } else if (type != &PyUnicode_Type && (KeepNumber(o) || KeepIterator(o) || KeepFunction(o) || KeepGenerator(o))) {
     return;
   }
@@ -164,6 +182,7 @@ void InitialiseTable() {
   r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");
   FillLatin1();
   InitialiseInstances();
+  g_deallocate = &tj_dealloc;
   FollowTracer();
 }
 

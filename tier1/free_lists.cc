@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/helpers/short_sequences.h"
 #include "tier1/compiler.h"
 #include "tier1/functions.h"
 #include "tier1/generator_blocks.h"
@@ -92,6 +93,7 @@ void FlushFreeLists() {
   FlushInstances();
   FlushGenerators();
   FlushFunctions();
+  FlushSequences();
 }
 
 void FollowTracer() {
@@ -102,6 +104,7 @@ void FollowTracer() {
   SwitchInstances(limit != 0);
   SwitchGenerators(limit != 0);
   SwitchFunctions(limit != 0);
+  SwitchSequences(limit != 0);
   if (limit == 0) FlushFreeLists();
 }
 

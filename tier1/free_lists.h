@@ -1,5 +1,5 @@
-// Private free lists of ints, floats, iterators (iterators.h), functions (functions.h), generators (generator_blocks.h) and instances of
-// plain classes (instances.h): compiled code allocates from them and frees into them.
+// Private free lists of ints, floats, short lists and tuples (short_sequences.h), iterators (iterators.h), functions (functions.h),
+// generators (generator_blocks.h) and instances of plain classes (instances.h): compiled code allocates from them and frees into them.
 //
 // They are bounded. They are emptied when the interpreter empties its own, at a full collection, and stay empty while a reference tracer
 // (tracemalloc) or a debugging allocator must see every block come and go. All of it: [GIL].

@@ -1,8 +1,8 @@
 #include "tier1/functions.h"
 
+#include "runtime/helpers/collector_link.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/watch/watchers.h"
-#include "tier1/collector_link.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {

@@ -55,6 +55,15 @@ Restless& RestlessAt(PyObject* dict, PyObject* name) {
   return g_restless[(reinterpret_cast<uintptr_t>(dict) >> 4 ^ reinterpret_cast<uintptr_t>(name) >> 4) % kRestless];
 }
 
+}  // namespace
+
+bool IsRestless(PyObject* dict, PyObject* name) {
+  const Restless& restless = RestlessAt(dict, name);
+  return restless.dict == dict && restless.name == name;
+}
+
+namespace {
+
 void ForgetRestless(PyObject* dict) {
   for (Restless& r : g_restless) {
     if (r.dict == dict) r = Restless{};
@@ -121,8 +130,7 @@ void ForgetCell(const WatchedCell& cell) {
 }
 
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
-  Restless& restless = RestlessAt(dict, key);
-  if (restless.dict == dict && restless.name == key && key != nullptr) return;
+  if (key != nullptr && IsRestless(dict, key)) return;
   auto it = Dicts().find(dict);
   if (it == Dicts().end()) return;
   if (key == nullptr || CanBeAnyName(key)) {
@@ -135,7 +143,7 @@ void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyOb
   }
   auto binding = it->second.find(key);
   if (binding == it->second.end()) return;
-  if (++binding->second.changes >= kMaxChanges) restless = {dict, key};
+  if (++binding->second.changes >= kMaxChanges) RestlessAt(dict, key) = {dict, key};
   for (const Watched& w : binding->second.cells) w.Clear();
   binding->second.cells.clear();
 }

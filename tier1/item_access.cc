@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "tier1/array_access.h"
+#include "runtime/watch/watchers.h"
 #include "tier1/free_lists.h"
+#include "tier1/global_cache.h"
 #include "tier1/plain_lookup.h"
 #include "tier1/unit.h"
 
@@ -93,6 +95,12 @@ PyObject* ReplaceInDict(PyDictObject* dict, PyObject** slot, PyObject* value) {
   return old;
 }
 
+// Whether nobody is to be told that `dict` has another value for `name`.
+bool ChangesUnseen(PyDictObject* dict, PyObject* name) {
+  uint64_t watchers = dict->ma_version_tag & DICT_WATCHER_MASK;
+  return watchers == 0 || (WatchesDictAlone(dict) && IsRestless(reinterpret_cast<PyObject*>(dict), name));
+}
+
 // Watched dicts tell others, and instances' dicts share their keys: the interpreter's job.
 PyObject* SetInDict(PyDictObject* dict, PyObject* key, PyObject* value) {
   if ((dict->ma_version_tag & DICT_WATCHER_MASK) != 0 || dict->ma_values != nullptr) return nullptr;
@@ -173,6 +181,13 @@ bool DiesPlainly(PyObject* o) {
 }
 
 }  // namespace
+
+PyObject* ReplaceInNamespace(PyDictObject* dict, PyObject* name, PyObject* value) {
+  PyObject** slot;
+  if (dict->ma_values != nullptr || !ChangesUnseen(dict, name)) return nullptr;
+  Found found = FindInDict(dict, name, reinterpret_cast<PyASCIIObject*>(name)->hash, &slot);
+  return found == Found::kYes ? ReplaceInDict(dict, slot, value) : nullptr;
+}
 
 extern "C" {
 

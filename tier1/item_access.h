@@ -17,6 +17,9 @@ PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value);
 PyObject* tj_contains(PyObject* item, PyObject* container);
 }
 
+// dict[name] = value for a name that is there, in the dict of a module: as tj_set_item(), also while the dict is watched. [GIL]
+PyObject* ReplaceInNamespace(PyDictObject* dict, PyObject* name, PyObject* value);
+
 }  // namespace tierjit::tier1
 
 #endif  // TIERJIT_TIER1_ITEM_ACCESS_H_

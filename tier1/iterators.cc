@@ -1,6 +1,6 @@
 #include "tier1/iterators.h"
 
-#include "tier1/collector_link.h"
+#include "runtime/helpers/collector_link.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {

@@ -1,6 +1,7 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
 #include "tier1/free_lists.h"
 #include "tier1/inline_cache.h"
+#include "tier1/item_access.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -126,6 +127,7 @@ extern "C" StoreResult tj_store_name(PyObject* ns, PyObject* name, PyObject* val
   if (ns == nullptr || !PyDict_CheckExact(ns) || reinterpret_cast<PyDictObject*>(ns)->ma_keys->dk_kind == DICT_KEYS_GENERAL) {
     return {nullptr, 0};
   }
+  if (PyObject* old = ReplaceInNamespace(reinterpret_cast<PyDictObject*>(ns), name, value)) return {old, 1};
   PyObject* old = Py_XNewRef(_PyDict_GetItem_KnownHash(ns, name, reinterpret_cast<PyASCIIObject*>(name)->hash));
   if (PyDict_SetItem(ns, name, value) == 0) return {old, 1};
   PyErr_Clear();

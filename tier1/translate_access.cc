@@ -48,15 +48,14 @@ int SubscriptForm(Pair pair, std::optional<int64_t> constant) {
   }
 }
 
-// The stencils that come before the helper: first what the interpreter has seen.
-using IndexedPair = std::pair<Indexed, Indexed>;
-std::optional<IndexedPair> TypesSeen(uint8_t adaptive) {
+// The containers whose stencils come before the helper: first what the interpreter has seen.
+std::vector<Indexed> TypesSeen(uint8_t adaptive) {
   switch (adaptive) {
-    case BINARY_SUBSCR_DICT: return std::nullopt;
-    case BINARY_SUBSCR_LIST_INT: return IndexedPair{Indexed::kList, Indexed::kTuple};
-    case BINARY_SUBSCR_TUPLE_INT: return IndexedPair{Indexed::kTuple, Indexed::kList};
-    case BINARY_SUBSCR_STR_INT: return IndexedPair{Indexed::kStr, Indexed::kList};
-    default: return IndexedPair{Indexed::kList, Indexed::kArray};
+    case BINARY_SUBSCR_DICT: return {};
+    case BINARY_SUBSCR_LIST_INT: return {Indexed::kList, Indexed::kTuple};
+    case BINARY_SUBSCR_TUPLE_INT: return {Indexed::kTuple, Indexed::kList};
+    case BINARY_SUBSCR_STR_INT: return {Indexed::kStr, Indexed::kList};
+    default: return {Indexed::kList, Indexed::kTuple, Indexed::kArray};
   }
 }
 }  // namespace
@@ -188,16 +187,13 @@ void Translator::Subscript(const Instruction& in) {
   if (any_type) SpillBelow(2);
   Pair pair = ArrangeObjects();
   int form = SubscriptForm(pair, IndexConstant(Top(1)));
-  const Stencil* order[] = {s.item_get[pair], nullptr, nullptr};
-  if (std::optional<IndexedPair> types = TypesSeen(in.adaptive); types && form >= 0) {
-    order[0] = s.get[static_cast<int>(types->first)][form];
-    order[1] = s.get[static_cast<int>(types->second)][form];
-    order[2] = s.item_get[pair];
+  std::vector<const Stencil*> order;
+  if (form >= 0) {
+    for (Indexed type : TypesSeen(in.adaptive)) order.push_back(s.get[static_cast<int>(type)][form]);
   }
+  order.push_back(s.item_get[pair]);
   Emission& e = Emit(order[0]);
-  for (int i = 1; i < 3; i++) {
-    if (order[i] != nullptr) AddCold(e, order[i]);
-  }
+  for (size_t i = 1; i < order.size(); i++) AddCold(e, order[i]);
   if (any_type) {
     SetCallGetItem(e, in);
     AddCold(e, s.call_getitem[pair]);

@@ -1,14 +1,22 @@
 // Displays, comprehensions, slices and the pieces that starred displays are put together from.
+#include <algorithm>
+
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
+#include "runtime/helpers/short_sequences.h"
 
 namespace tierjit {
 namespace {
 
 // Ends an instruction that fed its topmost value to a container deeper in the stack.
 PyObject** DropTop(_PyInterpreterFrame* frame, PyObject** sp, int status) {
-  Py_DECREF(sp[-1]);
+  Release(sp[-1]);
   return status < 0 ? OpError(frame, sp - 1) : sp - 1;
+}
+
+PyObject** ReleaseAndFail(_PyInterpreterFrame* frame, PyObject** values, int count) {
+  ReleaseAll(values, count);
+  return OpError(frame, values);
 }
 
 // list.extend() says "not iterable"; for `[*x]` the user must read about the star.
@@ -36,14 +44,22 @@ int AddAll(PyObject* set, PyObject** items, int count) {
 
 }  // namespace
 
-PyObject** op_build_tuple(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+PyObject** op_build_tuple(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject** values = sp - oparg;
-  return PushResult(frame, values, _PyTuple_FromArraySteal(values, oparg));
+  PyObject* tuple = NewTuple(oparg);
+  if (tuple == nullptr) return ReleaseAndFail(frame, values, oparg);
+  std::copy_n(values, oparg, reinterpret_cast<PyTupleObject*>(tuple)->ob_item);
+  *values = oparg == 0 ? tuple : FinishSequence(ts, tuple);
+  return values + 1;
 }
 
-PyObject** op_build_list(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
+PyObject** op_build_list(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject** values = sp - oparg;
-  return PushResult(frame, values, _PyList_FromArraySteal(values, oparg));
+  PyObject* list = NewList(oparg);
+  if (list == nullptr) return ReleaseAndFail(frame, values, oparg);
+  std::copy_n(values, oparg, reinterpret_cast<PyListObject*>(list)->ob_item);
+  *values = FinishSequence(ts, list);
+  return values + 1;
 }
 
 PyObject** op_build_set(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {

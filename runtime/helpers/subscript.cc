@@ -2,6 +2,7 @@
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/helpers/result.h"
+#include "runtime/helpers/short_sequences.h"
 
 namespace tierjit {
 namespace {
@@ -47,14 +48,24 @@ bool PlainBounds(PyObject* start, PyObject* stop, Py_ssize_t size, Bounds* out) 
   return PlainBound(start, 0, size, 0, size, &out->start) && PlainBound(stop, size, size, 0, size, &out->stop);
 }
 
+// `count` items of an exact list or tuple from `from` on, `step` apart, as a new one of its kind.
+PyObject* CopyItems(PyThreadState* ts, PyObject* container, Py_ssize_t from, Py_ssize_t step, Py_ssize_t count) {
+  bool list = PyList_CheckExact(container);
+  if (!list && step == 1 && count == Py_SIZE(container)) return Py_NewRef(container);
+  PyObject* result = list ? NewList(count) : NewTuple(count);
+  if (result == nullptr || (!list && count == 0)) return result;
+  PyObject** items = list ? reinterpret_cast<PyListObject*>(container)->ob_item : reinterpret_cast<PyTupleObject*>(container)->ob_item;
+  PyObject** to = list ? reinterpret_cast<PyListObject*>(result)->ob_item : reinterpret_cast<PyTupleObject*>(result)->ob_item;
+  for (Py_ssize_t i = 0, at = from; i < count; i++, at += step) to[i] = Py_NewRef(items[at]);
+  return FinishSequence(ts, result);
+}
+
 // Slices of exact lists, tuples and strings without a slice object; NULL without an exception: not that plain.
-PyObject* PlainSlice(PyObject* container, PyObject* start, PyObject* stop) {
+PyObject* PlainSlice(PyThreadState* ts, PyObject* container, PyObject* start, PyObject* stop) {
   Bounds b;
-  if (PyList_CheckExact(container)) {
-    return PlainBounds(start, stop, Py_SIZE(container), &b) ? PyList_GetSlice(container, b.start, b.stop) : nullptr;
-  }
-  if (PyTuple_CheckExact(container)) {
-    return PlainBounds(start, stop, Py_SIZE(container), &b) ? PyTuple_GetSlice(container, b.start, b.stop) : nullptr;
+  if (PyList_CheckExact(container) || PyTuple_CheckExact(container)) {
+    if (!PlainBounds(start, stop, Py_SIZE(container), &b)) return nullptr;
+    return CopyItems(ts, container, b.start, 1, b.stop > b.start ? b.stop - b.start : 0);
   }
   if (!PyUnicode_CheckExact(container)) return nullptr;
   return PlainBounds(start, stop, PyUnicode_GET_LENGTH(container), &b) ? PyUnicode_Substring(container, b.start, b.stop) : nullptr;
@@ -82,17 +93,11 @@ bool PlainStride(PyObject* start, PyObject* stop, PyObject* step, Py_ssize_t siz
 }
 
 // Slices with a step of exact lists and tuples, as PlainSlice().
-PyObject* PlainStrided(PyObject* container, PyObject* start, PyObject* stop, PyObject* step) {
-  bool list = PyList_CheckExact(container);
+PyObject* PlainStrided(PyThreadState* ts, PyObject* container, PyObject* start, PyObject* stop, PyObject* step) {
   Stride s;
-  if ((!list && !PyTuple_CheckExact(container)) || !PlainStride(start, stop, step, Py_SIZE(container), &s)) return nullptr;
-  if (!list && s.count == Py_SIZE(container) && s.step == 1) return Py_NewRef(container);
-  PyObject* result = list ? PyList_New(s.count) : PyTuple_New(s.count);
-  if (result == nullptr) return nullptr;
-  PyObject** from = list ? reinterpret_cast<PyListObject*>(container)->ob_item : reinterpret_cast<PyTupleObject*>(container)->ob_item;
-  PyObject** to = list ? reinterpret_cast<PyListObject*>(result)->ob_item : reinterpret_cast<PyTupleObject*>(result)->ob_item;
-  for (Py_ssize_t i = 0, at = s.start; i < s.count; i++, at += s.step) to[i] = Py_NewRef(from[at]);
-  return result;
+  bool plain = (PyList_CheckExact(container) || PyTuple_CheckExact(container)) &&
+               PlainStride(start, stop, step, Py_SIZE(container), &s);
+  return plain ? CopyItems(ts, container, s.start, s.step, s.count) : nullptr;
 }
 
 // list[b] = values of the same number, in place. False: not that plain, nothing has happened.
@@ -115,11 +120,11 @@ bool ReplaceItems(PyObject* list, const Bounds& b, PyObject* values) {
 
 PyObject** op_binary_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject* container = sp[-3];
-  PyObject* plain = PlainSlice(container, sp[-2], sp[-1]);
+  PyObject* plain = PlainSlice(ts, container, sp[-2], sp[-1]);
   if (plain != nullptr || ts->current_exception != nullptr) {
     Py_DECREF(sp[-2]);
     Py_DECREF(sp[-1]);
-    Py_DECREF(container);
+    Release(container);
     return PushResult(frame, sp - 3, plain);
   }
   PyObject* slice = SliceConsuming(sp[-2], sp[-1]);
@@ -132,7 +137,7 @@ PyObject** op_binary_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObje
 PyObject** op_binary_strided(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int) {
   PyObject** parts = sp - 3;
   PyObject* container = sp[-4];
-  PyObject* result = PlainStrided(container, parts[0], parts[1], parts[2]);
+  PyObject* result = PlainStrided(ts, container, parts[0], parts[1], parts[2]);
   PyObject* slice = nullptr;
   if (result == nullptr && ts->current_exception == nullptr) slice = PySlice_New(parts[0], parts[1], parts[2]);
   ReleaseAll(parts, 3);
@@ -140,7 +145,7 @@ PyObject** op_binary_strided(PyThreadState* ts, _PyInterpreterFrame* frame, PyOb
     parts[0] = slice;
     return op_binary_subscr(ts, frame, parts + 1, 0);
   }
-  Py_DECREF(container);
+  Release(container);
   return PushResult(frame, sp - 4, result);
 }
 
@@ -162,7 +167,7 @@ PyObject** op_store_slice(PyThreadState* ts, _PyInterpreterFrame* frame, PyObjec
     int stored = ReplaceItems(container, b, value) ? 0 : PyList_SetSlice(container, b.start, b.stop, value);
     Py_DECREF(sp[-2]);
     Py_DECREF(sp[-1]);
-    Py_DECREF(value);
+    Release(value);
     Py_DECREF(container);
     return DoneOrFail(frame, sp - 4, stored == 0);
   }

@@ -114,6 +114,11 @@ bool WatchesFunctionsAlone(const PyInterpreterState* interp) {
 
 void ReportNewFunction(PyFunctionObject* function) { OnFunction(PyFunction_EVENT_CREATE, function, nullptr); }
 
+bool WatchesDictAlone(const PyDictObject* dict) {
+  const int id = TheState().dict_id;
+  return id != kNoId && (dict->ma_version_tag & DICT_WATCHER_MASK) == uint64_t{1} << id;
+}
+
 absl::Status WatchDict(PyObject* dict) {
   const int id = TheState().dict_id;
   if (id == kNoId) return absl::FailedPreconditionError("no dict watcher is registered");

@@ -37,6 +37,9 @@ void StopWatching();
 bool WatchesFunctionsAlone(const PyInterpreterState* interp);
 void ReportNewFunction(PyFunctionObject* function);
 
+// Whether `dict` has our watcher and no other.
+bool WatchesDictAlone(const PyDictObject* dict);
+
 // Reports changes of `dict` from now on. kFailedPrecondition when there is no dict watcher, kInvalidArgument for other
 // objects. Watching twice is the same as once. No reference is kept: the watch ends with the dict.
 absl::Status WatchDict(PyObject* dict);

@@ -303,3 +303,173 @@ def iterators_and_the_collector(log):
         return out
 
     log.call(f, 3)
+
+
+@case
+def short_sequences(log):
+    deaths = []
+
+    def displays(n):
+        out = []
+        for k in range(n):
+            a, b = [k, k + 1, k + 2], (k, [k])
+            a.append(k)
+            out.append((a, b, sys.getsizeof([k, k]), sys.getsizeof([]), sys.getsizeof((k,)), [], ()))
+            del a, b
+        return out
+
+    def sizes(n):
+        out = []
+        for k in range(n):
+            items = [k] * k
+            out.append(([sys.getsizeof(items[i:]) for i in range(k + 1)], items[::-1], tuple(items)[1:], items[:0] is items[:0]))
+            items.append(k)
+            items.pop()
+            out.append((items[:], sys.getsizeof(items)))
+            del items
+        return out
+
+    def slices(s):
+        return s[1:3], s[:], s[::2], s[::-1], s[5:2], s[-2:], s[:] is s, s[::1] is s
+
+    def nested(depth):
+        deep = []
+        for _ in range(depth):
+            deep = [deep, (deep,)]
+        del deep
+        for _ in range(depth):
+            deep = ()
+            deep = (deep, [deep])
+        return len(deep)
+
+    def dying(n):
+        for k in range(n):
+            pair = [Falling((k, 0), deaths), (Falling((k, 1), deaths), Falling((k, 2), deaths))]
+            pair = None
+            [Falling((k, 3), deaths)]
+        return list(deaths), pair
+
+    log.call(displays, 4)
+    log.call(sizes, 20)
+    log.each(slices, ([1, 2, 3, 4],), ((1, 2, 3, 4),), ([],), ((),), ("abcd",), ([object] * 40,))
+    log.call(nested, 100)
+    log.call(dying, 6)
+
+
+@case
+def sequences_made_in_a_death(log):
+    made = []
+
+    class Maker:
+        def __del__(self):
+            made.append([len(made), (1, 2)])
+            del made[:-3]
+            gc.collect()
+
+    def f(n):
+        for k in range(n):
+            a = [Maker(), k]
+            b = (Maker(), k)
+            del a, b
+            made.append([k, k])
+        return made
+
+    log.call(f, 30)
+
+
+@case
+def sequences_and_the_collector(log):
+    def f(n):
+        out = []
+        for k in range(n):
+            a = [k, None]
+            t = (a, k)
+            out.append((gc.is_tracked(a), gc.is_tracked(t), gc.is_tracked((k, k + 1000))))
+            a[1] = a
+            del a, t
+        gc.collect()
+        return out
+
+    log.call(f, 5)
+    log.call(f, 40)
+
+
+counter = 1000
+
+
+@case
+def globals_that_count(log):
+    def f(n):
+        global counter
+        for _ in range(n):
+            counter += 1
+        return counter
+
+    def g(n):
+        global counter
+        seen = []
+        for k in range(n):
+            counter = Falling(k, seen)
+        counter = 1000
+        return seen
+
+    def h(n):
+        global counter
+        out = []
+        for k in range(n):
+            counter = k
+            out.append((counter, globals()["counter"], eval("counter")))
+            if k % 50 == 7:
+                del counter
+                try:
+                    counter
+                except NameError as e:
+                    out.append(str(e))
+        counter = 1000
+        return out
+
+    log.each(f, (10,), (200,))
+    log.call(g, 100)
+    log.call(h, 120)
+
+
+@case
+def attributes_in_dicts_of_objects(log):
+    """Instances with more attributes than their class has room for."""
+    seen = []
+
+    class Wide:
+        def method(self):
+            return self.b3
+
+    def make(n):
+        objects = []
+        for k in range(n):
+            o = Wide()
+            o.a = k
+            objects.append(o)
+        for o in objects:
+            for k in range(6):
+                setattr(o, f"b{k}", k)
+        return objects
+
+    def use(objects):
+        out = []
+        for o in objects:
+            o.b3 += 1
+            o.b4 = o.b3 + o.a
+            o.a = Falling(o.b4, seen)
+            o.a = o.method()
+            out.append((o.a, o.b3, o.b4, o.method()))
+        return out
+
+    def hide(objects):
+        for o in objects:
+            o.method = lambda: "own"  # noqa: E731
+        return use(objects), [sorted(o.__dict__) for o in objects[:2]]
+
+    objects = make(40)
+    log.call(use, objects)
+    log.call(use, objects)
+    log.call(hide, objects)
+    log(len(seen))

@@ -1,10 +1,10 @@
 // The collector's list of young objects.
-#ifndef TIERJIT_TIER1_COLLECTOR_LINK_H_
-#define TIERJIT_TIER1_COLLECTOR_LINK_H_
+#ifndef TIERJIT_RUNTIME_HELPERS_COLLECTOR_LINK_H_
+#define TIERJIT_RUNTIME_HELPERS_COLLECTOR_LINK_H_
 
 #include "runtime/cpython/python.h"
 
-namespace tierjit::tier1 {
+namespace tierjit {
 
 // PyObject_GC_Track() without asking for the running thread. `o` is complete and not tracked. [GIL]
 inline void TrackObject(PyInterpreterState* interp, PyObject* o) {
@@ -17,6 +17,6 @@ inline void TrackObject(PyInterpreterState* interp, PyObject* o) {
   young->_gc_prev = reinterpret_cast<uintptr_t>(gc);
 }
 
-}  // namespace tierjit::tier1
+}  // namespace tierjit
 
-#endif  // TIERJIT_TIER1_COLLECTOR_LINK_H_
+#endif  // TIERJIT_RUNTIME_HELPERS_COLLECTOR_LINK_H_
