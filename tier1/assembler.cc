@@ -193,6 +193,7 @@ void Assembler::PlaceSites() {
     bool attr = site->fill == FillAttr || site->fill == FillMethod || site->fill == FillStoreAttr;
     if (attr) ClearPolyCell(static_cast<PolyCell*>(site->cell));
     if (site->fill == FillTruth) static_cast<TruthCell*>(site->cell)->version = kNoVersion;
+    if (site->fill == FillGetter) static_cast<GetterCell*>(site->cell)->version = kNoVersion;
     if (site->fill == FillClass) static_cast<ClassCell*>(site->cell)->version = kNoVersion;
     if (draft.emission < 0) continue;
     site->next_address = At(hot_[static_cast<size_t>(draft.emission) + 1]);

@@ -208,6 +208,11 @@ void FillClass(PyThreadState* ts, PyObject* type, PyObject* init, Site* site) {
                                           reinterpret_cast<PyFunctionObject*>(init)};
 }
 
+void FillGetter(PyThreadState*, PyObject* owner, PyObject* getter, Site* site) {
+  if (getter == nullptr) return;
+  *static_cast<GetterCell*>(site->cell) = {Py_TYPE(owner)->tp_version_tag, reinterpret_cast<PyFunctionObject*>(getter)};
+}
+
 void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   PyObject* locals = ts->current_frame->f_locals;
   if (locals == nullptr || !PyDict_CheckExact(locals)) return;

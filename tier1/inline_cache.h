@@ -11,6 +11,8 @@ void FillAttr(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillMethod(PyThreadState* ts, PyObject* owner, PyObject*, Site* site);
 void FillStoreAttr(PyThreadState* ts, PyObject* value, PyObject* owner, Site* site);
 void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site);
+// `getter`: the function that was found for it, NULL: none.
+void FillGetter(PyThreadState* ts, PyObject* owner, PyObject* getter, Site* site);
 void FillClass(PyThreadState* ts, PyObject* type, PyObject* init, Site* site);
 void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);

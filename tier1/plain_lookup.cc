@@ -41,7 +41,9 @@ bool SameText(PyObject* a, PyObject* b) {
 bool SameInt(PyObject* a, PyObject* b) {
   const _PyLongValue& x = reinterpret_cast<PyLongObject*>(a)->long_value;
   const _PyLongValue& y = reinterpret_cast<PyLongObject*>(b)->long_value;
-  return x.lv_tag == y.lv_tag && std::memcmp(x.ob_digit, y.ob_digit, (x.lv_tag >> 3) * sizeof(digit)) == 0;
+  if (x.lv_tag != y.lv_tag) return false;
+  if (x.lv_tag < (2 << 3)) return x.lv_tag < (1 << 3) || x.ob_digit[0] == y.ob_digit[0];
+  return std::memcmp(x.ob_digit, y.ob_digit, (x.lv_tag >> 3) * sizeof(digit)) == 0;
 }
 
 bool SameBytes(PyObject* a, PyObject* b) {
@@ -192,7 +194,26 @@ Found FindInSet(PySetObject* set, PyObject* key, Py_hash_t hash) {
   }
 }
 
+// Ints of one digit among each other, up to the first item that is something else; its index.
+Py_ssize_t FindShortInt(PyObject** items, Py_ssize_t size, PyObject* key, bool* found) {
+  for (Py_ssize_t i = 0; i < size; i++) {
+    if (!PyLong_CheckExact(items[i])) return i;
+    if (SameInt(items[i], key)) {
+      *found = true;
+      return i;
+    }
+  }
+  return size;
+}
+
 Found FindInSequence(PyObject** items, Py_ssize_t size, PyObject* key) {
+  if (PyLong_CheckExact(key) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(key))) {
+    bool found = false;
+    Py_ssize_t passed = FindShortInt(items, size, key, &found);
+    if (found) return Found::kYes;
+    items += passed;
+    size -= passed;
+  }
   for (Py_ssize_t i = 0; i < size; i++) {
     Found same = PlainEqual(items[i], key);
     if (same != Found::kNo) return same;

@@ -102,9 +102,29 @@ PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
   return r;
 }
 
+namespace {
+
+PyObject* AsBool(bool value) { return value ? Py_True : Py_False; }
+
+PyObject* CompareDoubles(double x, double y, int relation) {
+  switch (relation) {
+    case Py_LT: return AsBool(x < y);
+    case Py_LE: return AsBool(x <= y);
+    case Py_EQ: return AsBool(x == y);
+    case Py_NE: return AsBool(x != y);
+    case Py_GT: return AsBool(x > y);
+    default: return AsBool(x >= y);
+  }
+}
+
+}  // namespace
+
 PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
   int op = site->oparg >> 5;
   if (IsNumber(a) && IsNumber(b)) {
+    double x, y;
+    // A double holds an int of one digit exactly.
+    if (ToDouble(a, &x) && ToDouble(b, &y)) return CompareDoubles(x, y, op);
     PyObject* r = Py_TYPE(a)->tp_richcompare(a, b, op);
     if (r != Py_NotImplemented) return r;
     return PyFloat_CheckExact(b) ? PyFloat_Type.tp_richcompare(b, a, _Py_SwappedOp[op]) : nullptr;

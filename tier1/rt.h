@@ -220,6 +220,12 @@ struct ClassCell {
   PyFunctionObject* init;   // its `__init__`; borrowed, the version proves it
 };
 
+// The getter of a property.
+struct GetterCell {
+  uint32_t version;            // of the class
+  PyFunctionObject* function;  // borrowed, the version proves it
+};
+
 struct GlobalCell {
   PyObject* value;  // borrowed from the watched dict; NULL when not known
   int64_t index;    // of the entry in the keys of the unit's globals: the way to names that change often

@@ -7,6 +7,7 @@
 #include "tier1/call_path.h"
 #include "tier1/attention.h"
 #include "tier1/free_lists.h"
+#include "tier1/inline_cache.h"
 #include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
@@ -259,6 +260,10 @@ PyObject** EnterSpecial(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* s
   for (int i = 0; i < order.count; i++) {
     PyObject* o = operands[method.reflected ? 1 - i : order.at[i]];
     callee->localsplus[i] = order.moved ? o : Py_NewRef(o);
+  }
+  if (site->fill == FillGetter && site->misses < kMaxFills) {
+    site->misses++;
+    site->fill(ts, operands[0], reinterpret_cast<PyObject*>(method.function), site);
   }
   *entry = LinkFrame(ts, callee, unit);
   tj_rt.entering = site;

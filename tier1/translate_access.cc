@@ -64,10 +64,7 @@ void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   OpHandler handler = DecisionFor(LOAD_ATTR).handler;
   bool method = in.oparg & 1;
-  if (in.adaptive == LOAD_ATTR_PROPERTY) {
-    EmitOperation(handler, 1);
-    return;
-  }
+  if (in.adaptive == LOAD_ATTR_PROPERTY) return LoadProperty(in);
   FreeAccumulator(1);
   if (Top().kind != Kind::kLocal) ToAccumulator();
   bool local = Top().kind == Kind::kLocal;
@@ -110,6 +107,20 @@ void Translator::LoadAttr(const Instruction& in) {
   AddDispose(e, 0);
   Push(Kind::kMem);
   Push(Kind::kMem);
+}
+
+// The getter may do anything, so what lies below the owner goes to its slots.
+void Translator::LoadProperty(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  SpillBelow(1);
+  if (Top().kind != Kind::kLocal) ToAccumulator();
+  bool local = Top().kind == Kind::kLocal;
+  Emission& e = Emit(local ? s.call_getter_L : s.call_getter_R);
+  e.cell = NewCell(sizeof(GetterCell));
+  e.a = local ? LocalOffset(Top().value) : 0;
+  e.p = AddressOfUnit(in.offset);
+  SlowPath(e, DecisionFor(LOAD_ATTR).handler, 1, kResultInAcc).fill = FillGetter;
+  AfterCall(in, 1);
 }
 
 void Translator::StoreAttr(const Instruction& in) {

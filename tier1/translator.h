@@ -85,8 +85,6 @@ class Translator {
   // `fast`: what does the common cases, in the order in which it is tried.
   void EmitHandler(const Instruction& in, OpHandler handler, int popped, int pushed,
                    std::initializer_list<const Stencil*> fast = {});
-  // An operation that no stencil does, but perhaps a method of an operand's class: the slow path at once.
-  Site& EmitOperation(OpHandler handler, int popped);
   void PushAccumulator(Hint hint = Hint::kNone) { Push(Kind::kAcc, 0, hint); }
 
   // Families.
@@ -119,6 +117,7 @@ class Translator {
   void EndJump(const Instruction& jump);
   const Instruction* FusedJump() const;  // the POP_JUMP_IF_TRUE/FALSE that follows at once
   void LoadAttr(const Instruction& in);
+  void LoadProperty(const Instruction& in);
   void StoreAttr(const Instruction& in);
   void LoadGlobal(const Instruction& in);
   void LoadName(const Instruction& in);

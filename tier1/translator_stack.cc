@@ -162,12 +162,4 @@ void Translator::EmitHandler(const Instruction& in, OpHandler handler, int poppe
   AddCold(e, Stencils().cold_slow);
 }
 
-Site& Translator::EmitOperation(OpHandler handler, int popped) {
-  FreeAccumulator(popped);
-  Site& site = SlowPath(Emit(Stencils().cold_slow), handler, popped, kResultInAcc);
-  Drop(popped);
-  PushAccumulator();
-  return site;
-}
-
 }  // namespace tierjit::tier1

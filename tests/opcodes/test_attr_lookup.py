@@ -2,6 +2,7 @@
 
 import math
 import types
+from sys import getrefcount as refcount
 
 from harness import case
 from opcodes.attr_objects import Derived, Point, Slotted, bump_x, call_total, del_x, get_kind, get_x, set_x
@@ -619,3 +620,94 @@ def vars_of_a_class_with_odd_keys(log):
     for _ in range(3):
         log.call(has, Key("b"))
         log.call(has, "a")
+
+
+@case
+def getters_that_do_things(log):
+    """Properties read over and over, whose getters change what the caller looks at."""
+
+    class Thing:
+        def __init__(self, value):
+            self.value = value
+            self.reads = 0
+
+        @property
+        def plain(self):
+            return self.value
+
+        @property
+        def counted(self):
+            self.reads += 1
+            if self.reads == 7:
+                raise ValueError(self.reads)
+            return self.reads
+
+        @property
+        def depth(self):
+            self.reads -= 1
+            return 0 if self.reads < 0 else 1 + self.depth
+
+        @property
+        def changing(self):
+            if self.value == 3:
+                Thing.changing = property(lambda self: ("new", self.value))
+            if self.value == 5:
+                Thing.changing = "attribute"
+            return self.value
+
+    class Derived(Thing):
+        @property
+        def plain(self):
+            return super().plain, "derived"
+
+    def read(things):
+        return [(t.plain, t.plain is t.value, refcount(t)) for t in things]
+
+    def temporaries(n):
+        return [Thing([k]).plain for k in range(n)], Thing(1).plain + Thing(2).plain * Thing(3).plain
+
+    def errors(thing, n):
+        out = []
+        for k in range(n):
+            try:
+                out.append((k, [k, thing.counted]))
+            except ValueError as e:
+                out.append((str(e), e.__traceback__.tb_next.tb_lineno - e.__traceback__.tb_lineno > 0))
+        return out
+
+    def recursion(n):
+        thing = Thing(1)
+        thing.reads = n
+        return thing.depth
+
+    def change(n):
+        out = []
+        thing = Thing(0)
+        for k in range(n):
+            thing.value = k
+            out.append(thing.changing)
+        return out
+
+    things = [Thing(k + 1000) for k in range(10)]
+    log.call(read, things)
+    log.call(read, [*things, Derived(1), Thing(2), Derived(3)])
+    log.call(temporaries, 5)
+    log.call(errors, Thing(1), 12)
+    log.each(recursion, (10,), (100,))
+    log.call(change, 9)
+
+
+@case
+def comparisons_of_kinds(log):
+    def compare(a, b):
+        return a < b, a <= b, a == b, a != b, a > b, a >= b
+
+    def member(x, items):
+        return x in items, x not in items
+
+    nan, big = float("nan"), 2**62
+    for a in (0, -1, 3, 2**30, big, 1.5, 3.0, -0.0, nan, float("inf"), True):
+        for b in (0, 0.0, 3, 3.0, 2.0**62, big + 1, nan, -1, False):
+            log.call(compare, a, b)
+    for x in (0, 3, -3, 2**31, 2.0, True, "a", None):
+        log.each(member, (x, [1, 2, 3]), (x, (-3, 0, "a")), (x, []), (x, [2**31, 1.0, 3.0]), (x, [None, True, "b", False]))

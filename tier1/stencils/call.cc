@@ -213,6 +213,34 @@ template <K kc, K kk> BODY call_getitem(SIGNATURE) {
 #define CALL_GETITEM(a, b) STENCIL(call_getitem_##a##b) { MUSTTAIL return call_getitem<K::a, K::b>(lp, rt, acc, ts, REST); }
 CALL_GETITEM(L, L) CALL_GETITEM(L, C) CALL_GETITEM(L, R) CALL_GETITEM(R, L) CALL_GETITEM(R, C) CALL_GETITEM(M, R)
 
+// Enters the getter of a property; the cell tells which. What lies below the owner is canonical. A: the owner, if local; P: address of
+// the instruction.
+template <K k> BODY call_getter(SIGNATURE) {
+  PyObject* o = first<k>(lp, acc);
+  if (UNLIKELY(Py_TYPE(o)->tp_version_tag != cell<GetterCell>()->version)) COLD();
+  PyFunctionObject* function = cell<GetterCell>()->function;
+  if (UNLIKELY(!is_compiled(rt, function))) COLD();
+  UnitHeader* u = unit_of(function);
+  if (UNLIKELY(u->argcount != 1)) COLD();
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD();
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD();
+  ts->py_recursion_remaining--;
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  _PyInterpreterFrame* caller = frame_of(lp);
+  caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  if constexpr (!owned(k)) incref(o);
+  frame->localsplus[0] = o;
+  incref(reinterpret_cast<PyObject*>(function));
+  start_frame(frame, caller, function, u);
+  ts->current_frame = frame;
+  lp = frame->localsplus;
+  GO(TJ_CALLEE, reinterpret_cast<PyObject*>(const_cast<void*>(u->native_entry)));
+}
+STENCIL(call_getter_L) { MUSTTAIL return call_getter<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(call_getter_R) { MUSTTAIL return call_getter<K::R>(lp, rt, acc, ts, REST); }
+
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
 // Builtin functions, methods and classes. A: slot of the callable, B: of the first argument (self included, if the method form put one
