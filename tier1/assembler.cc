@@ -14,20 +14,27 @@ static_assert(sizeof kPrologue == kPrologueSize);
 constexpr uint8_t kReturnCode[] = {0x4C, 0x89, 0xF0, 0x5D, 0xC3};         // mov rax, r14; pop rbp; ret
 constexpr uint8_t kCallCode[] = {0x41, 0xFF, 0xD6};                       // call r14
 constexpr size_t kJumpSize = 5;
-constexpr uint8_t kCallOpcode = 0xE8;                                      // of call rel32, which is as long as a jump
+constexpr uint8_t kJumpOpcode = 0xE9, kCallOpcode = 0xE8;                  // of jmp rel32 and call rel32
 constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall_entry
 
-std::vector<const void*>& Thunks() {
-  static auto* thunks = new std::vector<const void*>;
+// Addresses of the shared thunks, and those that code reaches kExternals by.
+std::vector<uint64_t>& Thunks() {
+  static auto* thunks = new std::vector<uint64_t>;
   return *thunks;
+}
+std::vector<uint64_t>& Externals() {
+  static auto* externals = new std::vector<uint64_t>;
+  return *externals;
 }
 uint8_t* g_rodata = nullptr;
 const void* g_resume_thunk = nullptr;
 
 size_t HotSize(const Stencil* s) {
-  if (s->ending == Ending::kNext) return s->size - kJumpSize;
-  if (s->ending == Ending::kCallee) return s->size - kJumpSize + sizeof kCallCode;
-  return s->size;
+  switch (s->ending) {
+    case Ending::kNext: return s->size - kJumpSize;
+    case Ending::kCallee: return s->size - kJumpSize + sizeof kCallCode;
+    default: return s->size;
+  }
 }
 
 // In the cold part a jump follows the call of a function; one of a thunk falls through.
@@ -41,75 +48,99 @@ size_t LinkSize(const Emission& e, const Stencil* link) {
   return ColdSize(link) + (link->ending == Ending::kCall ? e.after_call->size : 0);
 }
 
-// Addresses that the holes of one copy of a stencil refer to.
-struct Bindings {
-  const Emission* emission;
-  const uint8_t *next, *target, *cold, *dispose;
-  const uint8_t *cell, *site, *unit;
+// What holes refer to, by HoleValue: hole values that have a symbol index a table of addresses, the others mean the only one.
+class Bindings {
+ public:
+  Bindings() {
+    for (int i = 0; i < kHoleValueCount; i++) tables_[i] = &values_[i];
+    tables_[static_cast<int>(HoleValue::kThunk)] = Thunks().data();
+    tables_[static_cast<int>(HoleValue::kExternal)] = Externals().data();
+    Set(HoleValue::kRodata, g_rodata);
+  }
+  void Set(HoleValue value, const void* address) { Set(value, reinterpret_cast<uint64_t>(address)); }
+  void Set(HoleValue value, uint64_t number) { values_[static_cast<int>(value)] = number; }
+  uint64_t Get(const Hole& hole) const {
+    return tables_[static_cast<int>(hole.value)][hole.symbol] + static_cast<uint64_t>(static_cast<int64_t>(hole.addend));
+  }
+
+ private:
+  uint64_t values_[kHoleValueCount] = {};
+  const uint64_t* tables_[kHoleValueCount];
 };
 
-// False when the displacement does not fit.
-bool Patch(uint8_t* at, const Hole& hole, const Bindings& b) {
-  const Emission& e = *b.emission;
-  uint64_t value = 0;
-  switch (hole.value) {
-    case HoleValue::kA: value = e.a; break;
-    case HoleValue::kB: value = e.b; break;
-    case HoleValue::kC: value = e.c; break;
-    case HoleValue::kD: value = e.d; break;
-    case HoleValue::kP: value = e.p; break;
-    case HoleValue::kQ: value = e.q; break;
-    case HoleValue::kCell: value = reinterpret_cast<uint64_t>(b.cell); break;
-    case HoleValue::kSite: value = reinterpret_cast<uint64_t>(b.site); break;
-    case HoleValue::kUnit: value = reinterpret_cast<uint64_t>(b.unit); break;
-    case HoleValue::kNext: value = reinterpret_cast<uint64_t>(b.next); break;
-    case HoleValue::kTarget: value = reinterpret_cast<uint64_t>(b.target); break;
-    case HoleValue::kCold: value = reinterpret_cast<uint64_t>(b.cold); break;
-    case HoleValue::kDispose: value = reinterpret_cast<uint64_t>(b.dispose); break;
-    case HoleValue::kThunk: value = reinterpret_cast<uint64_t>(Thunks()[hole.symbol]); break;
-    case HoleValue::kExternal: value = reinterpret_cast<uint64_t>(Arena::Get().Reachable(kExternals[hole.symbol])); break;
-    case HoleValue::kRodata: value = reinterpret_cast<uint64_t>(g_rodata + hole.symbol); break;
-    case HoleValue::kReturn: return true;
+// Stencils are short: a call of memcpy would cost more than the copy.
+void CopyBytes(uint8_t* to, const uint8_t* from, size_t size) {
+  constexpr size_t kChunk = 16;
+  if (size < kChunk) {
+    for (size_t i = 0; i < size; i++) to[i] = from[i];
+    return;
   }
-  value += static_cast<uint64_t>(static_cast<int64_t>(hole.addend));
-  uint8_t* field = at + hole.offset;
-  if (hole.kind == HoleKind::kAbs64) {
-    std::memcpy(field, &value, 8);
-    return true;
-  }
-  int64_t narrow = static_cast<int64_t>(value);
-  if (hole.kind == HoleKind::kPcRel32) narrow -= reinterpret_cast<int64_t>(field);
-  int32_t word = static_cast<int32_t>(narrow);
-  std::memcpy(field, &word, 4);
-  return word == narrow;
+  for (size_t i = 0; i < size - kChunk; i += kChunk) std::memcpy(to + i, from + i, kChunk);
+  std::memcpy(to + size - kChunk, from + size - kChunk, kChunk);
 }
 
-bool Copy(const Stencil* s, uint8_t* at, bool hot, const Bindings& b) {
-  bool fits = true;
-  size_t size = hot ? HotSize(s) : s->size;
-  size_t holes = s->hole_count;
-  bool drop_last = (hot && s->ending == Ending::kNext) || s->ending == Ending::kCallee;
-  if (drop_last) holes--;
-  std::memcpy(at, s->bytes, std::min<size_t>(size, s->size));
-  if (s->ending == Ending::kCallee) {
-    uint8_t* call = at + s->size - kJumpSize;
-    std::memcpy(call, kCallCode, sizeof kCallCode);
-    if (!hot) {
-      call[sizeof kCallCode] = 0xE9;
-      Hole back{static_cast<uint16_t>(call + sizeof kCallCode + 1 - at), HoleKind::kPcRel32, HoleValue::kNext, 0, -4};
-      fits = Patch(at, back, b);
-    }
-  }
-  if (s->ending == Ending::kCall) at[s->size - kJumpSize] = kCallOpcode;
-  for (size_t i = 0; i < holes; i++) {
+void PatchWide(uint8_t* at, const Hole& hole, const Bindings& b) {
+  uint64_t value = b.Get(hole);
+  std::memcpy(at + hole.offset, &value, sizeof value);
+}
+
+// 0 when the displacement fits.
+uint64_t PatchNarrow(uint8_t* at, const Hole& hole, const Bindings& b) {
+  uint8_t* field = at + hole.offset;
+  uint64_t value = b.Get(hole);
+  value -= hole.kind == HoleKind::kPcRel32 ? reinterpret_cast<uint64_t>(field) : 0;
+  int32_t word = static_cast<int32_t>(value);
+  std::memcpy(field, &word, sizeof word);
+  return value ^ static_cast<uint64_t>(static_cast<int64_t>(word));
+}
+
+uint64_t PatchHoles(const Stencil* s, size_t count, uint8_t* at, const Bindings& b) {
+  uint64_t misfits = 0;
+  for (size_t i = 0; i < s->wide_count; i++) PatchWide(at, s->holes[i], b);
+  for (size_t i = s->wide_count; i < count; i++) {
     const Hole& hole = s->holes[i];
     if (hole.value == HoleValue::kReturn) {
       std::memcpy(at + hole.offset - 1, kReturnCode, sizeof kReturnCode);
-    } else if (!Patch(at, hole, b)) {
-      fits = false;
+    } else {
+      misfits |= PatchNarrow(at, hole, b);
     }
   }
-  return fits;
+  return misfits;
+}
+
+// All copies return 0 when all displacements fit.
+uint64_t CopyHot(const Stencil* s, uint8_t* at, const Bindings& b) {
+  const bool drop_last = s->ending == Ending::kNext || s->ending == Ending::kCallee;
+  const size_t size = drop_last ? s->size - kJumpSize : s->size;
+  CopyBytes(at, s->bytes, size);
+  if (s->ending == Ending::kCallee) std::memcpy(at + size, kCallCode, sizeof kCallCode);
+  if (s->ending == Ending::kCall) at[size - kJumpSize] = kCallOpcode;
+  return PatchHoles(s, s->hole_count - drop_last, at, b);
+}
+
+// The trailing jump of a stencil that ends in a call comes behind the call of the function, or is that of the thunk.
+uint64_t CopyCold(const Stencil* s, uint8_t* at, const Bindings& b) {
+  if (s->ending != Ending::kCallee) {
+    CopyBytes(at, s->bytes, s->size);
+    if (s->ending == Ending::kCall) at[s->size - kJumpSize] = kCallOpcode;
+    return PatchHoles(s, s->hole_count, at, b);
+  }
+  const size_t body = s->size - kJumpSize;
+  CopyBytes(at, s->bytes, body);
+  std::memcpy(at + body, kCallCode, sizeof kCallCode);
+  uint8_t* jump = at + body + sizeof kCallCode;
+  *jump = kJumpOpcode;
+  return PatchHoles(s, s->hole_count - 1u, at, b) | PatchNarrow(jump, {1, HoleKind::kPcRel32, HoleValue::kNext, 0, -4}, b);
+}
+
+// Of the unit in the making; the memory is used again. [GIL]
+struct Places {
+  std::vector<uint32_t> hot;            // by emission: its offset
+  std::vector<int32_t> block_emission;  // by code unit
+};
+Places& ThePlaces() {
+  static Places& places = *new Places;
+  return places;
 }
 
 class Assembler {
@@ -125,6 +156,7 @@ class Assembler {
   void FillHeader();
   void FillResumePoints();
   void EmitAll();
+  void Bind(const Emission& e, const uint8_t* next);
   void EmitOne(const Emission& e, size_t index);
   const uint8_t* BlockAddress(int32_t unit) const;
   uint8_t* At(size_t offset) const { return out_.block.code + offset; }
@@ -133,32 +165,36 @@ class Assembler {
   PyCodeObject* code_;
   const Translation& t_;
   Assembled out_;
-  std::vector<uint32_t> hot_, cold_;
+  Places& places_ = ThePlaces();
+  std::vector<uint32_t>& hot_ = places_.hot;
   size_t hot_size_ = 0, cold_size_ = 0, entry_ = 0;
   size_t cells_at_ = 0, sites_at_ = 0, pending_at_ = 0, resume_at_ = 0, data_size_ = 0;
   Site* sites_ = nullptr;
   size_t cold_cursor_ = 0;
-  bool in_reach_ = true;
-  std::vector<int32_t> block_emission_;  // by code unit
+  uint64_t misfits_ = 0;  // not 0: an address is out of reach
+  Bindings b_;
+  std::vector<int32_t>& block_emission_ = places_.block_emission;
 };
 
 void Assembler::MeasureCold(const Emission& e) {
   for (const Stencil* link : e.cold) {
-    if (link != nullptr) cold_size_ += LinkSize(e, link);
+    if (link == nullptr) break;
+    cold_size_ += LinkSize(e, link);
   }
   if (e.dispose != nullptr) cold_size_ += e.dispose->size;
 }
 
 void Assembler::Measure() {
-  hot_.reserve(t_.emissions.size() + 1);
+  hot_.resize(t_.emissions.size() + 1);
+  uint32_t* place = hot_.data();
   size_t at = kThunkSize + sizeof kPrologue;
   entry_ = kThunkSize;
   for (const Emission& e : t_.emissions) {
-    hot_.push_back(static_cast<uint32_t>(at));
+    *place++ = static_cast<uint32_t>(at);
     at += HotSize(e);
     MeasureCold(e);
   }
-  hot_.push_back(static_cast<uint32_t>(at));
+  *place = static_cast<uint32_t>(at);
   hot_size_ = at;
   cells_at_ = (sizeof(UnitHeader) + 15) & ~size_t{15};
   sites_at_ = (cells_at_ + t_.cell_bytes + 15) & ~size_t{15};
@@ -227,38 +263,48 @@ void Assembler::FillResumePoints() {
   out_.header()->resume_points = table;
 }
 
-void Assembler::EmitOne(const Emission& e, size_t index) {
-  const uint8_t* data = out_.block.data;
-  Bindings b{};
-  b.emission = &e;
-  b.next = At(hot_[index + 1]);
-  b.target = e.target < 0 ? nullptr : BlockAddress(e.target);
-  b.cell = e.cell < 0 ? nullptr : data + cells_at_ + e.cell;
-  b.unit = data;
-  b.site = e.site < 0 ? nullptr : reinterpret_cast<uint8_t*>(SiteAt(e.site));
+void Assembler::Bind(const Emission& e, const uint8_t* next) {
+  b_.Set(HoleValue::kA, e.a);
+  b_.Set(HoleValue::kB, e.b);
+  b_.Set(HoleValue::kC, e.c);
+  b_.Set(HoleValue::kD, e.d);
+  b_.Set(HoleValue::kP, e.p);
+  b_.Set(HoleValue::kQ, e.q);
+  b_.Set(HoleValue::kCell, e.cell < 0 ? nullptr : out_.block.data + cells_at_ + e.cell);
+  b_.Set(HoleValue::kSite, e.site < 0 ? nullptr : SiteAt(e.site));
+  b_.Set(HoleValue::kNext, next);
+  b_.Set(HoleValue::kTarget, e.target < 0 ? nullptr : BlockAddress(e.target));
+  b_.Set(HoleValue::kCold, At(cold_cursor_));
   size_t dispose_at = cold_cursor_;
-  for (const Stencil* link : e.cold) dispose_at += link == nullptr ? 0 : LinkSize(e, link);
-  b.dispose = At(dispose_at);
-  b.cold = At(cold_cursor_);
+  for (const Stencil* link : e.cold) {
+    if (link == nullptr) break;
+    dispose_at += LinkSize(e, link);
+  }
+  b_.Set(HoleValue::kDispose, At(dispose_at));
+}
+
+void Assembler::EmitOne(const Emission& e, size_t index) {
+  const uint8_t* next = At(hot_[index + 1]);
+  Bind(e, next);
   uint8_t* hot = At(hot_[index]);
   if (e.entered) {
     std::memcpy(hot, kPrologue, sizeof kPrologue);
     hot += sizeof kPrologue;
   }
-  in_reach_ = Copy(e.stencil, hot, true, b) && in_reach_;
-  if (e.stencil->ending == Ending::kCall) in_reach_ = Copy(e.after_call, hot + HotSize(e.stencil), true, b) && in_reach_;
+  misfits_ |= CopyHot(e.stencil, hot, b_);
+  if (e.stencil->ending == Ending::kCall) misfits_ |= CopyHot(e.after_call, hot + HotSize(e.stencil), b_);
   for (const Stencil* link : e.cold) {
     if (link == nullptr) break;
     uint8_t* at = At(cold_cursor_);
     cold_cursor_ += LinkSize(e, link);
-    b.cold = At(cold_cursor_);
-    b.next = e.returns_to_cold && link->ending == Ending::kCallee ? b.cold : At(hot_[index + 1]);
-    in_reach_ = Copy(link, at, false, b) && in_reach_;
-    if (link->ending == Ending::kCall) in_reach_ = Copy(e.after_call, at + ColdSize(link), false, b) && in_reach_;
+    b_.Set(HoleValue::kCold, At(cold_cursor_));
+    b_.Set(HoleValue::kNext, e.returns_to_cold && link->ending == Ending::kCallee ? At(cold_cursor_) : next);
+    misfits_ |= CopyCold(link, at, b_);
+    if (link->ending == Ending::kCall) misfits_ |= CopyCold(e.after_call, at + ColdSize(link), b_);
   }
   if (e.dispose == nullptr) return;
-  b.site = reinterpret_cast<uint8_t*>(SiteAt(e.dispose_site));
-  in_reach_ = Copy(e.dispose, At(cold_cursor_), false, b) && in_reach_;
+  b_.Set(HoleValue::kSite, SiteAt(e.dispose_site));
+  misfits_ |= CopyCold(e.dispose, At(cold_cursor_), b_);
   cold_cursor_ += e.dispose->size;
 }
 
@@ -269,14 +315,11 @@ void Assembler::EmitAll() {
   const uint8_t mov_r8[] = {0x49, 0xB8};
   std::memcpy(at, mov_r8, 2);
   std::memcpy(at + 2, &unit, 8);
-  at[10] = 0xE9;
-  Hole hole{11, HoleKind::kPcRel32, HoleValue::kTarget, 0, -4};
-  Bindings b{};
-  Emission none{};
-  b.emission = &none;
-  b.target = static_cast<const uint8_t*>(Arena::Get().Reachable(reinterpret_cast<const void*>(&tj_vectorcall_entry)));
-  in_reach_ = Patch(At(0), hole, b);
+  at[10] = kJumpOpcode;
+  b_.Set(HoleValue::kTarget, Arena::Get().Reachable(reinterpret_cast<const void*>(&tj_vectorcall_entry)));
+  misfits_ = PatchNarrow(at, {11, HoleKind::kPcRel32, HoleValue::kTarget, 0, -4}, b_);
   std::memcpy(At(entry_), kPrologue, sizeof kPrologue);
+  b_.Set(HoleValue::kUnit, unit);
   cold_cursor_ = hot_size_;
   for (size_t i = 0; i < t_.emissions.size(); i++) EmitOne(t_.emissions[i], i);
 }
@@ -298,13 +341,15 @@ absl::StatusOr<Assembled> Assembler::Run() {
     written = scope.status();
     if (written.ok()) EmitAll();
   }
-  if (written.ok() && !in_reach_) written = absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
+  if (written.ok() && misfits_ != 0) written = absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
   if (!written.ok()) {
     Arena::Get().Free(out_.block);
     return written;
   }
+  out_.blocks.reserve(t_.blocks.size());
   for (const BlockStart& s : t_.blocks) out_.blocks.push_back({s.unit, hot_[static_cast<size_t>(s.emission)]});
   std::sort(out_.blocks.begin(), out_.blocks.end(), [](const BlockEntry& x, const BlockEntry& y) { return x.unit < y.unit; });
+  out_.listing.reserve(t_.emissions.size());
   for (size_t i = 0; i < t_.emissions.size(); i++) {
     out_.listing.push_back({t_.emissions[i].instr, hot_[i], t_.emissions[i].stencil});
   }
@@ -337,7 +382,19 @@ extern "C" {
 const void* tj_enter_vectorcall = nullptr;
 }
 
+// Where compiled code finds the C functions that stencils call.
+absl::Status FindExternals() {
+  Externals().clear();
+  for (size_t i = 0; i < kExternalCount; i++) {
+    const void* address = Arena::Get().Reachable(kExternals[i]);
+    if (address == nullptr) return absl::ResourceExhaustedError("no code memory in reach of libpython");
+    Externals().push_back(reinterpret_cast<uint64_t>(address));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PlaceThunks() {
+  if (absl::Status found = FindExternals(); !found.ok()) return found;
   std::vector<const Stencil*> stencils;
   size_t size = 0;
   for (size_t i = 0; i < kThunkCount; i++) {
@@ -353,21 +410,17 @@ absl::Status PlaceThunks() {
   std::memcpy(g_rodata, kRodata, kRodataSize);
   uint8_t* at = block->code;
   for (const Stencil* s : stencils) {
-    Thunks().push_back(at);
+    Thunks().push_back(reinterpret_cast<uint64_t>(at));
     if (s == Stencils().enter_vectorcall) tj_enter_vectorcall = at;
     if (absl::string_view(s->name) == "thunk_resume") g_resume_thunk = at;
     at += (s->size + 15u) & ~15u;
   }
   Arena::WriteScope scope(*block);
   if (!scope.status().ok()) return scope.status();
-  Emission none{};
-  Bindings b{};
-  b.emission = &none;
-  for (size_t i = 0; i < stencils.size(); i++) {
-    uint8_t* to = const_cast<uint8_t*>(static_cast<const uint8_t*>(Thunks()[i]));
-    if (!Copy(stencils[i], to, false, b)) return absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
-  }
-  return absl::OkStatus();
+  Bindings b;
+  uint64_t misfits = 0;
+  for (size_t i = 0; i < stencils.size(); i++) misfits |= CopyCold(stencils[i], reinterpret_cast<uint8_t*>(Thunks()[i]), b);
+  return misfits == 0 ? absl::OkStatus() : absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
 }
 
 }  // namespace tierjit::tier1

@@ -117,15 +117,17 @@ int64_t NowNs() {
   return int64_t{1000000000} * t.tv_sec + t.tv_nsec;
 }
 
+constexpr int32_t kMaxKeptUnits = 4096;  // code units that the memory kept between compilations is good for
+
 absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, int* bytecodes) {
-  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(code);
-  if (!decoded.ok()) return decoded.status();
-  Translation translation;
-  Translator translator(code, *decoded, mode);
-  absl::Status translated = translator.Run(&translation);
-  if (!translated.ok()) return translated;
-  *bytecodes = translation.bytecodes;
-  return Assemble(code, translation);
+  static Workspace& workspace = *new Workspace;
+  // Long functions are rare: what they need is given back.
+  if (workspace.decoded.unit_count() > kMaxKeptUnits) workspace = Workspace{};
+  if (absl::Status decoded = DecodedCode::Decode(code, &workspace.decoded); !decoded.ok()) return decoded;
+  Translator translator(code, workspace, mode);
+  if (absl::Status translated = translator.Run(); !translated.ok()) return translated;
+  *bytecodes = workspace.translation.bytecodes;
+  return Assemble(code, workspace.translation);
 }
 
 // The builtin function of that name, NULL if somebody has put something else in its place.

@@ -26,7 +26,6 @@ struct Emission {
   int32_t target = -1;        // code unit of a branch target
   int32_t instr = 0;          // code unit, for listings
   bool returns_to_cold = false;  // a call in the cold chain goes on at the link behind it, else behind the hot stencil
-  uint32_t hot_offset = 0;
 };
 
 struct BlockStart {
@@ -56,6 +55,17 @@ struct Translation {
   size_t cell_bytes = 0;
   int bytecodes = 0;
   int entry_weight = 0, loop_weight = 0;  // UnitHeader
+
+  // Keeps the memory.
+  void Clear() {
+    emissions.clear();
+    sites.clear();
+    pending.clear();
+    blocks.clear();
+    resume_points.clear();
+    cell_bytes = 0;
+    bytecodes = entry_weight = loop_weight = 0;
+  }
 };
 
 }  // namespace tierjit::tier1

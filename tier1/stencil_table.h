@@ -27,14 +27,15 @@ enum class HoleValue : uint8_t {
   kDispose,              // TJ_DISPOSE: the emission's code that frees a dead object
   kThunk,                // TJ_THUNK_<name>: shared thunk, index in Hole::symbol (order of first use, kThunkNames)
   kExternal,             // any other symbol: an address in kExternals[Hole::symbol]
-  kRodata,               // the stencil's own constants: offset in kRodata of Hole::symbol
+  kRodata,               // the stencils' constants: the addend is relative to kRodata
 };
+inline constexpr int kHoleValueCount = static_cast<int>(HoleValue::kRodata) + 1;
 
 struct Hole {
   uint16_t offset;  // of the field in the stencil's bytes
   HoleKind kind;
   HoleValue value;
-  uint16_t symbol;  // index for kThunk, kExternal; byte offset for kRodata
+  uint16_t symbol;  // index for kThunk and kExternal, 0 for all others
   int32_t addend;
 };
 
@@ -53,6 +54,7 @@ struct Stencil {
   const Hole* holes;
   uint16_t size;        // bytes, trailing jump included
   uint16_t hole_count;  // the trailing jump's hole included, last
+  uint16_t wide_count;  // of them, those of kind kAbs64: they come first
   Ending ending;
 };
 

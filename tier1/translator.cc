@@ -15,17 +15,25 @@ namespace {
 constexpr int kMaxInlinedDrops = 8;  // with more locals a return is code for the loop that all units share
 }  // namespace
 
-Translator::Translator(PyCodeObject* code, const DecodedCode& decoded, TranslationMode mode)
-    : code_(code), decoded_(decoded), mode_(mode), nlocalsplus_(code->co_nlocalsplus) {
-  loop_end_ = decoded.unit_count();
+Translator::Translator(PyCodeObject* code, Workspace& workspace, TranslationMode mode)
+    : code_(code),
+      decoded_(workspace.decoded),
+      mode_(mode),
+      out_(&workspace.translation),
+      nlocalsplus_(code->co_nlocalsplus),
+      stack_(workspace.stack),
+      depth_at_(workspace.depth_at),
+      nulls_at_(workspace.nulls_at),
+      leader_(workspace.leader),
+      done_(workspace.done),
+      always_bound_(workspace.always_bound) {
+  loop_end_ = decoded_.unit_count();
 }
 
-absl::Status Translator::Run(Translation* out) {
-  out_ = out;
+absl::Status Translator::Run() {
   TranslateAll();
   if (nulls_differ_) {
     know_nulls_ = false;
-    *out = Translation{};
     TranslateAll();
   }
   Weigh();
@@ -33,6 +41,8 @@ absl::Status Translator::Run(Translation* out) {
 }
 
 void Translator::TranslateAll() {
+  out_->Clear();
+  stack_.clear();
   out_->emissions.reserve(decoded_.instructions().size() * 3 / 2 + 16);
   out_->sites.reserve(decoded_.instructions().size());
   size_t units = static_cast<size_t>(decoded_.unit_count()) + 1;

@@ -32,10 +32,22 @@ struct TranslationMode {
   Feedback* feedback = nullptr;
 };
 
+// What translations work with. Successive ones share it, because allocations would be a large part of the time of most.
+struct Workspace {
+  DecodedCode decoded;
+  Translation translation;
+  std::vector<Entry> stack;
+  std::vector<int16_t> depth_at;
+  std::vector<uint64_t> nulls_at;
+  std::vector<uint8_t> leader, done, always_bound;
+};
+
 class Translator {
  public:
-  Translator(PyCodeObject* code, const DecodedCode& decoded, TranslationMode mode);
-  absl::Status Run(Translation* out);
+  // Translates `workspace.decoded`, the instructions of `code`.
+  Translator(PyCodeObject* code, Workspace& workspace, TranslationMode mode);
+  // Into `workspace.translation`.
+  absl::Status Run();
 
  private:
   // Driver (translator.cc).
@@ -157,18 +169,18 @@ class Translator {
   PyCodeObject* code_;
   const DecodedCode& decoded_;
   TranslationMode mode_;
-  Translation* out_ = nullptr;
+  Translation* out_;
   int nlocalsplus_;
-  std::vector<Entry> stack_;
-  std::vector<int16_t> depth_at_;   // per code unit: stack depth at that leader, -1 unknown
-  std::vector<uint64_t> nulls_at_;  // per code unit: which of the lowest 64 stack entries hold NULL at that leader, for all that come there
+  std::vector<Entry>& stack_;
+  std::vector<int16_t>& depth_at_;  // per code unit: stack depth at that leader, -1 unknown
+  std::vector<uint64_t>& nulls_at_;  // per code unit: which of the lowest 64 stack entries hold NULL at that leader, for all that come there
   bool know_nulls_ = true;          // entries are followed across blocks
   bool nulls_differ_ = false;       // a block was translated before somebody came who knows less
-  std::vector<uint8_t> leader_;     // per code unit
-  std::vector<uint8_t> done_;       // per code unit: block translated
+  std::vector<uint8_t>& leader_;    // per code unit
+  std::vector<uint8_t>& done_;      // per code unit: block translated
   int current_ = 0;                 // index of the instruction being translated
   bool grew_ = false;
-  std::vector<uint8_t> always_bound_;  // per local: no instruction can leave it unbound
+  std::vector<uint8_t>& always_bound_;  // per local: no instruction can leave it unbound
   int32_t loop_begin_ = 0, loop_end_ = 0;  // loop mode: protected range that must not be left
   absl::Status status_;
 };

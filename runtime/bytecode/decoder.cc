@@ -165,12 +165,20 @@ LoopScan ScanForLoop(const _Py_CODEUNIT* units, int32_t count) {
 }  // namespace
 
 absl::StatusOr<DecodedCode> DecodedCode::Decode(PyCodeObject* code) {
+  DecodedCode decoded;
+  if (absl::Status status = Decode(code, &decoded); !status.ok()) return status;
+  return decoded;
+}
+
+absl::Status DecodedCode::Decode(PyCodeObject* code, DecodedCode* out) {
   BaseBytes bytes(code);
   if (!bytes.ok()) return absl::ResourceExhaustedError("no memory for a code object's bytes");
-  DecodedCode decoded;
+  DecodedCode& decoded = *out;
   const int32_t units = bytes.unit_count();
   decoded.index_.resize(units);
+  decoded.instructions_.clear();
   decoded.instructions_.reserve(units);
+  decoded.exceptions_.clear();
   InstructionReader reader(bytes.data(), _PyCode_CODE(code), units);
   while (!reader.done()) {
     Instruction instruction;
@@ -181,9 +189,7 @@ absl::StatusOr<DecodedCode> DecodedCode::Decode(PyCodeObject* code) {
   }
   ExceptionTableReader table(code);
   for (ExceptionRange range; table.Next(&range);) decoded.exceptions_.push_back(range);
-  absl::Status targets = decoded.CheckTargets();
-  if (!targets.ok()) return targets;
-  return decoded;
+  return decoded.CheckTargets();
 }
 
 bool DecodedCode::StartsInstruction(int32_t unit) const {

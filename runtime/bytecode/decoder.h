@@ -33,6 +33,8 @@ class DecodedCode {
   // Decodes `code` from its de-instrumented bytes. [GIL] Fails with kUnimplemented for bytes that are not
   // 3.13 bytecode. Cost is linear in the number of code units.
   static absl::StatusOr<DecodedCode> Decode(PyCodeObject* code);
+  // The same into an object whose memory is used again; undefined contents after a failure.
+  static absl::Status Decode(PyCodeObject* code, DecodedCode* out);
 
   const std::vector<Instruction>& instructions() const { return instructions_; }
   const std::vector<ExceptionRange>& exceptions() const { return exceptions_; }

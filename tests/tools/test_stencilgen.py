@@ -351,7 +351,7 @@ static int64_t Address(const Hole& hole) {
   if (hole.value == HoleValue::kA) return 16;
   if (hole.value == HoleValue::kP) return 1000;
   if (hole.value == HoleValue::kCell) return (int64_t)(memory + 3072);
-  if (hole.value == HoleValue::kRodata) return (int64_t)(memory + 2048 + hole.symbol);
+  if (hole.value == HoleValue::kRodata) return (int64_t)(memory + 2048);
   uint8_t* thunk = memory + 1024 + 16 * hole.symbol;  // mov r11, imm64; jmp r11
   memcpy(thunk, "\\x49\\xbb", 2);
   memcpy(thunk + 2, &kExternals[hole.symbol], 8);

@@ -66,6 +66,7 @@ def _prologue(objects):
             '//\n'
             '// A hole\'s field receives S + addend (kAbs32S, kAbs64) or S + addend - P (kPcRel32): S is the address\n'
             '// of what the hole refers to, P that of the field. Branches and plain rip-relative operands have -4.\n'
+            '// S of a constant is the address of kRodata.\n'
             '// The hole of a trailing jump to TJ_CALLEE says kNext; Stencil::ending tells what it is.\n'
             '#include "tier1/stencil_table.h"\n')
 
@@ -92,17 +93,20 @@ def _stencil_data(stencil, indices):
     lines += ['// ' + line for line in disassembly.listing(stencil)]
     lines += [f'const uint8_t kCode_{stencil.name}[] = {{', *_hex_lines(stencil.code), '};']
     if stencil.holes:
-        holes = [_hole(hole, indices) for hole in stencil.holes]
+        holes = [_hole(hole, indices) for hole in sorted(stencil.holes, key=lambda hole: not _is_wide(hole))]
         lines += [f'const Hole kHoles_{stencil.name}[] = {{', *holes, '};']
     return '\n'.join(lines) + '\n'
 
 
+def _is_wide(hole):
+    return hole.kind == 'kAbs64'
+
+
 def _hole(hole, indices):
+    symbol, addend = indices.get((hole.value, hole.symbol), 0), hole.addend
     if hole.value == 'kRodata':
-        symbol = indices['kRodata', hole.rodata.contents] + hole.rodata.offset
-    else:
-        symbol = indices.get((hole.value, hole.symbol), 0)
-    return (f'    {{{hole.offset}, HoleKind::{hole.kind}, HoleValue::{hole.value}, {symbol}, {hole.addend}}},'
+        addend += indices['kRodata', hole.rodata.contents] + hole.rodata.offset
+    return (f'    {{{hole.offset}, HoleKind::{hole.kind}, HoleValue::{hole.value}, {symbol}, {addend}}},'
             f'  // {hole.label}')
 
 
@@ -113,7 +117,7 @@ def _hex_lines(data):
 
 def _stencil_table(stencils):
     rows = [f'    {{"{s.name}", kCode_{s.name}, {f"kHoles_{s.name}" if s.holes else "nullptr"}, {len(s.code)}, '
-            f'{len(s.holes)}, Ending::{s.ending}}},' for s in stencils]
+            f'{len(s.holes)}, {sum(map(_is_wide, s.holes))}, Ending::{s.ending}}},' for s in stencils]
     return _array('const Stencil kStencils[]', rows, '{}', 'kStencilCount', len(stencils))
 
 

@@ -114,10 +114,11 @@ std::string Translated::PendingAt(const Emission& e) const {
 Translated Translate(const char* source, TranslationMode mode) {
   Prepare();
   Translated out{FunctionFrom(source), {}};
-  auto decoded = DecodedCode::Decode(out.code());
-  REQUIRE(decoded.ok());
-  absl::Status status = Translator(out.code(), *decoded, mode).Run(&out.result);
+  Workspace workspace;
+  REQUIRE(DecodedCode::Decode(out.code(), &workspace.decoded).ok());
+  absl::Status status = Translator(out.code(), workspace, mode).Run();
   REQUIRE_MESSAGE(status.ok(), status.ToString());
+  out.result = std::move(workspace.translation);
   return out;
 }
 
