@@ -11,22 +11,11 @@ namespace {
 
 constexpr uint8_t kPrologue[] = {0x55, 0x48, 0x89, 0xE5};                 // push rbp; mov rbp, rsp
 static_assert(sizeof kPrologue == kPrologueSize);
-constexpr uint8_t kReturnCode[] = {0x4C, 0x89, 0xF0, 0x5D, 0xC3};         // mov rax, r14; pop rbp; ret
 constexpr uint8_t kCallCode[] = {0x41, 0xFF, 0xD6};                       // call r14
 constexpr size_t kJumpSize = 5;
 constexpr uint8_t kJumpOpcode = 0xE9, kCallOpcode = 0xE8;                  // of jmp rel32 and call rel32
 constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall_entry
 
-// Addresses of the shared thunks, and those that code reaches kExternals by.
-std::vector<uint64_t>& Thunks() {
-  static auto* thunks = new std::vector<uint64_t>;
-  return *thunks;
-}
-std::vector<uint64_t>& Externals() {
-  static auto* externals = new std::vector<uint64_t>;
-  return *externals;
-}
-uint8_t* g_rodata = nullptr;
 const void* g_resume_thunk = nullptr;
 
 size_t HotSize(const Stencil* s) {
@@ -48,24 +37,20 @@ size_t LinkSize(const Emission& e, const Stencil* link) {
   return ColdSize(link) + (link->ending == Ending::kCall ? e.after_call->size : 0);
 }
 
-// What holes refer to, by HoleValue: hole values that have a symbol index a table of addresses, the others mean the only one.
+// What holes refer to, by Hole::source. Thunks and externals stay, the others change from emission to emission. [GIL]
+std::vector<uint64_t>& Sources() {
+  static auto& sources = *new std::vector<uint64_t>(static_cast<size_t>(kFirstThunk) + kThunkCount + kExternalCount);
+  return sources;
+}
+
 class Bindings {
  public:
-  Bindings() {
-    for (int i = 0; i < kHoleValueCount; i++) tables_[i] = &values_[i];
-    tables_[static_cast<int>(HoleValue::kThunk)] = Thunks().data();
-    tables_[static_cast<int>(HoleValue::kExternal)] = Externals().data();
-    Set(HoleValue::kRodata, g_rodata);
-  }
   void Set(HoleValue value, const void* address) { Set(value, reinterpret_cast<uint64_t>(address)); }
-  void Set(HoleValue value, uint64_t number) { values_[static_cast<int>(value)] = number; }
-  uint64_t Get(const Hole& hole) const {
-    return tables_[static_cast<int>(hole.value)][hole.symbol] + static_cast<uint64_t>(static_cast<int64_t>(hole.addend));
-  }
+  void Set(HoleValue value, uint64_t number) { sources_[static_cast<int>(value)] = number; }
+  uint64_t Get(const Hole& hole) const { return sources_[hole.source] + static_cast<uint64_t>(static_cast<int64_t>(hole.addend)); }
 
  private:
-  uint64_t values_[kHoleValueCount] = {};
-  const uint64_t* tables_[kHoleValueCount];
+  uint64_t* const sources_ = Sources().data();
 };
 
 // Stencils are short: a call of memcpy would cost more than the copy.
@@ -79,33 +64,34 @@ void CopyBytes(uint8_t* to, const uint8_t* from, size_t size) {
   std::memcpy(to + size - kChunk, from + size - kChunk, kChunk);
 }
 
-void PatchWide(uint8_t* at, const Hole& hole, const Bindings& b) {
-  uint64_t value = b.Get(hole);
-  std::memcpy(at + hole.offset, &value, sizeof value);
-}
-
-// 0 when the displacement fits.
-uint64_t PatchNarrow(uint8_t* at, const Hole& hole, const Bindings& b) {
-  uint8_t* field = at + hole.offset;
-  uint64_t value = b.Get(hole);
-  value -= hole.kind == HoleKind::kPcRel32 ? reinterpret_cast<uint64_t>(field) : 0;
+// 0 when the value fits.
+uint64_t PutNarrow(uint8_t* field, uint64_t value) {
   int32_t word = static_cast<int32_t>(value);
   std::memcpy(field, &word, sizeof word);
   return value ^ static_cast<uint64_t>(static_cast<int64_t>(word));
 }
 
+uint64_t PatchRelative(uint8_t* at, const Hole& hole, const Bindings& b) {
+  uint8_t* field = at + hole.offset;
+  return PutNarrow(field, b.Get(hole) - reinterpret_cast<uint64_t>(field));
+}
+
+// The first `count` holes.
 uint64_t PatchHoles(const Stencil* s, size_t count, uint8_t* at, const Bindings& b) {
   uint64_t misfits = 0;
-  for (size_t i = 0; i < s->wide_count; i++) PatchWide(at, s->holes[i], b);
-  for (size_t i = s->wide_count; i < count; i++) {
-    const Hole& hole = s->holes[i];
-    if (hole.value == HoleValue::kReturn) {
-      std::memcpy(at + hole.offset - 1, kReturnCode, sizeof kReturnCode);
-    } else {
-      misfits |= PatchNarrow(at, hole, b);
-    }
+  const Hole *hole = s->holes, *wide_end = hole + s->wide_count, *absolute_end = wide_end + s->absolute_count;
+  const Hole* const end = hole + count;
+  for (; hole != wide_end; hole++) {
+    uint64_t value = b.Get(*hole);
+    std::memcpy(at + hole->offset, &value, sizeof value);
   }
+  for (; hole != absolute_end; hole++) misfits |= PutNarrow(at + hole->offset, b.Get(*hole));
+  for (; hole != end; hole++) misfits |= PatchRelative(at, *hole, b);
   return misfits;
+}
+
+Hole JumpHole(uint16_t offset, HoleValue value) {
+  return {offset, HoleKind::kPcRel32, value, static_cast<uint16_t>(value), -4};
 }
 
 // All copies return 0 when all displacements fit.
@@ -130,7 +116,7 @@ uint64_t CopyCold(const Stencil* s, uint8_t* at, const Bindings& b) {
   std::memcpy(at + body, kCallCode, sizeof kCallCode);
   uint8_t* jump = at + body + sizeof kCallCode;
   *jump = kJumpOpcode;
-  return PatchHoles(s, s->hole_count - 1u, at, b) | PatchNarrow(jump, {1, HoleKind::kPcRel32, HoleValue::kNext, 0, -4}, b);
+  return PatchHoles(s, s->hole_count - 1u, at, b) | PatchRelative(jump, JumpHole(1, HoleValue::kNext), b);
 }
 
 // Of the unit in the making; the memory is used again. [GIL]
@@ -317,7 +303,7 @@ void Assembler::EmitAll() {
   std::memcpy(at + 2, &unit, 8);
   at[10] = kJumpOpcode;
   b_.Set(HoleValue::kTarget, Arena::Get().Reachable(reinterpret_cast<const void*>(&tj_vectorcall_entry)));
-  misfits_ = PatchNarrow(at, {11, HoleKind::kPcRel32, HoleValue::kTarget, 0, -4}, b_);
+  misfits_ = PatchRelative(at, JumpHole(11, HoleValue::kTarget), b_);
   std::memcpy(At(entry_), kPrologue, sizeof kPrologue);
   b_.Set(HoleValue::kUnit, unit);
   cold_cursor_ = hot_size_;
@@ -384,11 +370,10 @@ const void* tj_enter_vectorcall = nullptr;
 
 // Where compiled code finds the C functions that stencils call.
 absl::Status FindExternals() {
-  Externals().clear();
   for (size_t i = 0; i < kExternalCount; i++) {
     const void* address = Arena::Get().Reachable(kExternals[i]);
     if (address == nullptr) return absl::ResourceExhaustedError("no code memory in reach of libpython");
-    Externals().push_back(reinterpret_cast<uint64_t>(address));
+    Sources()[kFirstThunk + kThunkCount + i] = reinterpret_cast<uint64_t>(address);
   }
   return absl::OkStatus();
 }
@@ -406,20 +391,22 @@ absl::Status PlaceThunks() {
   for (const Stencil* s : stencils) size += (s->size + 15u) & ~15u;
   absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(size, kRodataSize + 64);
   if (!block.ok()) return block.status();
-  g_rodata = block->data;
-  std::memcpy(g_rodata, kRodata, kRodataSize);
+  std::memcpy(block->data, kRodata, kRodataSize);
+  Bindings b;
+  b.Set(HoleValue::kRodata, block->data);
+  std::vector<uint8_t*> places;
   uint8_t* at = block->code;
   for (const Stencil* s : stencils) {
-    Thunks().push_back(reinterpret_cast<uint64_t>(at));
+    if (places.size() < kThunkCount) Sources()[kFirstThunk + places.size()] = reinterpret_cast<uint64_t>(at);
     if (s == Stencils().enter_vectorcall) tj_enter_vectorcall = at;
     if (absl::string_view(s->name) == "thunk_resume") g_resume_thunk = at;
+    places.push_back(at);
     at += (s->size + 15u) & ~15u;
   }
   Arena::WriteScope scope(*block);
   if (!scope.status().ok()) return scope.status();
-  Bindings b;
   uint64_t misfits = 0;
-  for (size_t i = 0; i < stencils.size(); i++) misfits |= CopyCold(stencils[i], reinterpret_cast<uint8_t*>(Thunks()[i]), b);
+  for (size_t i = 0; i < stencils.size(); i++) misfits |= CopyCold(stencils[i], places[i], b);
   return misfits == 0 ? absl::OkStatus() : absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
 }
 

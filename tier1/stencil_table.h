@@ -20,22 +20,23 @@ enum class HoleValue : uint8_t {
   kCell,                 // H_CELL: the emission's inline-cache cell
   kSite,                 // H_SITE: the emission's site
   kUnit,                 // H_UNIT: the unit's data header
-  kReturn,               // TJ_RETURN: the whole jmp becomes `mov rax,r14; pop rbp; ret`
   kNext,                 // TJ_NEXT: the following emission
   kTarget,               // TJ_TARGET: where a taken branch goes
   kCold,                 // TJ_COLD: the next link of the emission's cold chain
   kDispose,              // TJ_DISPOSE: the emission's code that frees a dead object
-  kThunk,                // TJ_THUNK_<name>: shared thunk, index in Hole::symbol (order of first use, kThunkNames)
-  kExternal,             // any other symbol: an address in kExternals[Hole::symbol]
+  kThunk,                // TJ_THUNK_<name>: a shared thunk
+  kExternal,             // any other symbol: an address in kExternals
   kRodata,               // the stencils' constants: the addend is relative to kRodata
 };
 inline constexpr int kHoleValueCount = static_cast<int>(HoleValue::kRodata) + 1;
+// What holes refer to, numbered: the values above, then the thunks (order of kThunkNames), then the externals (order of kExternals).
+inline constexpr int kFirstThunk = kHoleValueCount;
 
 struct Hole {
   uint16_t offset;  // of the field in the stencil's bytes
   HoleKind kind;
   HoleValue value;
-  uint16_t symbol;  // index for kThunk and kExternal, 0 for all others
+  uint16_t source;  // number of what it refers to
   int32_t addend;
 };
 
@@ -43,7 +44,7 @@ struct Hole {
 enum class Ending : uint8_t {
   kNone,    // no trailing jump
   kNext,    // jmp TJ_NEXT: dropped when the next emission follows directly
-  kReturn,  // jmp TJ_RETURN
+  kReturn,  // jmp TJ_RETURN: the table has `mov rax, r14; pop rbp; ret` in place of this jump everywhere
   kCallee,  // jmp TJ_CALLEE: rewritten to `call r14` (entry address in the accumulator), falls through to the next emission
   kCall,    // jmp TJ_CALL_<name>: becomes `call` of the shared thunk, falls through likewise
 };
@@ -54,7 +55,7 @@ struct Stencil {
   const Hole* holes;
   uint16_t size;        // bytes, trailing jump included
   uint16_t hole_count;  // the trailing jump's hole included, last
-  uint16_t wide_count;  // of them, those of kind kAbs64: they come first
+  uint16_t wide_count, absolute_count;  // of them, those of kind kAbs64 and kAbs32S: they come first, in this order
   Ending ending;
 };
 

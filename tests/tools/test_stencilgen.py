@@ -96,6 +96,9 @@ def test_return_in_the_middle(tmp_path):
     stencil, = extract.extract([path])
     place = next(hole.offset for hole in stencil.holes if hole.value == 'kReturn')
     assert stencil.ending == 'kNone' and stencil.code[place - 1] == 0xE9
+    table = emit.generate([stencil])
+    code = re.sub(r'\s', '', table[table.index('kCode_x[]'):table.index('kHoles_x[]')])
+    assert '0x4c,0x89,0xf0,0x5d,0xc3' in code and 'HoleValue::kReturn' not in table  # the code of the return took its place
 
 
 def test_droppable_jump_is_last_hole(stencils):
@@ -352,9 +355,10 @@ static int64_t Address(const Hole& hole) {
   if (hole.value == HoleValue::kP) return 1000;
   if (hole.value == HoleValue::kCell) return (int64_t)(memory + 3072);
   if (hole.value == HoleValue::kRodata) return (int64_t)(memory + 2048);
-  uint8_t* thunk = memory + 1024 + 16 * hole.symbol;  // mov r11, imm64; jmp r11
+  size_t external = hole.source - kFirstThunk - kThunkCount;
+  uint8_t* thunk = memory + 1024 + 16 * external;  // mov r11, imm64; jmp r11
   memcpy(thunk, "\\x49\\xbb", 2);
-  memcpy(thunk + 2, &kExternals[hole.symbol], 8);
+  memcpy(thunk + 2, &kExternals[external], 8);
   memcpy(thunk + 10, "\\x41\\xff\\xe3", 3);
   return (int64_t)thunk;
 }

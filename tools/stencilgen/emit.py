@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from stencilgen import disassembly
 
+_RETURN_CODE = bytes.fromhex('4c89f05dc3')  # mov rax, r14; pop rbp; ret: as long as the jump to TJ_RETURN that it replaces
+_KINDS = ('kAbs64', 'kAbs32S', 'kPcRel32')  # the order of a stencil's holes
 _HEX = [f'0x{byte:02x},' for byte in range(256)]
 _BYTES_A_LINE = 20
 _UINT16_MAX = 0xFFFF
@@ -81,9 +83,9 @@ def _external_declarations(tables):
 
 
 def _symbol_indices(tables):
-    """{(HoleValue, symbol): index} for externals and thunks, {('kRodata', contents): offset} for constants."""
-    indices = {('kExternal', name): i for i, name in enumerate(tables.externals)}
-    indices.update({('kThunk', name): i for i, name in enumerate(tables.thunks)})
+    """{(HoleValue, symbol): number behind kFirstThunk} for thunks and externals, {('kRodata', contents): offset} for constants."""
+    indices = {('kThunk', name): i for i, name in enumerate(tables.thunks)}
+    indices.update({('kExternal', name): len(tables.thunks) + i for i, name in enumerate(tables.externals)})
     indices.update({('kRodata', contents): offset for contents, offset in tables.rodata_offsets.items()})
     return indices
 
@@ -91,22 +93,31 @@ def _symbol_indices(tables):
 def _stencil_data(stencil, indices):
     lines = [f'// {stencil.name} ({stencil.object}): {len(stencil.code)} bytes, {stencil.ending}']
     lines += ['// ' + line for line in disassembly.listing(stencil)]
-    lines += [f'const uint8_t kCode_{stencil.name}[] = {{', *_hex_lines(stencil.code), '};']
-    if stencil.holes:
-        holes = [_hole(hole, indices) for hole in sorted(stencil.holes, key=lambda hole: not _is_wide(hole))]
+    lines += [f'const uint8_t kCode_{stencil.name}[] = {{', *_hex_lines(_with_returns(stencil)), '};']
+    if _kept_holes(stencil):
+        holes = [_hole(hole, indices) for hole in _kept_holes(stencil)]
         lines += [f'const Hole kHoles_{stencil.name}[] = {{', *holes, '};']
     return '\n'.join(lines) + '\n'
 
 
-def _is_wide(hole):
-    return hole.kind == 'kAbs64'
+def _with_returns(stencil):
+    code = bytearray(stencil.code)
+    for hole in stencil.holes:
+        if hole.value == 'kReturn':
+            code[hole.offset - 1:hole.offset + 4] = _RETURN_CODE
+    return bytes(code)
+
+
+def _kept_holes(stencil):
+    return sorted((hole for hole in stencil.holes if hole.value != 'kReturn'), key=lambda hole: _KINDS.index(hole.kind))
 
 
 def _hole(hole, indices):
-    symbol, addend = indices.get((hole.value, hole.symbol), 0), hole.addend
+    number, addend = indices.get((hole.value, hole.symbol)), hole.addend
     if hole.value == 'kRodata':
         addend += indices['kRodata', hole.rodata.contents] + hole.rodata.offset
-    return (f'    {{{hole.offset}, HoleKind::{hole.kind}, HoleValue::{hole.value}, {symbol}, {addend}}},'
+    source = f'static_cast<uint16_t>(HoleValue::{hole.value})' if number is None else f'kFirstThunk + {number}'
+    return (f'    {{{hole.offset}, HoleKind::{hole.kind}, HoleValue::{hole.value}, {source}, {addend}}},'
             f'  // {hole.label}')
 
 
@@ -116,8 +127,11 @@ def _hex_lines(data):
 
 
 def _stencil_table(stencils):
-    rows = [f'    {{"{s.name}", kCode_{s.name}, {f"kHoles_{s.name}" if s.holes else "nullptr"}, {len(s.code)}, '
-            f'{len(s.holes)}, {sum(map(_is_wide, s.holes))}, Ending::{s.ending}}},' for s in stencils]
+    rows = []
+    for s in stencils:
+        kinds = [hole.kind for hole in _kept_holes(s)]
+        rows.append(f'    {{"{s.name}", kCode_{s.name}, {f"kHoles_{s.name}" if kinds else "nullptr"}, {len(s.code)}, '
+                    f'{len(kinds)}, {kinds.count("kAbs64")}, {kinds.count("kAbs32S")}, Ending::{s.ending}}},')
     return _array('const Stencil kStencils[]', rows, '{}', 'kStencilCount', len(stencils))
 
 
