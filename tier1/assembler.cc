@@ -342,6 +342,16 @@ absl::StatusOr<Assembled> Assembler::Run() {
   return std::move(out_);
 }
 
+// Where compiled code finds the C functions that stencils call.
+absl::Status FindExternals() {
+  for (size_t i = 0; i < kExternalCount; i++) {
+    const void* address = Arena::Get().Reachable(kExternals[i]);
+    if (address == nullptr) return absl::ResourceExhaustedError("no code memory in reach of libpython");
+    Sources()[kFirstThunk + kThunkCount + i] = reinterpret_cast<uint64_t>(address);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const void* Assembled::AddressOf(int32_t unit) const {
@@ -359,23 +369,13 @@ absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& transl
 
 const void* ThunkAddress(absl::string_view name) {
   for (size_t i = 0; i < kThunkCount; i++) {
-    if (name == kThunkNames[i]) return Thunks()[i];
+    if (name == kThunkNames[i]) return reinterpret_cast<const void*>(Sources()[kFirstThunk + i]);
   }
   return nullptr;
 }
 
 extern "C" {
 const void* tj_enter_vectorcall = nullptr;
-}
-
-// Where compiled code finds the C functions that stencils call.
-absl::Status FindExternals() {
-  for (size_t i = 0; i < kExternalCount; i++) {
-    const void* address = Arena::Get().Reachable(kExternals[i]);
-    if (address == nullptr) return absl::ResourceExhaustedError("no code memory in reach of libpython");
-    Sources()[kFirstThunk + kThunkCount + i] = reinterpret_cast<uint64_t>(address);
-  }
-  return absl::OkStatus();
 }
 
 absl::Status PlaceThunks() {
