@@ -177,6 +177,7 @@ INLINE bool usable(const FreeList* list) { return LIKELY(list->count - 1 < kFree
 
 // Ints of one digit.
 INLINE PyLongObject* as_long(PyObject* o) { return reinterpret_cast<PyLongObject*>(o); }
+inline constexpr uintptr_t kOnePositiveDigit = 1 << 3;  // lv_tag
 INLINE bool compact(PyObject* o) { return as_long(o)->long_value.lv_tag < (2 << 3); }
 INLINE bool is_compact_int(Rt* rt, PyObject* o) { return Py_TYPE(o) == rt->long_type && compact(o); }
 INLINE int64_t int_value(PyObject* o) {

@@ -84,6 +84,7 @@ void Translator::Weigh() {
 void Translator::FindLeaders() {
   for (const Instruction& in : decoded_.instructions()) {
     if (in.opcode == RETURN_GENERATOR || in.opcode == YIELD_VALUE) leader_[in.next] = 1;
+    if (const Instruction* store = LoopStore(in)) leader_[store->next] = 1;
     if (in.target < 0) continue;
     // An exhausted loop goes on behind END_FOR and POP_TOP.
     leader_[in.opcode == FOR_ITER ? in.target + 2 : in.target] = 1;
@@ -348,6 +349,15 @@ void Translator::DropLocals(int kept) {
   }
 }
 
+// The STORE_FAST that takes the items of a loop over a range, or of one not seen yet that iterates over what a call has made.
+const Instruction* Translator::LoopStore(const Instruction& in) const {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  ptrdiff_t index = &in - list.data();
+  if (in.opcode != FOR_ITER || in.declined || index < 2 || list[index + 1].opcode != STORE_FAST) return nullptr;
+  bool of_call = list[index - 1].opcode == GET_ITER && list[index - 2].opcode == CALL && list[index - 2].oparg <= 3;
+  return in.adaptive == FOR_ITER_RANGE || (in.adaptive == FOR_ITER && of_call) ? &list[index + 1] : nullptr;
+}
+
 void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
@@ -357,6 +367,12 @@ void Translator::ForIter(const Instruction& in) {
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
   if (in.adaptive == FOR_ITER_GEN) order = {s.for_generator, s.for_any};
   if (in.declined) order = {s.for_any};
+  if (const Instruction* store = LoopStore(in)) {
+    Emission& shortcut = Emit(s.for_range_local);
+    shortcut.a = SlotOffset(depth() - 1);
+    shortcut.b = LocalOffset(static_cast<uint64_t>(store->oparg));
+    shortcut.target = store->next;
+  }
   Emission& e = Emit(order[0]);
   if (order[0] == s.for_range) AddCold(e, s.for_range_end);
   for (size_t i = 1; i < order.size(); i++) {

@@ -152,6 +152,7 @@ class Translator {
   void EnterWith(const Instruction& in);
   void AfterCall(const Instruction& in, int popped);
   void ForIter(const Instruction& in);
+  const Instruction* LoopStore(const Instruction& in) const;
   bool IsGenerator() const;
   bool IsResumePoint(int index) const;
   void EnterResumePoint(int32_t unit);

@@ -730,3 +730,78 @@ def exhausted_iterators_die(log):
         log.call(loop, fail)
     finally:
         sys.unraisablehook = hook
+
+
+@case
+def items_of_ranges_in_a_local(log):
+    def kept(*bounds):
+        out = []
+        for i in range(*bounds):
+            out.append(i)
+        return out, refcount(i) < 1 << 30
+
+    def passed_over(*bounds):
+        total = last = 0
+        for i in range(*bounds):
+            total += i
+            if i % 3 == 0:
+                last = i
+        return total, last, i
+
+    def changed(*bounds):
+        out = []
+        i = "text"
+        for i in range(*bounds):
+            out.append(str(i))
+            if len(out) % 2:
+                i = float(i)
+            elif len(out) % 5 == 0:
+                i = 1 << 40
+            elif len(out) % 7 == 0:
+                i = True
+            elif len(out) % 11 == 0:
+                del i
+        return out
+
+    def nested(n):
+        seen = {}
+        for i in range(n):
+            for j in range(i, n, 50):
+                seen[i, j] = j
+                for i in range(300, 303):
+                    pass
+        return len(seen), i, j, list(seen)[-3:]
+
+    def handed_on(n):
+        def same(x):
+            return x
+        out = None
+        for i in range(n):
+            r = same(i)
+            out = (out, i) if i % 100 == 0 else out
+        return r, i, out
+
+    for bounds in ((0,), (5,), (250, 270), (-10, 3), (300, -300, -7), (-300, 300, 11), (1 << 30, (1 << 30) + 9),
+                   ((1 << 30) - 9, (1 << 30) + 9), (-(1 << 30) - 4, -(1 << 30) + 4), (1 << 62, (1 << 62) + 3),
+                   (1000, 1040)):
+        log.call(kept, *bounds)
+        log.call(passed_over, *bounds)
+        log.call(changed, *bounds)
+    log.call(nested, 120)
+    log.call(handed_on, 1000)
+
+    def generator(n):
+        for i in range(n):
+            yield i
+
+    log.call(lambda: [*generator(300)][250:])
+
+    def visible(n):
+        frame = sys._getframe()
+        seen = []
+        for i in range(n, n + 4):
+            seen.append(frame.f_locals["i"])
+        return seen, locals()["i"]
+
+    log.call(visible, 1000)
+    log.call(visible, 0)

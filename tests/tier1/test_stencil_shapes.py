@@ -155,7 +155,7 @@ def test_only_slow_paths_call(shapes):
 
 @pytest.mark.parametrize("pattern", [
     r"(int|wide|float|mixed)_\w+", r"(attr|method|set)_\w+", r"(list|tuple|str|array)_(get|set)_\w+", r"list_append",
-    r"call_(plain|method)_\w+", r"call_list_append", r"for_(range|list|tuple)", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
+    r"call_(plain|method)_\w+", r"call_list_append", r"for_(range|range_local|list|tuple)", r"(load|store|spill|copy|move|swap|pop|take)_\w+",
     r"jump\w*", r"resume", r"leave_frame", r"drop_\w+", r"return_\w+", r"unpack_(tuple|list)\w*", r"clear_locals_\d"])
 def test_fast_paths_call_nothing(shapes, pattern):
     members = [shape for name, shape in shapes.items() if re.fullmatch(pattern, name)]

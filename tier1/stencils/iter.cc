@@ -15,6 +15,28 @@ STENCIL(for_range) {
   NEXT(new_int(rt, v));
 }
 
+// In front of for_range where a local takes the item. B: the local. Small ints are shared, and an int that only the local holds becomes the
+// next one in place. All else is for_range's, which follows.
+STENCIL(for_range_local) {
+  _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(*slot_at(lp, H_A));
+  if (UNLIKELY(Py_TYPE(it) != rt->range_iter_type)) NEXT(DEAD);
+  if (UNLIKELY(it->len <= 0)) NEXT(DEAD);
+  int64_t v = it->start;
+  PyObject* old = *slot_at(lp, H_B);
+  if (static_cast<uint64_t>(v - kSmallIntMax - 1) < (1u << 30) - kSmallIntMax - 1) {
+    if (UNLIKELY(old == nullptr || *refcount32(old) != 1)) NEXT(DEAD);
+    if (UNLIKELY(Py_TYPE(old) != rt->long_type || as_long(old)->long_value.lv_tag != kOnePositiveDigit)) NEXT(DEAD);
+    as_long(old)->long_value.ob_digit[0] = static_cast<digit>(v);
+  } else {
+    if (UNLIKELY(!is_small(v))) NEXT(DEAD);
+    if (UNLIKELY(old != nullptr && !immortal(old))) NEXT(DEAD);
+    *slot_at(lp, H_B) = small_int(rt, v);
+  }
+  it->start = v + it->step;
+  it->len--;
+  TARGET(DEAD);
+}
+
 template <bool list> BODY for_sequence(SIGNATURE) {
   PyObject* o = *slot_at(lp, H_A);
   if (UNLIKELY(Py_TYPE(o) != (list ? rt->list_iter_type : rt->tuple_iter_type))) COLD_EMPTY();

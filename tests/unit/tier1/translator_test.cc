@@ -119,6 +119,14 @@ TEST_CASE("translator: loops start canonical and come back canonical") {
   CHECK(back.target == t.result.blocks[1].unit);
   CHECK(t.SiteOf(back).flags == kEntryCheck);
   CHECK(t.PendingAt(back) == "");
+  Translated range = Translate("def f(n):\n for i in range(n):\n  n += i\n");
+  const Emission& shortcut = range.Find("for_range_local");
+  CHECK(shortcut.a == range.Find("for_range").a);
+  CHECK(shortcut.b == range.LocalOffset(1));
+  CHECK(shortcut.b == range.Find("store_R_int").a);
+  bool block = false;
+  for (const BlockStart& start : range.result.blocks) block = block || start.unit == shortcut.target;
+  CHECK(block);
   CHECK(t.result.loop_weight > 0);
   CHECK(t.result.entry_weight + t.result.loop_weight <= t.result.bytecodes + 1);
 }
