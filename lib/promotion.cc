@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -21,8 +22,16 @@ namespace tierjit {
 namespace {
 
 constexpr int64_t kWatchedTurns = 1000;     // back-edges before a loop whose frame was held is looked at again
-constexpr uint64_t kExitsBeforeRevision = 100;  // of one exit: it fails too often for its speculation
 constexpr int kMaxCompiles = 5;             // of one loop
+// A new version is worth its time when an exit of the old one was taken once for each of its instructions at least, and four times as
+// often for each version that has failed before.
+constexpr uint64_t kMinExitsBeforeRevision = 100;
+constexpr int kPatience = 4;
+// Entries are timed now and then. Who stays inside for less than kWorthwhileNs on average is better off in Tier 1.
+constexpr uint64_t kEntriesPerSample = 16;
+constexpr uint64_t kSamples = 64;
+constexpr int64_t kWorthwhileNs = 500;
+constexpr uint64_t kNoteworthyExits = 1024;  // of one exit, for the log
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 20000;
 constexpr size_t kMaxMirInstructions = 12000;
@@ -38,7 +47,11 @@ struct Loop {
   Phase phase = Phase::kCold;
   int compiles = 0;
   bool outdated = false;
-  std::set<int32_t> generic;
+  uint64_t exits_before_revision = 0;
+  uint64_t entries = 0;
+  int64_t sampled_ns = 0;
+  std::set<int32_t> generic;  // instructions whose speculation has failed
+  std::set<int32_t> widened;  // and those that were not known to run
   mir::CodeHandle code;
   std::vector<std::unique_ptr<ExitDescriptor>> exits;
   std::deque<double> constants;
@@ -68,6 +81,8 @@ _PyInterpreterFrame* FrameOf(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
 }
 
+const char* NameOf(Loop* loop) { return PyUnicode_AsUTF8(loop->unit->code()->co_qualname); }
+
 tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const DecodedCode& decoded) {
   tier2::Snapshot s;
   s.code = hot.unit->code();
@@ -87,6 +102,15 @@ tier2::Environment MakeEnvironment(tier1::Unit* unit) {
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero, a.raise, unit->expected_breaker()};
 }
 
+std::string FeedbackText(const tier2::Snapshot& s) {
+  std::string text = "--- feedback\n";
+  for (size_t i = 0; i < s.local_bits.size(); i++) absl::StrAppend(&text, "local ", i, ": ", absl::Hex(s.local_bits[i]), "\n");
+  for (int32_t i = 0; i < s.decoded->unit_count(); i++) {
+    if (uint32_t bits = s.feedback->at(i).bits; bits != 0) absl::StrAppend(&text, "@", i, ": ", absl::Hex(bits), "\n");
+  }
+  return text;
+}
+
 absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(hot.unit->code());
   if (!decoded.ok()) return decoded.status();
@@ -94,7 +118,7 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(snapshot, kMaxNodes);
   if (!graph.ok()) return graph.status();
   bool keep = LogEnabled("tier2");
-  loop->passes = keep ? absl::StrCat("--- lift\n", tier2::Print(**graph)) : "";
+  loop->passes = keep ? absl::StrCat(FeedbackText(snapshot), "--- lift\n", tier2::Print(**graph)) : "";
   auto observer = [&](absl::string_view pass, const tier2::Graph& g) {
     if (keep) absl::StrAppend(&loop->passes, "--- ", pass, "\n", tier2::Print(g));
     if (!keep) return;
@@ -115,6 +139,8 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
   loop->exits = std::move(lowered->exits);
   loop->constants = std::move(lowered->constants);
   loop->mir_text = std::move(lowered->mir_text);
+  loop->exits_before_revision = std::max<uint64_t>(kMinExitsBeforeRevision, lowered->mir_instructions);
+  for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
   if (keep) Log("tier2", loop->passes + loop->mir_text);
   for (auto& e : loop->exits) {
     e->owner = loop;
@@ -126,7 +152,7 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
 void GiveUp(Loop* loop, const absl::Status& why) {
   loop->phase = Loop::Phase::kGivenUp;
   g_counters.failures++;
-  Log("promote", absl::StrCat(PyUnicode_AsUTF8(loop->unit->code()->co_qualname), " @", loop->header, ": ", std::string(why.message())));
+  Log("promote", absl::StrCat(NameOf(loop), " @", loop->header, ": ", std::string(why.message())));
 }
 
 bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
@@ -141,7 +167,7 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
     return false;
   }
   loop->phase = Loop::Phase::kOptimised;
-  Log("promote", absl::StrCat(PyUnicode_AsUTF8(loop->unit->code()->co_qualname), " @", loop->header, ": ", loop->code.size(), " bytes in ",
+  Log("promote", absl::StrCat(NameOf(loop), " @", loop->header, ": ", loop->code.size(), " bytes in ",
                               (NowNs() - start) / 1000, " us"));
   return true;
 }
@@ -151,21 +177,40 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
 void Revise(ExitDescriptor* exit) {
   Loop* loop = static_cast<Loop*>(exit->owner);
   if (loop->outdated || loop->phase != Loop::Phase::kOptimised) return;
-  if (loop->unit->feedback()->at(exit->origin).bits != 0 || exit->origin != exit->resume) loop->generic.insert(exit->origin);
+  uint32_t seen = loop->unit->feedback()->at(exit->origin).bits;
+  Log("promote", absl::StrCat(NameOf(loop), " @", loop->header, ": leaves too often at @", exit->origin, " for @", exit->resume, ", seen ",
+                              absl::Hex(seen)));
+  if (exit->kind == ExitKind::kSpeculation) {
+    if (!loop->generic.insert(exit->origin).second) return;  // no other way is known
+  } else if (seen == 0 || !loop->widened.insert(exit->origin).second) {
+    return;
+  }
   loop->outdated = true;
 }
 
 const void* ResolveExit(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit) {
   g_counters.exits++;
-  if (exit->count >= kExitsBeforeRevision && exit->count % kExitsBeforeRevision == 0) Revise(exit);
+  Loop* loop = static_cast<Loop*>(exit->owner);
+  if (exit->count >= kNoteworthyExits && (exit->count & (exit->count - 1)) == 0) {
+    Log("promote", absl::StrCat(NameOf(loop), " @", loop->header, ": left ", exit->count, " times at @", exit->origin, " for @", exit->resume,
+                                exit->kind == ExitKind::kInterruption ? " by interruptions" : ""));
+  }
+  if (exit->kind != ExitKind::kInterruption && exit->count % loop->exits_before_revision == 0) Revise(exit);
   return exit->address;
+}
+
+bool LeavesSoon(const Loop& loop) {
+  return loop.entries >= kSamples * kEntriesPerSample && loop.sampled_ns < static_cast<int64_t>(loop.entries / kEntriesPerSample) * kWorthwhileNs;
 }
 
 tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   hot.unit->GiveEdges(1, false);
   hot.unit->GiveEdges(1, true);
   g_counters.entries++;
+  bool sampled = ++loop->entries % kEntriesPerSample == 0;
+  int64_t start = sampled ? NowNs() : 0;
   UnitExit exit = reinterpret_cast<OptimisedLoop>(const_cast<uint8_t*>(loop->code.address()))(hot.lp, hot.ts);
+  if (sampled) loop->sampled_ns += NowNs() - start;
   return {exit.resume, exit.value};
 }
 
@@ -205,6 +250,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::ResourceExhaustedError("its speculation keeps failing"));
         break;
       }
+      if (LeavesSoon(*loop)) {
+        GiveUp(loop, absl::ResourceExhaustedError("it is left soon after it is entered"));
+        break;
+      }
       if (loop->outdated && !Optimise(hot, loop)) break;
       return Run(hot, loop);
     case Loop::Phase::kGivenUp: break;
@@ -212,8 +261,8 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   // Other loops of the code may still want to be asked about.
   bool any = false;
   for (const auto& [header, l] : loops) any = any || l->phase != Loop::Phase::kGivenUp;
-  hot.unit->GiveEdges(any ? 1000 : kGivenUp, hot.profiled);
-  return {nullptr, nullptr};
+  hot.unit->GiveEdges(any ? kWatchedTurns : kGivenUp, hot.profiled);
+  return {hot.profiled ? hot.unit->TargetAddress(hot.target) : nullptr, nullptr};
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ class Unit {
   // The profiled version, which notes what instructions make: its code for the instruction at code unit `unit`. Compiled on first use; NULL
   // when there is none. Execution comes in with the frame in canonical state, by a jump with the registers of compiled code.
   virtual const void* ProfiledAddress(int32_t unit) = 0;
+  // The ordinary version's code for a jump target, with the same way in; NULL when `unit` is none.
+  virtual const void* TargetAddress(int32_t unit) const = 0;
   virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()
   // How many back-edges may pass before SetPromotion()'s hook is asked; `profiled`: in the profiled version.
   virtual void GiveEdges(int64_t count, bool profiled) = 0;

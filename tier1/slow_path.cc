@@ -396,6 +396,8 @@ Departure tj_back_edge(PyObject** lp, PyThreadState* ts, Site* site, const void*
     return {target, nullptr};
   }
   if (unit->edges_left > 0) return {target, nullptr};
+  // Optimised code goes by what the unit's own header expects, whichever version has come here.
+  MayRunNatively(ts, OwnerOf(unit)->whole().header());
   LoopOutcome outcome = AskForPromotion({OwnerOf(unit), lp, ts, site->next, site->depth, unit->profiled});
   if (outcome.resume == nullptr && outcome.value == nullptr) return {target, nullptr};
   return {outcome.resume, outcome.value};

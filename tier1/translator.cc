@@ -174,17 +174,18 @@ void Translator::TranslateBlock(int first) {
   }
 }
 
-void Translator::EmitObserve(int entry, int32_t unit) {
+void Translator::EmitObserve(int entry, Observation* observation) {
   Emission& e = Emit(Stencils().observe);
   e.a = SlotOffset(entry);
-  e.p = reinterpret_cast<uint64_t>(&mode_.feedback->at(unit));
+  e.p = reinterpret_cast<uint64_t>(observation);
 }
 
-// Whatever is stored to locals.
+// Whatever is stored to locals, and what is taken apart.
 void Translator::ObserveStores(const Instruction& in) {
   bool one = in.opcode == STORE_FAST || in.opcode == STORE_FAST_LOAD_FAST, two = in.opcode == STORE_FAST_STORE_FAST;
-  if (one || two) EmitObserve(depth() - 1, in.offset);
-  if (two) EmitObserve(depth() - 2, in.offset + 1);
+  if (one || two) EmitObserve(depth() - 1, &mode_.feedback->at(in.offset));
+  if (two) EmitObserve(depth() - 2, &mode_.feedback->second(in.offset));
+  if (in.opcode == UNPACK_SEQUENCE) EmitObserve(depth() - 1, &mode_.feedback->second(in.offset));
 }
 
 // The top of the stack behind an instruction that made it.
@@ -195,7 +196,7 @@ void Translator::ObserveResult(const Instruction& in) {
     default: break;
   }
   SpillAll();
-  if (depth() > 0 && NumPushed(in.opcode, in.oparg) > 0) EmitObserve(depth() - 1, in.offset);
+  if (depth() > 0 && NumPushed(in.opcode, in.oparg) > 0) EmitObserve(depth() - 1, &mode_.feedback->at(in.offset));
 }
 
 // The block's successor comes next in the code if it was not translated before and nothing else lies between.

@@ -65,7 +65,7 @@ class Translator {
   void EmitLeave(const Instruction& in);
   void ObserveStores(const Instruction& in);
   void ObserveResult(const Instruction& in);
-  void EmitObserve(int entry, int32_t unit);
+  void EmitObserve(int entry, Observation* observation);
 
   // Static stack (translator_stack.cc).
   int depth() const { return static_cast<int>(stack_.size()); }

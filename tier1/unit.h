@@ -67,6 +67,7 @@ class UnitImpl final : public Unit {
   const Assembled* LoopVersion(int32_t header, int depth);
 
   const void* ProfiledAddress(int32_t unit) override;
+  const void* TargetAddress(int32_t unit) const override { return whole_.AddressOf(unit); }
   const Feedback* feedback() const override { return profile_ == nullptr ? nullptr : &profile_->feedback; }
   void GiveEdges(int64_t count, bool profiled) override;
   std::vector<GlobalUse> globals() const override;

@@ -34,9 +34,18 @@ PyObject* Box(const ExitDescriptor::Item& item) {
   return o;
 }
 
+// Only the slot knows the number that it holds, so that may become another one where it is.
+bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item) {
+  if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
+  int64_t raw = Raw(item);
+  std::memcpy(&reinterpret_cast<PyFloatObject*>(old)->ob_fval, &raw, sizeof raw);
+  return true;
+}
+
 void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item) {
   if (item.bound >= 0 && tj_exit_values[item.bound] == 0) return;
   PyObject* old = lp[item.index];
+  if (StoreInPlace(old, item)) return;
   lp[item.index] = Box(item);
   Py_XDECREF(old);
 }

@@ -20,6 +20,13 @@ struct UnitExit {
 
 inline constexpr int kMaxExitValues = 512;
 
+// Why code is left.
+enum class ExitKind : uint8_t {
+  kSpeculation,  // what feedback promised does not hold
+  kUnlifted,     // the code goes no further: never seen to run, or not for this tier
+  kInterruption, // somebody wants to be heard; execution comes back
+};
+
 struct ExitDescriptor {
   enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool };
   enum class Where : uint8_t {
@@ -39,6 +46,7 @@ struct ExitDescriptor {
     int64_t constant;    // raw, or an object
   };
   std::vector<Item> items;
+  ExitKind kind;
   int32_t resume;        // code unit where execution goes on
   int32_t origin;        // of the instruction whose speculation has failed
   int32_t nlocalsplus;

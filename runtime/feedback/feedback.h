@@ -22,15 +22,18 @@ uint32_t BitsOf(PyObject* o);
 void Observe(Observation* observation, PyObject* o);
 
 // Observations of one code object. What an instruction's observation is about: the value that it stores (STORE_FAST), the item of
-// FOR_ITER, else the top of the stack behind it. No bits: it was never executed while somebody watched.
+// FOR_ITER, else the top of the stack behind it. No bits: it was never executed while somebody watched. Some instructions have another
+// one: the second value that is stored (STORE_FAST_STORE_FAST), the sequence that is taken apart (UNPACK_SEQUENCE).
 class Feedback {
  public:
-  explicit Feedback(int32_t units) : observations_(static_cast<size_t>(units), Observation{}) {}
-  Observation& at(int32_t unit) { return observations_[static_cast<size_t>(unit)]; }
-  const Observation& at(int32_t unit) const { return observations_[static_cast<size_t>(unit)]; }
+  explicit Feedback(int32_t units) : first_(static_cast<size_t>(units), Observation{}), second_(first_) {}
+  Observation& at(int32_t unit) { return first_[static_cast<size_t>(unit)]; }
+  const Observation& at(int32_t unit) const { return first_[static_cast<size_t>(unit)]; }
+  Observation& second(int32_t unit) { return second_[static_cast<size_t>(unit)]; }
+  const Observation& second(int32_t unit) const { return second_[static_cast<size_t>(unit)]; }
 
  private:
-  std::vector<Observation> observations_;
+  std::vector<Observation> first_, second_;
 };
 
 }  // namespace tierjit

@@ -93,6 +93,7 @@ void Lifter::ChooseVirtualLocals() {
   PyCodeObject* code = snapshot_.code;
   size_t count = static_cast<size_t>(code->co_nlocalsplus);
   virtual_.assign(count, 0);
+  stored_bits_.assign(count, 0);
   std::vector<uint8_t> stored(count, 0), barred(count, 0);
   for (size_t i = 0; i < count; i++) {
     barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
@@ -104,12 +105,13 @@ void Lifter::ChooseVirtualLocals() {
     for (int k = 0; k < n; k++) {
       size_t local = static_cast<size_t>(locals[k]);
       stored[local] = 1;
-      virtual_[local] |= snapshot_.feedback->at(in.offset + k).bits;
+      stored_bits_[local] |= (k == 0 ? snapshot_.feedback->at(in.offset) : snapshot_.feedback->second(in.offset)).bits;
       if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
     }
     if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) barred[static_cast<size_t>(in.oparg)] = 1;
   }
   for (size_t i = 0; i < count; i++) {
+    virtual_[i] |= stored_bits_[i];
     if (!stored[i] || barred[i] || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
 }
@@ -207,7 +209,7 @@ bool Lifter::LiftInstruction() {
   }
   if (Jumps(&ended)) return !ended;
   if (!snapshot_.generic.contains(in().offset)) {
-    if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || ListAppend() ||
+    if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
         Global() || Call()) {
       return true;
     }

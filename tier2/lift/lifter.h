@@ -131,6 +131,7 @@ class Lifter {
   bool Iterate();
   bool Subscript();
   bool StoreSubscript();
+  bool UnpackSequence();
   bool ListAppend();
   bool Global();
   bool Call();
@@ -142,6 +143,7 @@ class Lifter {
   int max_nodes_;
   std::unique_ptr<Graph> graph_;
   std::vector<uint32_t> virtual_;             // by local: kIntBit, kFloatBit, kBoolBit, or 0 for locals that stay in their slots
+  std::vector<uint32_t> stored_bits_;         // by local: what was seen to be stored, anywhere
   std::vector<uint8_t> comes_late_;           // by local: virtual, but not from the way in on
   std::vector<uint8_t> leader_;
   std::map<int32_t, BlockInfo> blocks_;

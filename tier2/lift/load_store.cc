@@ -13,16 +13,9 @@ Node* Lifter::LoadLocal(int local) {
   }
   Node* n = Emit(Opcode::kLoadLocal, {}, Type::Bound());
   n->index = local;
-  if (i < snapshot_.local_bits.size()) Expect(n, snapshot_.local_bits[i]);
-  // Whatever the instruction before has stored: feedback stands at the stores.
-  for (const Instruction& in : snapshot_.decoded->instructions()) {
-    int32_t at = in.opcode == STORE_FAST && in.oparg == local                          ? in.offset
-                 : in.opcode == STORE_FAST_LOAD_FAST && in.oparg >> 4 == local         ? in.offset
-                 : in.opcode == STORE_FAST_STORE_FAST && in.oparg >> 4 == local        ? in.offset
-                 : in.opcode == STORE_FAST_STORE_FAST && (in.oparg & 15) == local      ? in.offset + 1
-                                                                                       : -1;
-    if (at >= 0) Expect(n, snapshot_.feedback->at(at).bits);
-  }
+  // A load of a local without a value raises, so that is nothing to expect.
+  if (i < snapshot_.local_bits.size()) Expect(n, snapshot_.local_bits[i] & ~kNullBit);
+  Expect(n, stored_bits_[i]);
   return n;
 }
 

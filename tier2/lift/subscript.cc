@@ -20,6 +20,24 @@ bool Lifter::Subscript() {
   return true;
 }
 
+bool Lifter::UnpackSequence() {
+  if (in().opcode != UNPACK_SEQUENCE) return false;
+  Node* value = Top().node;
+  if (value->rep != Rep::kBoxed) return false;
+  Expect(value, snapshot_.feedback->second(in().offset).bits);
+  bool list = SeenAs(value, kListBit);
+  if (!list && !SeenAs(value, kTupleBit)) return false;
+  Node* sequence = GuardKind(value, list ? kListBit : kTupleBit);
+  Node* length = Emit(list ? Opcode::kListLength : Opcode::kTupleLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
+  EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kEq, length, IntConstant(in().oparg))});
+  Drop(1);
+  for (int i = in().oparg - 1; i >= 0; i--) {
+    Node* item = Emit(list ? Opcode::kListGet : Opcode::kTupleGet, {sequence, IntConstant(i)}, Type::Bound());
+    i == 0 ? PushResult(item) : Push(item);
+  }
+  return true;
+}
+
 // The list lies under what a comprehension keeps on the stack.
 bool Lifter::ListAppend() {
   if (in().opcode != LIST_APPEND) return false;

@@ -135,7 +135,7 @@ void Lowerer::Generic(const Node& n) {
     if (branch) return;
     f_->Bind(changed);
     // All is in its slots already; the unit's other references go.
-    EmitExit(NewExit(Left(n, in.next), &n));
+    EmitExit(NewExit(Left(n, in.next), &n, ExitKind::kInterruption));
   });
 }
 
@@ -175,9 +175,10 @@ int Lowerer::AddValue(const Node* n, int* next) {
   return (*next)++;
 }
 
-int Lowerer::NewExit(const FrameState& state, const Node* at) {
+int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   using Where = ExitDescriptor::Where;
   auto exit = std::make_unique<ExitDescriptor>();
+  exit->kind = kind;
   exit->resume = state.resume;
   exit->origin = state.origin;
   exit->nlocalsplus = graph_.local_count;
@@ -221,11 +222,19 @@ int Lowerer::NewExit(const FrameState& state, const Node* at) {
   return static_cast<int>(exits_.size()) - 1;
 }
 
+// Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
-  Label label = f_->NewLabel();
+  ExitKind kind = n.Is(Opcode::kPoll)    ? ExitKind::kInterruption
+                  : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
+                                         : ExitKind::kSpeculation;
+  auto owned = ownership_.at.find(&n);
+  auto [it, fresh] = exit_labels_.emplace(
+      std::make_tuple(n.state, kind, owned == ownership_.at.end() ? std::vector<Node*>{} : owned->second), Label{});
+  if (!fresh) return it->second;
+  Label label = it->second = f_->NewLabel();
   Later([=, this, &n] {
     f_->Bind(label);
-    EmitExit(NewExit(*n.state, &n));
+    EmitExit(NewExit(*n.state, &n, kind));
   });
   return label;
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <tuple>
 
 #include "tier2/lower/lower.h"
 
@@ -72,7 +73,7 @@ class Lowerer {
   void Decref(Reg object, const Type& type, const FrameState* state);
   void ReleaseOld(Reg object);                // releasable: no foreign code
   Label ExitFor(const Node& n);               // the exit of a guard
-  int NewExit(const FrameState& state, const Node* at);
+  int NewExit(const FrameState& state, const Node* at, ExitKind kind = ExitKind::kSpeculation);
   int AddValue(const Node* n, int* next);     // index in tj_exit_values, or -1 for constants
   void EmitExit(int exit);
   void StoreExitValues(int exit);
@@ -91,6 +92,7 @@ class Lowerer {
   std::map<int, Label> labels_;               // by block id
   std::vector<std::function<void()>> cold_;
   std::deque<double> constants_;
+  std::map<std::tuple<const FrameState*, ExitKind, std::vector<Node*>>, Label> exit_labels_;
   int most_exit_values_ = 0;
   std::vector<std::unique_ptr<ExitDescriptor>> exits_;
   std::vector<std::vector<std::pair<int, const Node*>>> exit_values_;  // by exit: what is stored where
