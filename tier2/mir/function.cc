@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "tier2/mir/context_state.h"
 #include "tier2/mir/mir_extra.h"
+#include "tier2/mir/saving_call.h"
 
 namespace tierjit::mir {
 namespace {
@@ -105,7 +106,7 @@ struct Function::State {
   void Append(bool cold, MIR_insn_code_t code, absl::Span<MIR_op_t> operands);
   void Insert(bool cold, MIR_insn_t insn);
   MIR_item_t Prototype(const Signature& called);
-  MIR_item_t Import(Callee callee);
+  MIR_item_t Import(Callee callee, const void* entry);  // `entry`: where the call itself goes
   void CheckLabels();
   void MoveConstants();
   bool Finish();
@@ -189,14 +190,14 @@ MIR_item_t Function::State::Prototype(const Signature& called) {
   return prototype;
 }
 
-MIR_item_t Function::State::Import(Callee callee) {
+MIR_item_t Function::State::Import(Callee callee, const void* entry) {
   MIR_item_t& import = imports[callee.address];
   if (import != nullptr) return import;
   // A name belongs to the whole context, where another function may have it already with another address.
   const std::string name = absl::StrCat(callee.name, "_", context.imports++);
   context.Run([&] {
     import = MIR_new_import(context.mir, name.c_str());
-    MIR_load_external(context.mir, name.c_str(), const_cast<void*>(callee.address));
+    MIR_load_external(context.mir, name.c_str(), const_cast<void*>(entry));
   });
   return import;
 }
@@ -389,15 +390,26 @@ void Function::CallItem(const Signature& signature, const Callee* callee, const 
   if (results.size() != signature.results.size() || args.size() != signature.args.size()) {
     state_->context.Fail(absl::InvalidArgumentError("MIR: a call does not fit its signature"));
   }
-  MIR_item_t prototype = state_->Prototype(signature);
-  MIR_item_t import = callee != nullptr ? state_->Import(*callee) : nullptr;
+  const bool saved = callee == nullptr || !callee->saves;
+  Signature called = signature;
+  size_t ints = 0, doubles = 0;
+  for (Type type : signature.args) ++(ClassOf(type) == RegClass::kInt ? ints : doubles);
+  if (ints > kMaxIntArguments || doubles > kMaxDoubleArguments) {
+    state_->context.Fail(absl::InvalidArgumentError("MIR: a call has more arguments than registers take"));
+    return;
+  }
+  if (saved) called.args.push_back(Type::kI64);
+  MIR_item_t prototype = state_->Prototype(called);
+  const void* entry = saved ? SavingCall(ints) : callee->address;
+  MIR_item_t import = state_->Import(callee != nullptr ? *callee : Callee{"saving_call", entry}, entry);
   MirOperands operands;
-  operands.reserve(2 + results.size() + args.size());
+  operands.reserve(3 + results.size() + args.size());
   state_->context.Run([&] {
     operands.push_back(MIR_new_ref_op(state_->context.mir, prototype));
-    operands.push_back(import != nullptr ? MIR_new_ref_op(state_->context.mir, import) : state_->ToMir(target));
+    operands.push_back(MIR_new_ref_op(state_->context.mir, import));
     for (Reg result : results) operands.push_back(state_->ToMir(result));
     for (const Operand& argument : args) operands.push_back(state_->ToMir(argument));
+    if (saved) operands.push_back(callee != nullptr ? state_->ToMir(Operand(callee->address)) : state_->ToMir(target));
     state_->Append(cold_, MIR_CALL, absl::MakeSpan(operands));
   });
 }

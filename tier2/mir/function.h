@@ -23,7 +23,7 @@
 //   code->As<int64_t(int64_t)>()(10);
 //
 // What MIR does not do, and its callers must know:
-//  - a call makes it forget all loads, and no double stays in a register across one
+//  - a call makes it forget all loads; doubles stay in registers across one (saving_call.h)
 //  - it moves neither loads nor guards out of loops
 //  - code has no frame pointer and no unwind tables: C++ exceptions must not pass through it, and a frame-pointer walk
 //    shows its address but skips its caller's
@@ -150,7 +150,7 @@ class Function {
   void Ret(absl::Span<const Operand> results);
   void Ret(std::initializer_list<Operand> results) { Ret(absl::MakeConstSpan(results.begin(), results.size())); }
 
-  // Calls `target`, an address (register, memory or immediate). `results` and `args` fit the signature.
+  // Calls `target`, an address (register, memory or immediate). `results` and `args` fit the signature: at most 5 integers, 8 doubles.
   void Call(const Signature& signature, Operand target, absl::Span<const Reg> results, absl::Span<const Operand> args);
   void Call(const Signature& signature, Callee target, absl::Span<const Reg> results, absl::Span<const Operand> args);
 

@@ -58,6 +58,7 @@ struct Mem {
 struct Callee {
   const char* name;
   const void* address;
+  bool saves = false;  // it leaves xmm2 to xmm15 alone, as generated code does
 };
 
 class Operand {

@@ -369,26 +369,62 @@ TEST_CASE("mir: a switch") {
   CHECK(Agreed(build, int64_t{5}, int64_t{3}) == 13);
 }
 
-double ManyArguments(int64_t a, double b, int8_t c, double d, uint16_t e, double f, int32_t g, double h, uint8_t i,
-                     double j, void* k, double l, bool m, double n, int64_t o, double p, int16_t q, double r,
-                     uint32_t s, double t) {
-  const double pointer = static_cast<double>(reinterpret_cast<intptr_t>(k));
-  return static_cast<double>(a) + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j +
-         11 * pointer + 12 * l + 13 * m + 14 * n + 15 * static_cast<double>(o) + 16 * p + 17 * q + 18 * r + 19 * s +
-         20 * t;
+double ManyArguments(int8_t a, double b, uint16_t c, double d, int32_t e, double f, void* g, double h, bool i, double j, double k, double l,
+                     double m) {
+  const double pointer = static_cast<double>(reinterpret_cast<intptr_t>(g));
+  return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * pointer + 8 * h + 9 * i + 10 * j + 11 * k + 12 * l + 13 * m;
 }
 
-TEST_CASE("mir: a call with many arguments of all types, passed narrow") {
+TEST_CASE("mir: a call with many arguments of all types, passed narrow; with more than registers take it is refused") {
   auto build = [](Function& f) {
     // Upper bits that the callee must not see.
     Reg x = f.Add(f.Parameter(0), int64_t{1} << 40);
-    f.Ret({f.CallC("ManyArguments", ManyArguments,
-                   {1, 2.0, x, 4.0, x, 6.0, x, 8.0, x, 10.0, 11, 12.0, 1, 14.0, 15, 16.0, 17, 18.0, x, 20.0})});
+    f.Ret({f.CallC("ManyArguments", ManyArguments, {x, 2.0, x, 4.0, x, 6.0, 11, 8.0, 1, 10.0, 12.0, 14.0, 16.0})});
   };
-  const double expected =
-      ManyArguments(1, 2, 3, 4, 3, 6, 3, 8, 3, 10, reinterpret_cast<void*>(11), 12, true, 14, 15, 16, 17, 18, 3, 20);
+  const double expected = ManyArguments(3, 2, 3, 4, 3, 6, reinterpret_cast<void*>(11), 8, true, 10, 12, 14, 16);
   for (int level : kLevels) {
     CHECK(Compile({{Type::kDouble}, {Type::kI64}}, level, build).As<double(int64_t)>()(3) == expected);
+  }
+  CHECK(!ErrorOf(kIntOfInt, [](Function& f) {
+           Reg x = f.Parameter(0);
+           f.Ret({f.CallC("six", +[](int64_t a, int64_t, int64_t, int64_t, int64_t, int64_t) { return a; }, {x, x, x, x, x, x})});
+         }).ok());
+}
+
+int64_t ClobberDoubles(double value) {
+  asm volatile("xorps %%xmm2, %%xmm2; xorps %%xmm7, %%xmm7; xorps %%xmm10, %%xmm10; xorps %%xmm15, %%xmm15; xorps %%xmm4, %%xmm4" ::
+                   : "xmm2", "xmm4", "xmm7", "xmm10", "xmm15");
+  return static_cast<int64_t>(value);
+}
+
+TEST_CASE("mir: doubles live across calls, and across calls of generated code by generated code") {
+  auto build = [](Function& f) {
+    std::vector<Reg> values;
+    for (int i = 0; i < 16; i++) {
+      Reg d = f.NewDouble();
+      f.I2D(d, f.Add(f.Parameter(0), i));
+      values.push_back(d);
+    }
+    Reg called = f.CallC("ClobberDoubles", ClobberDoubles, {values[3]});
+    Reg sum = f.NewDouble();
+    f.I2D(sum, called);
+    for (size_t i = 0; i < values.size(); i++) f.DAdd(sum, sum, f.DMul(values[i], static_cast<double>(i + 1)));
+    f.Ret({sum});
+  };
+  double expected = 5 + 3;
+  for (int i = 0; i < 16; i++) expected += (5 + i) * (i + 1);
+  for (int level : kLevels) {
+    CodeHandle inner = Compile({{Type::kDouble}, {Type::kI64}}, level, build);
+    CHECK(inner.As<double(int64_t)>()(5) == expected);
+    auto outer = [&](Function& f) {
+      Reg kept = f.NewDouble(), result = f.NewDouble();
+      f.I2D(kept, f.Parameter(0));
+      Reg results[] = {result};
+      Operand args[] = {f.Parameter(0)};
+      f.Call({{Type::kDouble}, {Type::kI64}}, Callee{"inner", inner.address(), true}, results, args);
+      f.Ret({f.DAdd(result, kept)});
+    };
+    CHECK(Compile({{Type::kDouble}, {Type::kI64}}, level, outer).As<double(int64_t)>()(5) == expected + 5);
   }
 }
 
