@@ -1,10 +1,14 @@
 """tools/dev peers with the interpreter and tierjit: tables, JSON, plots, missing peers, outputs that differ."""
 
+import importlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import sysconfig
+import types
 
 import pytest
 
@@ -99,7 +103,8 @@ def test_means_take_what_ran_and_agreed():
     assert found["cells"]["one"]["pypy"]["problem"] == "differs"
     means = found["means"]
     assert means["tierjit"]["value"] == pytest.approx(4.0)
-    assert means["pypy"] == pytest.approx({"programs": 1, "value": 4.0, "tierjit_on_these": 8.0})
+    assert (means["pypy"]["programs"], means["pypy"]["value"]) == (1, pytest.approx(4.0))
+    assert means["pypy"]["on_these"] == {"tierjit": pytest.approx(8.0)}
     assert means["numba"]["value"] == pytest.approx(2.0)
 
 
@@ -141,6 +146,59 @@ def test_programs_of_the_comparison_exist():
     known = set(macro.names()) if IN_VENV else set()
     assert not known or not (set(peers.PROGRAMS) & set(contenders.adapters.OWN)) - known
     assert set(peers.PROGRAMS) <= {*contenders.adapters.OWN, *contenders.adapters.pyperformance.PROGRAMS}
+
+
+def test_extension_modules_take_the_place_of_the_source(tmp_path):
+    folder = pathlib.Path(sysconfig.get_config_var("DESTSHARED"))
+    library = next(folder.glob("_bisect.*.so"), None)
+    if library is None:
+        pytest.skip("this interpreter keeps no extension modules in files")
+    shutil.copy(library, tmp_path)
+    variant = contenders.adapters.variants.switch_on(f"extension={tmp_path}")
+    before = sys.modules.get("_bisect")
+    try:
+        module = variant.import_file("_bisect", "/where/the/source/is.py")
+    finally:
+        sys.modules["_bisect"] = before
+    assert pathlib.Path(module.__file__).parent == tmp_path
+    assert module.bisect_left([1, 2, 3], 2) == 1
+
+
+class StandInDispatcher:
+    """A compiled function of a Numba that refuses text; it tells that it ran by a negative sign."""
+
+    def __init__(self, python):
+        self.python, self.signatures = python, []
+
+    def __call__(self, *arguments):
+        if any(isinstance(argument, str) for argument in arguments):
+            raise sys.modules["numba"].core.errors.NumbaError("Failed in nopython\n\nno text here\nmore")
+        self.signatures = ["a signature"]
+        return -self.python(*arguments)
+
+
+@pytest.fixture
+def numba_functions(monkeypatch):
+    errors = types.SimpleNamespace(NumbaError=type("NumbaError", (Exception,), {}))
+    stand_in = types.ModuleType("numba")
+    stand_in.core, stand_in.njit = types.SimpleNamespace(errors=errors), StandInDispatcher
+    for name, module in (("numba", stand_in), ("numba.core", stand_in.core), ("numba.core.errors", errors)):
+        monkeypatch.setitem(sys.modules, name, module)
+    yield importlib.import_module("adapters.numba_functions")
+    del sys.modules["adapters.numba_functions"]
+
+
+def test_functions_that_numba_refuses_stay_python(numba_functions, tmp_path):
+    source = tmp_path / "numba_program.py"
+    source.write_text("def half(x): return x / 2\ndef size(x): return len(x)\n"
+                      "def run(x): return half(size(x))\nLIMIT = 3\n")
+    module = numba_functions.import_file("numba_program", str(source))
+    # `run` and `size` are refused, `half` is reached through them and runs compiled.
+    assert module.run("four") == -2.0
+    assert module.LIMIT == 3
+    assert numba_functions.report() == {"taken": ["half"], "refused": {"run": "no text here", "size": "no text here"}}
+    assert module.half(8) == -4.0
+    del sys.modules["numba_program"]
 
 
 @pytest.mark.parametrize("program", ["int_loop", "sieve"])

@@ -33,6 +33,9 @@ class Contender:
     builder: str = ""  # Cython or mypyc: makes an extension module of each program's file first
 
 
+OWN = ("tierjit", "tiers")  # keys of tierjit's columns
+
+
 def last_line(text: str) -> str:
     return (text.strip().splitlines() or ["?"])[-1]
 

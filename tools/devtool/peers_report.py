@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import time
 from dataclasses import asdict
 
-from . import macro
+from . import contenders, macro
 from .common import ROOT, say
 from .contenders import Contender
 
@@ -26,12 +27,15 @@ def ratio_of(row: dict, key: str) -> macro.Ratio:
     return macro.ratio({"interpreter": row["interpreter"].times, key: row[key].times}, key)
 
 
+def mean_of(rows: list[dict], key: str) -> float:
+    return macro.geometric_mean([row[key]["ratio"]["value"] for row in rows if "ratio" in row[key]])
+
+
 def means(cells: dict[str, dict], key: str) -> dict:
     """Geometric mean of the programs that `key` ran, and tierjit's over the same ones."""
-    common = [program for program, row in cells.items() if "ratio" in row[key]]
-    tierjit = [cells[program]["tierjit"] for program in common]
-    return {"programs": len(common), "value": macro.geometric_mean([cells[p][key]["ratio"]["value"] for p in common]),
-            "tierjit_on_these": macro.geometric_mean([cell["ratio"]["value"] for cell in tierjit if "ratio" in cell])}
+    rows = [row for row in cells.values() if "ratio" in row[key]]
+    own = [each for each in contenders.OWN if all(each in row for row in rows)]
+    return {"programs": len(rows), "value": mean_of(rows, key), "on_these": {each: mean_of(rows, each) for each in own}}
 
 
 def numbers(board: dict, present: list[Contender]) -> dict:
@@ -59,6 +63,10 @@ def cell_text(entry: dict) -> str:
     return f"[{colour}]{ratio['value']:.2f}x{mark}[/] [dim]{ratio['low']:.2f}-{ratio['high']:.2f}[/]"
 
 
+def factor(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}x"
+
+
 def print_table(console, found: dict, present: list[Contender], options: argparse.Namespace) -> None:
     from rich.table import Table
 
@@ -75,8 +83,10 @@ def print_table(console, found: dict, present: list[Contender], options: argpars
         table.add_row(program, milliseconds, *(cell_text(row[contender.key]) for contender in others))
     table.add_section()
     rows = [found["means"][contender.key] for contender in others]
-    table.add_row(MEAN, "", *(f"[bold]{mean['value']:.2f}x[/] of {mean['programs']}" for mean in rows))
-    table.add_row("tierjit on the same", "", *(f"{mean['tierjit_on_these']:.2f}x" for mean in rows))
+    table.add_row(MEAN, "", *(f"[bold]{factor(mean['value'])}[/] of {mean['programs']}" for mean in rows))
+    for own in others:
+        if own.key in contenders.OWN:
+            table.add_row(f"{own.label}, on these", "", *(factor(mean["on_these"][own.key]) for mean in rows))
     console.print(table)
 
 
