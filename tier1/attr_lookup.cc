@@ -5,6 +5,7 @@
 #include "tier1/class_facts.h"
 #include "tier1/item_access.h"
 #include "tier1/plain_lookup.h"
+#include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -278,32 +279,87 @@ PyObject* FindAttr(PyObject* owner, PyObject* name) {
 
 PyObject* LoadedName(Site* site) { return PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1); }
 
-// A function of the class that no attribute of the instance hides. Borrowed.
-PyObject* FindFunction(PyObject* owner, PyObject* name) {
-  if (PyType_Check(owner)) return nullptr;
-  Known* f = FindPlace(Py_TYPE(owner), name);
-  if (f == nullptr || f->place != Place::kInstance || f->value == nullptr) return nullptr;
-  if (!PyType_HasFeature(Py_TYPE(f->value), Py_TPFLAGS_METHOD_DESCRIPTOR) || Overrides(f->value)) return nullptr;
+// Whether the class has a function there that no attribute of the instance hides.
+bool HasFunction(PyObject* owner, PyObject* name, Known* f) {
+  if (f->place != Place::kInstance || f->value == nullptr) return false;
+  if (!PyType_HasFeature(Py_TYPE(f->value), Py_TPFLAGS_METHOD_DESCRIPTOR) || Overrides(f->value)) return false;
   PyObject* own;
-  return OwnValue(owner, name, f, &own) == Own::kAbsent ? f->value : nullptr;
+  return OwnValue(owner, name, f, &own) == Own::kAbsent;
+}
+
+// Objects of C types are asked here in the interpreter's own way unless foreign code could change something that is pending below the
+// owner. What Python classes have for the purpose is left to slow paths, which enter it.
+bool MayAsk(PyObject* owner, const Site* site) {
+  if ((Py_TYPE(owner)->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) == Py_TPFLAGS_HEAPTYPE) return false;
+  for (int i = 0; i < site->pending_count - 1; i++) {
+    if (site->pending[i].kind != Kind::kNull && site->pending[i].kind != Kind::kConst) return false;
+  }
+  return true;
+}
+
+// Before the unit is left: what is pending goes to its slots, the owner is released.
+void Settle(PyObject** base, PyObject* owner, const Site* site) {
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    if (p.kind == Kind::kAcc) tj_decref(owner);
+    if (p.kind == Kind::kNull) base[p.slot] = nullptr;
+    if (p.kind == Kind::kConst) base[p.slot] = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
+  }
+}
+
+// May run foreign code. The owner is consumed when the unit is left (then NULL).
+PyObject* Ask(PyThreadState* ts, PyObject* owner, PyObject* name, Site* site) {
+  _PyInterpreterFrame* frame = ts->current_frame;
+  PyObject** base = StackBase(frame->localsplus, site);
+  PyObject** slot = base + site->depth - 1;
+  bool method = site->oparg & 1;
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  Py_INCREF(owner);  // it may be borrowed from a local
+  PyObject* value = PyObject_GetAttr(owner, name);
+  tj_decref(owner);
+  if (value != nullptr && (ts->eval_breaker == site->unit->expected_breaker || MayRunNatively(ts, site->unit))) return value;
+  Settle(base, owner, site);
+  if (value == nullptr) {
+    OpError(frame, slot);
+    return nullptr;
+  }
+  slot[0] = value;
+  if (method) slot[1] = nullptr;
+  RequestInterpreter(ts, frame, slot + 1 + method, site->next);
+  return nullptr;
 }
 
 }  // namespace
 
-extern "C" PyObject* tj_find_attr(PyObject* owner, Site* site) {
-  PyObject* value = FindAttr(owner, LoadedName(site));
-  if (value != nullptr) FillCache(owner, nullptr, site);
-  return value;
+extern "C" FoundAttr tj_find_attr(PyObject* owner, Site* site, PyThreadState* ts) {
+  PyObject* name = LoadedName(site);
+  PyObject* value = FindAttr(owner, name);
+  if (value != nullptr) {
+    FillCache(owner, nullptr, site);
+    return {value, AttrForm::kPlain};
+  }
+  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
+  value = Ask(ts, owner, name, site);
+  return {value, value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
 }
 
-extern "C" MethodForm tj_find_method(PyObject* owner, Site* site, PyObject** to) {
+extern "C" FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* ts) {
   PyObject* name = LoadedName(site);
-  PyObject* function = FindFunction(owner, name);
-  PyObject* callable = function != nullptr ? Py_NewRef(function) : FindAttr(owner, name);
-  if (callable == nullptr) return MethodForm::kNone;
-  FillCache(owner, nullptr, site);
-  *to = callable;
-  return function != nullptr ? MethodForm::kMethod : MethodForm::kAttribute;
+  FoundAttr found = {nullptr, AttrForm::kPlain};
+  if (PyType_Check(owner)) {
+    found.value = ClassAttr(reinterpret_cast<PyTypeObject*>(owner), name);
+  } else if (Known* f = FindPlace(Py_TYPE(owner), name); f != nullptr && HasFunction(owner, name, f)) {
+    found = {Py_NewRef(f->value), AttrForm::kMethod};
+  } else if (f != nullptr) {
+    found.value = ReadPlace(owner, name, f);
+  }
+  if (found.value != nullptr) {
+    FillCache(owner, nullptr, site);
+    return found;
+  }
+  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
+  found.value = Ask(ts, owner, name, site);
+  return {found.value, found.value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
 }
 
 extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site) {

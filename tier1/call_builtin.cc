@@ -1,5 +1,7 @@
 #include "tier1/call_builtin.h"
 
+#include <utility>
+
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 
@@ -42,11 +44,7 @@ bool CallUnary(PyThreadState* ts, PyCFunction function, PyObject* self, PyObject
     const PyMethodDef* method = reinterpret_cast<PyCFunctionObject*>(callable)->m_ml;
     return CallMethod(ts, method, PyCFunction_GET_SELF(callable), args, count, result);
   }
-  if (Py_TYPE(callable) == &PyType_Type) {
-    PyTypeObject* type = reinterpret_cast<PyTypeObject*>(callable);
-    *result = type->tp_vectorcall(callable, args, static_cast<size_t>(count), nullptr);
-    return true;
-  }
+  if (Py_TYPE(callable) != &PyMethodDescr_Type) return false;
   PyMethodDescrObject* descr = reinterpret_cast<PyMethodDescrObject*>(callable);
   if (count == 0 || !PyObject_TypeCheck(args[0], descr->d_common.d_type)) return false;
   return CallMethod(ts, descr->d_method, args[0], args + 1, count - 1, result);
@@ -69,17 +67,20 @@ PyObject* QuickBuiltin(PyObject* callable, PyObject** args, int64_t count) {
   return PyUnicode_CheckExact(o) ? PyLong_FromSsize_t(PyUnicode_GET_LENGTH(o)) : nullptr;
 }
 
-// A callee that forgets its exception, or leaves one behind, is told off.
-PyObject* Checked(PyThreadState* ts, PyObject* callable, PyObject* result) {
-  bool failed = ts->current_exception != nullptr;
-  return (result == nullptr) == failed ? result : _Py_CheckFunctionResult(ts, callable, result, nullptr);
-}
-
 }  // namespace
 
-PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
-  static uint32_t calls = 0;
-  if ((++calls & 63) == 0) FollowTracer();
+PyObject* Vectorcall(PyThreadState* ts, PyObject* callable, PyObject** args, size_t count, PyObject* names) {
+  PyTypeObject* type = Py_TYPE(callable);
+  vectorcallfunc entry = nullptr;
+  if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) {
+    entry = *reinterpret_cast<vectorcallfunc*>(reinterpret_cast<char*>(callable) + type->tp_vectorcall_offset);
+  }
+  if (entry == nullptr) return _PyObject_MakeTpCall(ts, callable, args, static_cast<Py_ssize_t>(count), names);
+  return Checked(ts, callable, entry(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, names));
+}
+
+PyObject* AfterUnusualCall(PyThreadState* ts, PyObject* result) {
+  FollowTracer();
   if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
   if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
   Py_DECREF(result);
@@ -88,14 +89,18 @@ PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
 
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
   PyObject* result = QuickBuiltin(callable, args, count);
+  PyObject *first = nullptr, *last = callable;  // to release before the arguments and behind them
   if (result == nullptr) {
-    if (!CallDirectly(ts, callable, args, count, &result)) {
-      result = PyObject_Vectorcall(callable, args, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    if (CallDirectly(ts, callable, args, count, &result)) {
+      result = Checked(ts, callable, result);
+    } else {
+      result = Vectorcall(ts, callable, args, static_cast<size_t>(count), nullptr);
+      std::swap(first, last);
     }
-    result = Checked(ts, callable, result);
   }
-  Release(args, args + count);
-  tj_decref(callable);
+  if (first != nullptr) tj_decref(first);
+  for (PyObject** p = args; p != args + count; p++) tj_decref(*p);
+  if (last != nullptr) tj_decref(last);
   result = AfterDirectCall(ts, result);
   if (result == nullptr) NoteFailedWithoutFrame();
   return result;

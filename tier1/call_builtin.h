@@ -13,11 +13,34 @@ inline void Release(PyObject** from, PyObject** to) {
   }
 }
 
-// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL. [GIL]
-PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result);
+// Whether a call of `callable` ends in C code as a matter of course. Python functions and what only leads to one, as methods and the
+// instances and classes that Python code has made may, do not.
+inline bool EndsInC(PyObject* callable) {
+  PyTypeObject* type = Py_TYPE(callable);
+  if (type == &PyFunction_Type || type == &PyMethod_Type) return false;
+  if (type->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS) type = reinterpret_cast<PyTypeObject*>(callable);
+  return (type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE;
+}
 
-// Called from compiled code (tier1/stencils/call.cc): calls a builtin function, method descriptor or class with `count` arguments on
-// the stack. Releases callable and arguments.
+// A callee that forgets its exception, or leaves one behind, is told off.
+inline PyObject* Checked(PyThreadState* ts, PyObject* callable, PyObject* result) {
+  bool failed = ts->current_exception != nullptr;
+  return (result == nullptr) == failed ? result : _Py_CheckFunctionResult(ts, callable, result, nullptr);
+}
+
+// Any callable; `args` lie on the stack of the running frame, with a slot below them. They are borrowed. [GIL]
+PyObject* Vectorcall(PyThreadState* ts, PyObject* callable, PyObject** args, size_t count, PyObject* names);
+
+// What the interpreter does after a call that did not push a frame: pending events. The result, or NULL. [GIL]
+PyObject* AfterUnusualCall(PyThreadState* ts, PyObject* result);
+inline PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
+  static uint32_t calls = 0;
+  bool usual = (++calls & 63) != 0 && (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 && ts->interp->eval_frame == nullptr;
+  return usual ? result : AfterUnusualCall(ts, result);
+}
+
+// Called from compiled code (tier1/stencils/call.cc): calls what EndsInC() with `count` arguments on the stack. Releases callable and
+// arguments.
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
 }  // namespace tierjit::tier1

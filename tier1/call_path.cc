@@ -259,8 +259,8 @@ PyObject* CallObject(PyThreadState* ts, PyObject** operands, PyObject** sp, PyOb
   PyObject** args = operands + 1 + (operands[1] == nullptr);
   PyObject** end = sp - (names != nullptr);
   size_t count = static_cast<size_t>(end - args) - (names == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(names)));
-  PyObject* result = PyObject_Vectorcall(operands[0], args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
-  Py_XDECREF(names);
+  PyObject* result = Vectorcall(ts, operands[0], args, count, names);
+  if (names != nullptr) tj_decref(names);
   tj_decref(operands[0]);
   Release(args, end);
   return AfterDirectCall(ts, result);
@@ -298,16 +298,22 @@ Departure EnterWith(PyObject** lp, PyThreadState* ts, Site* site) {
   return {reinterpret_cast<const void*>(&tj_call_keeping), reinterpret_cast<PyObject*>(frame->localsplus)};
 }
 
-// A call by way of its handler, or the frame of a compiled callee to enter (see tj_call).
-Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
+// A call by way of its handler. A NULL result, the events of tools and the stack depth after an error are seen to by what follows
+// every call.
+Departure CallByHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, Site* site) {
+  PyObject** operands = sp - site->popped;
+  sp = site->handler(ts, frame, sp, site->oparg);
+  if (sp != nullptr) return {nullptr, AfterDirectCall(ts, sp[-1])};
+  PyObject** end = frame->localsplus + frame->stacktop;
+  frame->stacktop = -1;
+  return Failed(operands, end);
+}
+
+// Calls of Python functions, and of what may lead to one: the frame of a compiled callee to enter, if it is one (see tj_call).
+Departure CallPython(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, Site* site) {
   tj_rt.slow_calls++;
   site->visits++;
-  _PyInterpreterFrame* frame = FrameOf(lp);
-  PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
   PyObject** operands = sp - site->popped;
-  // All operands lie in their slots, but for the NULL that stands for no self.
-  for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
-  frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
   Departure out;
   if (CallIndirectly(ts, sp, site, &out)) return out;
   if (Py_TYPE(operands[0]) != &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
@@ -318,14 +324,19 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* pushed = PushCallee(ts, sp, site, &entry, &consumed);
   if (pushed != nullptr) return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
   if (ts->current_exception != nullptr) return Failed(operands, sp - consumed);
-  // A NULL result, the events of tools and the stack depth after an error are seen to by what follows every call.
-  sp = site->handler(ts, frame, sp, site->oparg);
-  if (sp == nullptr) {
-    PyObject** end = frame->localsplus + frame->stacktop;
-    frame->stacktop = -1;
-    return Failed(operands, end);
-  }
-  return {nullptr, AfterDirectCall(ts, sp[-1])};
+  return CallByHandler(ts, frame, sp, site);
+}
+
+Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
+  PyObject** operands = sp - site->popped;
+  // All operands lie in their slots, but for the NULL that stands for no self.
+  for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
+  frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  if (!EndsInC(operands[0])) return CallPython(ts, frame, sp, site);
+  if (site->flags & kKeywordCall) return {nullptr, CallObject(ts, operands, sp, sp[-1])};
+  return site->flags & kPlainCall ? Departure{nullptr, CallObject(ts, operands, sp, nullptr)} : CallByHandler(ts, frame, sp, site);
 }
 
 // `__new__` of `cls` has made something else. An instance of a subclass is initialised by what that has for `__init__`.

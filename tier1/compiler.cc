@@ -38,11 +38,21 @@ bool TryKeep(FreeList* list, PyObject* o) {
   return true;
 }
 
+bool HasShortBlock(PyObject* o) { return reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag < (3 << 3); }
+
 bool KeepNumber(PyObject* o) {
   if (PyFloat_CheckExact(o)) return TryKeep(&tj_rt.floats, o);
-  if (!PyLong_CheckExact(o) || reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag >= (3 << 3)) return false;
-  return TryKeep(&tj_rt.ints, o);
+  return PyLong_CheckExact(o) && HasShortBlock(o) && TryKeep(&tj_rt.ints, o);
 }
+
+// Nobody watches ints die while they may be kept.
+bool FreeInt(PyObject* o) {
+  if (tj_rt.ints.limit == 0) return false;
+  if (!HasShortBlock(o) || !TryKeep(&tj_rt.ints, o)) PyObject_Free(o);
+  return true;
+}
+
+bool IsGenerator(PyTypeObject* type) { return type == &PyGen_Type || type == &PyCoro_Type; }
 
 // The numbers that die with a short tuple or list go to the free lists, where compiled code has taken them from.
 void KeepNumbers(PyObject** items, Py_ssize_t size) {
@@ -77,11 +87,15 @@ bool DisposeOfSequence(PyObject* o) {
 extern "C" {
 void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
-  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
+  if (type == &PyLong_Type) {
+    if (FreeInt(o)) return;
+  } else if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
     if (type->tp_dealloc == g_plain_dealloc && KeepInstance(o)) return;
   } else if (type == &PyTuple_Type || type == &PyList_Type) {
     if (DisposeOfSequence(o)) return;
-  } else if (type != &PyUnicode_Type && (KeepNumber(o) || KeepIterator(o) || KeepFunction(o) || KeepGenerator(o))) {
+  } else if (type == &PyFloat_Type) {
+    if (TryKeep(&tj_rt.floats, o)) return;
+  } else if (type != &PyUnicode_Type && (KeepIterator(o) || KeepFunction(o) || (IsGenerator(type) && KeepGenerator(o)))) {
     return;
   }
   _Py_Dealloc(o);

@@ -40,7 +40,6 @@ bool IsPythonClass(PyTypeObject* type) {
 
 // A compiled method of an operand's class, if that is what does the operation.
 bool EntersMethod(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned, Departure* method) {
-  if (!IsPythonClass(Py_TYPE(a)) && !IsPythonClass(Py_TYPE(b))) return false;
   PyObject** callee = EnterSpecial(lp, owned & kRightOwned ? b : a, ts, site, &method->resume);
   method->value = reinterpret_cast<PyObject*>(callee);
   return callee != nullptr;
@@ -81,17 +80,23 @@ inline PyObject* RichCompare(PyObject* a, PyObject* b, int relation) {
   return result != Py_NotImplemented ? result : PyObject_RichCompare(a, b, relation);
 }
 
-// Where PyNumberMethods has the slots of an operator. 0: it takes three operands, or is not known here.
+// Where PyNumberMethods has the slots of an operator: the one that must be empty, and the one that is asked then. The plain forms have
+// nothing that must be empty, so they name a field that always is.
 struct OperatorSlots {
-  uint16_t plain, in_place;
+  uint16_t empty, asked;
 };
-#define SLOTS(name) {offsetof(PyNumberMethods, nb_##name), offsetof(PyNumberMethods, nb_inplace_##name)}
-constexpr OperatorSlots kOperatorSlots[] = {
-    SLOTS(add), SLOTS(and), SLOTS(floor_divide), SLOTS(lshift), SLOTS(matrix_multiply), SLOTS(multiply), SLOTS(remainder),
-    SLOTS(or), {0, 0}, SLOTS(rshift), SLOTS(subtract), SLOTS(true_divide), SLOTS(xor)};
-#undef SLOTS
+#define PLAIN(name) {offsetof(PyNumberMethods, nb_reserved), offsetof(PyNumberMethods, nb_##name)}
+#define IN_PLACE(name) {offsetof(PyNumberMethods, nb_inplace_##name), offsetof(PyNumberMethods, nb_##name)}
+#define NONE {offsetof(PyNumberMethods, nb_reserved), offsetof(PyNumberMethods, nb_reserved)}  // takes three operands
+#define ALL(form)                                                                                                                 \
+  form(add), form(and), form(floor_divide), form(lshift), form(matrix_multiply), form(multiply), form(remainder), form(or), NONE, \
+      form(rshift), form(subtract), form(true_divide), form(xor)
+constexpr OperatorSlots kOperatorSlots[] = {ALL(PLAIN), ALL(IN_PLACE)};
+#undef ALL
+#undef NONE
+#undef IN_PLACE
+#undef PLAIN
 static_assert(NB_ADD == 0 && NB_POWER == 8 && NB_XOR == 12 && NB_INPLACE_ADD == 13);
-static_assert(offsetof(PyNumberMethods, nb_add) == 0 && offsetof(PyNumberMethods, nb_power) != 0);
 
 binaryfunc SlotAt(PyNumberMethods* methods, uint16_t offset) {
   return *reinterpret_cast<binaryfunc*>(reinterpret_cast<char*>(methods) + offset);
@@ -107,10 +112,8 @@ inline PyObject* Operate(PyObject* a, PyObject* b, int oparg) {
   PyTypeObject* type = Py_TYPE(a);
   PyNumberMethods* methods = type->tp_as_number;
   if (AsksLeftFirst(a, b) && methods != nullptr) {
-    bool in_place = oparg >= NB_INPLACE_ADD;
-    OperatorSlots slots = kOperatorSlots[in_place ? oparg - NB_INPLACE_ADD : oparg];
-    bool known = slots.in_place != 0 && !(in_place && SlotAt(methods, slots.in_place) != nullptr);
-    binaryfunc ask = known ? SlotAt(methods, slots.plain) : nullptr;
+    OperatorSlots slots = kOperatorSlots[oparg];
+    binaryfunc ask = SlotAt(methods, slots.empty) == nullptr ? SlotAt(methods, slots.asked) : nullptr;
     PyObject* result = ask == nullptr ? Py_NotImplemented : ask(a, b);
     if (result != Py_NotImplemented) return result;
   }
@@ -147,22 +150,35 @@ inline bool IsNumberOrText(PyObject* o) {
   return (Py_TYPE(o)->tp_flags & kIntOrStr) != 0 || PyFloat_CheckExact(o) || PyComplex_CheckExact(o);
 }
 
-PyObject* Binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+// Of foreign objects.
+[[gnu::noinline]] Departure BinaryOfObjects(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   BalanceFreeLists();
-  if (IsNumberOrText(a)) {
-    bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
-    if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) return Concatenate(lp, a, b, site, owned);
-    if (PyObject* result = QuickBinary(ts, a, b, site)) {
-      Release(a, b, owned);
-      return result;
-    }
-  }
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);
   PyObject* result = Operate(a, b, site->oparg);
   tj_decref(a);
   tj_decref(b);
-  return Finish(lp, ts, site, result);
+  return {nullptr, Finish(lp, ts, site, result)};
+}
+
+[[gnu::noinline]] Departure BinaryOfNumbersOrText(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site,
+                                                  int owned) {
+  bool add = site->oparg == NB_ADD || site->oparg == NB_INPLACE_ADD;
+  if (add && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
+    BalanceFreeLists();
+    return {nullptr, Concatenate(lp, a, b, site, owned)};
+  }
+  PyObject* result = QuickBinary(ts, a, b, site);
+  if (result == nullptr) return BinaryOfObjects(lp, a, b, ts, site, owned);
+  BalanceFreeLists();
+  Release(a, b, owned);
+  return {nullptr, result};
+}
+
+[[gnu::noinline]] Departure BinaryOfInstances(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  Departure method;
+  if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
+  return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
 }
 
 PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
@@ -211,14 +227,14 @@ bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* sit
 }
 
 Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  Departure method;
-  if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
-  return {nullptr, Binary(lp, a, b, ts, site, owned)};
+  if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return BinaryOfInstances(lp, a, b, ts, site, owned);
+  return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
 }
 
 Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   Departure method;
-  if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
+  bool instances = IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b));
+  if (instances && EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
   return {nullptr, Compare(lp, a, b, ts, site, owned)};
 }
 

@@ -92,12 +92,14 @@ PyObject* CompareByIdentity(PyObject* a, PyObject* b, int relation) {
 }  // namespace
 
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
-  if (!IsComplexOperand(a) || !IsComplexOperand(b)) return nullptr;
   int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
-  bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b) && op != NB_TRUE_DIVIDE;
-  PyObject* r = ints                            ? IntBinary(op, a, b)
-                : IsNumber(a) && IsNumber(b) ? FloatBinary(op, a, b)
-                                             : ComplexBinary(op, a, b);
+  PyObject* r;
+  if (PyLong_CheckExact(a) && PyLong_CheckExact(b) && op != NB_TRUE_DIVIDE) {
+    r = IntBinary(op, a, b);
+  } else {
+    if (!IsComplexOperand(a) || !IsComplexOperand(b)) return nullptr;
+    r = IsNumber(a) && IsNumber(b) ? FloatBinary(op, a, b) : ComplexBinary(op, a, b);
+  }
   if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
   return r;
 }

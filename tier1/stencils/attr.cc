@@ -298,24 +298,30 @@ STENCIL(set_slot_LL) { MUSTTAIL return store_slot<K::L>(lp, rt, acc, ts, REST); 
 STENCIL(set_slot_CL) { MUSTTAIL return store_slot<K::C>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_ML) { MUSTTAIL return store_slot<K::M>(lp, rt, acc, ts, REST); }
 
-// Last of their chains: any attribute that can be had without foreign code, by a call.
+// Last of their chains: any attribute that can be had without foreign code, and most of those of C objects, by a call.
 template <K k> BODY find_attr(SIGNATURE) {
-  PyObject* v = tj_find_attr(k == K::R ? acc : *slot_at(lp, H_A), static_cast<Site*>(ADDRESS_OF(H_SITE)));
-  if (UNLIKELY(v == nullptr)) COLD();
-  if constexpr (owned(k)) {
-    if (decref(acc)) GO_WITH(TJ_DISPOSE, v, acc);
+  FoundAttr found = tj_find_attr(k == K::R ? acc : *slot_at(lp, H_A), static_cast<Site*>(ADDRESS_OF(H_SITE)), ts);
+  if (UNLIKELY(found.value == nullptr)) {
+    if (found.form == AttrForm::kLeft) GO(TJ_THUNK_exit, DEAD);
+    COLD();
   }
-  NEXT(v);
+  if constexpr (owned(k)) {
+    if (decref(acc)) GO_WITH(TJ_DISPOSE, found.value, acc);
+  }
+  NEXT(found.value);
 }
 STENCIL(find_attr_L) { MUSTTAIL return find_attr<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(find_attr_R) { MUSTTAIL return find_attr<K::R>(lp, rt, acc, ts, REST); }
 
 template <K k> BODY find_method(SIGNATURE) {
+  FoundAttr found = tj_find_method(k == K::R ? acc : *slot_at(lp, H_B), static_cast<Site*>(ADDRESS_OF(H_SITE)), ts);
+  if (UNLIKELY(found.value == nullptr)) {
+    if (found.form == AttrForm::kLeft) GO(TJ_THUNK_exit, DEAD);
+    COLD();
+  }
   PyObject** to = slot_at(lp, H_A);
-  MethodForm form = tj_find_method(k == K::R ? acc : *slot_at(lp, H_B), static_cast<Site*>(ADDRESS_OF(H_SITE)), to);
-  if (UNLIKELY(form == MethodForm::kNone)) COLD();
-  to = slot_at(lp, H_A);
-  if (LIKELY(form == MethodForm::kMethod)) {
+  to[0] = found.value;
+  if (LIKELY(found.form == AttrForm::kMethod)) {
     to[1] = k == K::R ? acc : incref(*slot_at(lp, H_B));
     NEXT(DEAD);
   }

@@ -243,13 +243,16 @@ STENCIL(call_getter_R) { MUSTTAIL return call_getter<K::R>(lp, rt, acc, ts, REST
 
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
-// Builtin functions, methods and classes. A: slot of the callable, B: of the first argument (self included, if the method form put one
-// there), C: their number, P: address of the CALL instruction.
+// What ends in C code (see EndsInC(), tier1/call_builtin.h): builtin functions and methods, C classes and their instances. A: slot of the
+// callable, B: of the first argument (self included, if the method form put one there), C: their number, P: address of the CALL
+// instruction.
 template <bool method> BODY call_builtin(SIGNATURE) {
   PyObject* f = *slot_at(lp, H_A);
-  if (Py_TYPE(f) != rt->cfunction_type && Py_TYPE(f) != rt->method_descr_type) {
-    if (Py_TYPE(f) != rt->type_type) COLD_EMPTY();
-    if (reinterpret_cast<PyTypeObject*>(f)->tp_vectorcall == nullptr) COLD_EMPTY();
+  PyTypeObject* type = Py_TYPE(f);
+  if (type != rt->cfunction_type && type != rt->method_descr_type) {
+    if (type == rt->function_type || type == rt->method_type) COLD_EMPTY();
+    if (type->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS) type = reinterpret_cast<PyTypeObject*>(f);
+    if ((type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) == Py_TPFLAGS_HEAPTYPE) COLD_EMPTY();
   }
   PyObject** args = slot_at(lp, H_B);
   uint64_t count;
