@@ -362,28 +362,40 @@ extern "C" FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* 
   return {found.value, found.value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
 }
 
+namespace {
+
+// `name` is no data descriptor of the class. `old`: what the instance had under it, a new reference. False: nothing has happened.
+bool StoreOwn(PyObject* owner, PyObject* name, PyObject* value, Known* f, PyObject** old) {
+  bool unknown = false;
+  PyObject* dict = InlineValuesValid(owner) ? nullptr : DictOf(owner, &unknown);
+  if (dict != nullptr && (*old = tj_set_item(dict, name, value)) != nullptr) return true;
+  if (unknown || OwnValue(owner, name, f, old) == Own::kUnknown) return false;
+  Py_XINCREF(*old);
+  int status = dict != nullptr ? PyDict_SetItem(dict, name, value) : PyObject_GenericSetAttr(owner, name, value);
+  if (status == 0) return true;
+  PyErr_Clear();
+  Py_CLEAR(*old);
+  return false;
+}
+
+bool MayHaveAttributes(PyTypeObject* type) { return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0 || type->tp_dictoffset != 0; }
+
+}  // namespace
+
 extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site) {
   PyTypeObject* type = Py_TYPE(owner);
-  if (type->tp_setattro != PyObject_GenericSetAttr || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) return {nullptr, 0};
+  if (type->tp_setattro != PyObject_GenericSetAttr || !MayHaveAttributes(type)) return {nullptr, 0};
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
   Known* f = FindPlace(type, name);
   if (f == nullptr || f->place != Place::kInstance || Overrides(f->value)) return {nullptr, 0};
-  PyObject* dict = reinterpret_cast<PyObject*>(_PyObject_GetManagedDict(owner));
+  bool inlined = InlineValuesValid(owner) && _PyObject_GetManagedDict(owner) == nullptr;
+  PyObject** field = inlined ? InlineField(owner, name, f) : nullptr;
   PyObject* old = nullptr;
-  if (dict == nullptr) {
-    PyObject** field = InlineValuesValid(owner) ? InlineField(owner, name, f) : nullptr;
-    // The first store also notes the order; that is the inline cache's or the handler's to do.
-    if (field == nullptr || *field == nullptr) return {nullptr, 0};
+  if (field != nullptr && *field != nullptr) {
     old = *field;
     *field = Py_NewRef(value);
-  } else if ((old = tj_set_item(dict, name, value)) == nullptr) {
-    if (FindOwn(dict, name, &old) == Own::kUnknown) return {nullptr, 0};
-    Py_XINCREF(old);
-    if (PyDict_SetItem(dict, name, value) != 0) {
-      PyErr_Clear();
-      Py_XDECREF(old);
-      return {nullptr, 0};
-    }
+  } else if (!StoreOwn(owner, name, value, f, &old)) {
+    return {nullptr, 0};
   }
   FillCache(value, owner, site);
   return {old, 1};

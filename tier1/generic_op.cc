@@ -120,18 +120,14 @@ inline PyObject* Operate(PyObject* a, PyObject* b, int oparg) {
   return _PyEval_BinaryOps[oparg](a, b);
 }
 
-// The local that holds the left operand of `x = x + y`: pending at the site.
-PyObject** AppendedLocal(PyObject** lp, const Site* site) {
-  const Pending& left = site->pending[site->operand[0]];
-  return &lp[left.value];
-}
-
 // str + str. The left one may grow in place when nobody else can see it: a temporary, or a local that the result is about
 // to be stored into (unbound meanwhile, and for good when there is no memory, as in the interpreter).
 PyObject* Concatenate(PyObject** lp, PyObject* a, PyObject* b, Site* site, int owned) {
   PyObject* result = a;
-  if (site->flags & kAppendLocal) {
-    *AppendedLocal(lp, site) = nullptr;
+  PyObject** local = site->flags & kAppendLocal ? StoredLocal(lp, site) : nullptr;
+  if (local != nullptr && *local == a) {
+    *local = nullptr;
+    if (owned & kLeftOwned) tj_decref(a);  // the operand's own reference is left
     PyUnicode_Append(&result, b);
   } else if (owned & kLeftOwned) {
     PyUnicode_Append(&result, b);

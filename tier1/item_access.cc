@@ -73,6 +73,20 @@ PyObject* GetByIndex(PyObject* container, PyObject* key) {
   return HasPureElements(Py_TYPE(container)) ? OrDecline(PyObject_GetItem(container, key)) : nullptr;
 }
 
+// Subclasses of dict and of the sets whose element access is inherited. What a dict lacks may still be had by `__missing__`.
+bool GetsAsDict(PyObject* o) {
+  return PyDict_CheckExact(o) ||
+         (PyDict_Check(o) && Py_TYPE(o)->tp_as_mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript);
+}
+bool SetsAsDict(PyObject* o) {
+  return PyDict_CheckExact(o) ||
+         (PyDict_Check(o) && Py_TYPE(o)->tp_as_mapping->mp_ass_subscript == PyDict_Type.tp_as_mapping->mp_ass_subscript);
+}
+bool ContainsAs(PyTypeObject* type, PyTypeObject* builtin) {
+  PySequenceMethods* methods = type->tp_as_sequence;
+  return type == builtin || (methods != nullptr && methods->sq_contains == builtin->tp_as_sequence->sq_contains);
+}
+
 PyObject* GetFromDict(PyObject* dict, PyObject* key) {
   Py_hash_t hash;
   PyObject** value;
@@ -160,10 +174,10 @@ Found ContainsPlain(PyObject* item, PyObject* container) {
     if (container == nullptr) return Found::kUnknown;
     type = Py_TYPE(container);
   }
-  if (type == &PyDict_Type) {
+  if (ContainsAs(type, &PyDict_Type)) {
     return PlainHash(item, &hash) ? FindInDict(reinterpret_cast<PyDictObject*>(container), item, hash, &value) : Found::kUnknown;
   }
-  if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+  if (ContainsAs(type, &PySet_Type) || ContainsAs(type, &PyFrozenSet_Type)) {
     return PlainHash(item, &hash) ? FindInSet(reinterpret_cast<PySetObject*>(container), item, hash) : Found::kUnknown;
   }
   return Found::kUnknown;
@@ -192,14 +206,14 @@ PyObject* ReplaceInNamespace(PyDictObject* dict, PyObject* name, PyObject* value
 extern "C" {
 
 PyObject* tj_get_item(PyObject* container, PyObject* key) {
-  if (PyDict_CheckExact(container)) return DiesPlainly(key) ? GetFromDict(container, key) : nullptr;
+  if (GetsAsDict(container)) return DiesPlainly(key) ? GetFromDict(container, key) : nullptr;
   if (CompactIndex(key)) return GetByIndex(container, key);
   if (!IsSequence(Py_TYPE(container)) || !IsPlainSlice(key)) return nullptr;
   return OrDecline(Py_TYPE(container)->tp_as_mapping->mp_subscript(container, key));
 }
 
 PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value) {
-  if (PyDict_CheckExact(container)) {
+  if (SetsAsDict(container)) {
     return DiesPlainly(key) ? SetInDict(reinterpret_cast<PyDictObject*>(container), key, value) : nullptr;
   }
   return CompactIndex(key) ? SetByIndex(container, key, value) : nullptr;

@@ -100,14 +100,6 @@ const void* HandlerAddress(UnitHeader* unit, int32_t handler) {
   return unit->handler_address;
 }
 
-// The local that holds the left operand of `x = x + y`.
-PyObject** AppendedLocal(PyObject** lp, const Site* site) {
-  for (int i = 0; i < site->pending_count; i++) {
-    if (site->pending[i].slot == site->depth - 2) return &lp[site->pending[i].value];
-  }
-  return nullptr;
-}
-
 PyObject* Fail() {
   g_leave = LeaveKind::kException;
   return nullptr;
@@ -144,10 +136,10 @@ PyObject* Recheck(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
 PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   PyObject* a = Operand(lp, acc, site, 0);
   PyObject* b = site->popped > 1 ? Operand(lp, acc, site, 1) : nullptr;
-  if ((site->flags & kAppendLocal) != 0 && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
+  if ((site->flags & kAppendLocal) != 0 && IsBorrowed(site, 0) && PyUnicode_CheckExact(a) && PyUnicode_CheckExact(b)) {
     // The store that follows puts the result back, so the string may grow in place. Without memory the local is unbound, as in
     // the interpreter.
-    PyObject** local = AppendedLocal(lp, site);
+    PyObject** local = StoredLocal(lp, site);
     PyObject* s = *local;
     *local = nullptr;
     PyUnicode_Append(&s, b);

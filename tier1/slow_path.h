@@ -15,11 +15,14 @@ enum ExtraFlags : uint8_t {
   kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX, or ...
   kEnterWith = 4,    // ... BEFORE_WITH
   kRecheck = 2,      // slow paths: the instruction is done, only whether the unit may go on is in doubt
-  kAppendLocal = 128,  // `x = x + y` into the same local: str may grow in place
+  kAppendLocal = 128,  // `x = x + y` into the local that holds, or may hold, the left operand: str may grow in place
 };
 
 inline PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
 inline _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
+
+// The local that the STORE_FAST behind the instruction stores into.
+inline PyObject** StoredLocal(PyObject** lp, const Site* site) { return &lp[InstructionAt(site, site->next)->op.arg]; }
 
 // True while the code of `unit` may run natively: no tool wants events from it. Refreshes expected_breaker when the
 // interpreter has brought the code's instrumentation up to date. [GIL]

@@ -162,18 +162,19 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
   return true;
 }
 
-// A string that grows: `x = x + y` or `x += y` into the local that holds the left operand, which is not pending
+// A string that grows: `x = x + y` or `x += y` into the local that holds the left operand, or may hold it, and is not pending
 // elsewhere.
 bool Translator::AppendsToLocal(const Instruction& in) const {
   const std::vector<Instruction>& list = decoded_.instructions();
   if (ArithmeticOf(in.oparg) != Arithmetic::kAdd || current_ + 1 >= static_cast<int>(list.size())) return false;
   const Instruction& next = list[current_ + 1];
   const Entry& left = stack_[stack_.size() - 2];
-  if (left.kind != Kind::kLocal || next.opcode != STORE_FAST || leader_[next.offset]) return false;
-  if (static_cast<uint64_t>(next.oparg) != left.value) return false;
+  if (next.opcode != STORE_FAST || next.oparg > 0xff || leader_[next.offset]) return false;
+  uint64_t local = static_cast<uint64_t>(next.oparg);
+  if (left.kind == Kind::kConst || (left.kind == Kind::kLocal && left.value != local)) return false;
   int uses = 0;
-  for (const Entry& entry : stack_) uses += entry.kind == Kind::kLocal && entry.value == left.value;
-  return uses == 1;
+  for (const Entry& entry : stack_) uses += entry.kind == Kind::kLocal && entry.value == local;
+  return uses == (left.kind == Kind::kLocal);
 }
 
 void Translator::BinaryOp(const Instruction& in) {

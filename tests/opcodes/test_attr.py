@@ -453,3 +453,207 @@ def weak_reference_callback_on_store(log):
         return ref() is None
 
     log.call(f, box)
+
+
+@case
+def attributes_of_c_objects_by_foreign_code(log):
+    """A weak proxy asks its object for everything."""
+    import sys
+    import weakref
+
+    class Asked:
+        kind = "class"
+
+        def __init__(self):
+            self.action = None
+            self.own = 1
+
+        @property
+        def value(self):
+            if self.action is not None:
+                self.action(sys._getframe(1))
+            return self.own
+
+        def method(self, *args):
+            return self.own, args
+
+        def __getattr__(self, name):
+            if name.startswith("no"):
+                raise AttributeError(name)
+            return name.upper()
+
+    def one(p):
+        return p.value
+
+    def forms(p, x):
+        a = p.value
+        b = [x, p.value, p.method(x), p.made_up]
+        c = (p.kind, x + p.own, p.method(p.value), str(p.value))
+        return a, b, c, x
+
+    def temporary(make):
+        return make().value, len(make().method(2))
+
+    o = Asked()
+    p = weakref.proxy(o)
+    log.each(one, (p,), (p,), (o,))
+    for _ in range(20):
+        forms(p, 3)
+    log.call(forms, p, 5)
+    log.call(forms, o, 5)
+    log.call(temporary, lambda: weakref.proxy(o))
+    log.call(lambda: p.nothing)
+    log.call(lambda: [1, p.nothing, 2])
+    log.call(lambda q: (q, str(q.nothing)), p)
+    log(refcount(o))
+
+    def caught(q):
+        kept = []
+        for name in range(3):
+            try:
+                kept.append((name, q.nothing))
+            except AttributeError as e:
+                kept.append(str(e))
+        return kept
+
+    log.call(caught, p)
+
+    def fail(frame):
+        raise ValueError("value")
+
+    o.action = fail
+    log.call(forms, p, 5)
+
+    def change(frame):
+        frame.f_locals["x"] = "changed"
+        frame.f_locals["p"] = o
+
+    o.action = change
+    log.call(forms, p, 5)
+    log.call(one, p)
+
+    def drop(frame):
+        nonlocal o
+        o = None
+
+    o.action = drop
+    log.call(one, p)
+    log.call(one, p)
+
+
+@case
+def attributes_of_c_objects_switch_tracing_on(log):
+    import sys
+    import weakref
+
+    class Asked:
+        count = 0
+        after = 0
+
+        @property
+        def value(self):
+            self.count += 1
+            if self.count == self.after:
+                frame = sys._getframe(1)
+                frame.f_trace = trace
+                sys.settrace(trace)
+            return self.count
+
+    def trace(frame, event, arg):
+        if frame.f_code.co_name == "asks":
+            log(event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    def asks(p, x):
+        a = p.value
+        b = (x, p.value,
+             p.value)
+        c = str(
+            p.value)
+        return a, b, c
+
+    def traced(after):
+        o = Asked()
+        o.after = after
+        try:
+            return asks(weakref.proxy(o), 7)
+        finally:
+            sys.settrace(None)
+
+    for after in range(30):
+        log.call(traced, after % 6)
+
+
+@case
+def first_stores_into_other_objects(log):
+    """Objects whose dict is made by the first store, and those that keep it themselves."""
+
+    class Items(list):
+        pass
+
+    class Text(str):
+        pass
+
+    class Number(int):
+        pass
+
+    class Problem(Exception):
+        def __init__(self, code):
+            super().__init__(code)
+            self.code = code
+
+    class Guarded(Exception):
+        @property
+        def code(self):
+            return 1
+
+    class Slotted(list):
+        __slots__ = ("code",)
+
+    class Watched(list):
+        def __setattr__(self, name, value):
+            log("set", name, value)
+            super().__setattr__(name, value)
+
+    class Dies:
+        def __del__(self):
+            log("dead")
+
+    def store(o, value):
+        o.code = value
+        o.other = value
+        return o
+
+    for kind in (Items, Text, Number, ValueError, Slotted, Watched, Guarded, object, list):
+        for value in (1, "two"):
+            def fresh():
+                o = kind()
+                store(o, value)
+                store(o, [value])
+                return vars(o)
+
+            log.call(fresh)
+
+    def raised(i):
+        try:
+            raise Problem(i)
+        except Problem as e:
+            e.more = i
+            return e.code, vars(e)
+
+    for i in range(30):
+        raised(i)
+    log.call(raised, 5)
+    o = Items()
+    store(o, Dies())
+    log("before")
+    store(o, 3)
+    log("after")
+    p = Problem(1)
+    p.__dict__ = {1: 2}
+    log.call(lambda: vars(store(p, 4)))
+    q = Items()
+    value = object()
+    log(refcount(value))
+    store(q, value)
+    log(refcount(value))

@@ -807,3 +807,64 @@ def counts_of_c_operands(log):
     for _ in range(60):
         c = f(a, b)
     log(c, refcount(a), refcount(b), refcount(c))
+
+
+@case
+def text_that_grows_in_its_local(log):
+    """The left operand lies on the stack already when the right one is made."""
+
+    def grow(n):
+        s = "start"
+        for i in range(n):
+            s += f"<{i:03}{s[:2]!r}>"
+            s = s + str(i)
+            s = s + s
+            s = s[-40:]
+        return s
+
+    def shared(s, keep):
+        t = s
+        s += f"{keep!r}"
+        u = s
+        s += f"{t!s:>3}"
+        return s, t, u
+
+    def other(s, t):
+        kept = s
+        s = t + f"{s}"
+        t = (t + "x") + f"{t}"
+        return s, t, kept
+
+    def nested(s):
+        return [s, (s := s + f"{s}"), s]
+
+    def foreign(s, change):
+        s += f"{change()}"
+        return s
+
+    def counts(s):
+        a = refcount(s)
+        s += f"{a}"
+        return refcount(s), s
+
+    for _ in range(3):
+        log.call(grow, 30)
+        log.call(shared, "a" * 30, [1])
+        log.call(other, "left" * 10, "right" * 10)
+        log.call(nested, "n" * 20)
+        log.call(counts, "c" * 20 + str(1))
+        log.call(foreign, "f" * 20, lambda: 5)
+        log.call(foreign, 5, lambda: 5)
+        log.call(foreign, "f", lambda: 1 // 0)
+
+    import sys
+
+    def rebind(value):
+        def change():
+            sys._getframe(1).f_locals["s"] = value
+            return "!"
+        return change
+
+    for value in ("other" * 5, 7, "f" * 20):
+        log.call(foreign, "f" * 20, rebind(value))
+    log.call(foreign, "\u1234" * 20, lambda: "\U00012345")

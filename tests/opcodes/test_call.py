@@ -699,3 +699,144 @@ def bound_methods_of_other_callables(log):
     classed = types.MethodType(dict, ())
     for _ in range(4):
         log(bound(), classed())
+
+
+@case
+def callables_of_c_types(log):
+    """All that ends in C code, positionally, with keywords, and unpacked."""
+    import functools
+    import io
+    import operator
+    import types
+    import weakref
+    from collections import deque
+
+    class Held:
+        def method(self, a=0, *rest, **named):
+            return a, rest, sorted(named.items())
+
+        def __repr__(self):
+            return "Held()"
+
+    class Meta(type):
+        def __call__(cls, *args, **named):
+            log("meta", args, named)
+            return super().__call__(*args, **named)
+
+    class Made(metaclass=Meta):
+        def __init__(self, a, b=2):
+            self.ab = a, b
+
+        def __repr__(self):
+            return f"Made{self.ab}"
+
+    class Number(int):
+        pass
+
+    held = Held()
+    out = io.StringIO()
+    kinds = [weakref.ref(held), functools.lru_cache(lambda *a, **k: (a, k)), functools.partial(held.method, 1, z=2),
+             type.__dict__["__mro__"].__get__, operator.itemgetter(1), operator.methodcaller("method", 5),
+             held.__repr__, object.__repr__, deque, ValueError, weakref.ref, type, Made, Number, types.MethodType(len, "abc"),
+             functools.partial(print, file=out), sorted, "text".split, str.join, super, object, 5]
+
+    def plain(f, a):
+        return f(), f(a), [a, f(a)], f(a, a)
+
+    def one(f, a):
+        return f(a)
+
+    def none(f):
+        return f()
+
+    def two(f, a, b):
+        return f(a, b)
+
+    def keyword(f, a):
+        return [a, f(a, key=len)]
+
+    def spread(f, args, named):
+        return f(*args, **named)
+
+    def listed(f, args):
+        return f(*args)
+
+    for f in kinds:
+        for a in (held, [3, 1, 2], "ab", int):
+            for _ in range(2):
+                log.call(one, f, a)
+                log.call(two, f, a, [a])
+                log.call(plain, f, a)
+                log.call(keyword, f, a)
+                log.call(spread, f, (a,), {})
+                log.call(spread, f, [a], {"sep": ""})
+                log.call(listed, f, [a])
+                log.call(listed, f, 7)
+            log(refcount(a) if a is held else None)
+        log.call(none, f)
+    log(out.getvalue())
+    log.call(keyword, max, ["a", "bcd"])
+    log.call(lambda: print(held, "x", sep="-", file=out))
+    log.call(lambda: print(held, file=1))
+    log(out.getvalue())
+
+
+@case
+def operands_of_c_callables_die(log):
+    import functools
+    import weakref
+
+    class Dies:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            log("dead", self.name)
+
+        def __call__(self, *args, **named):
+            return len(args)
+
+    def f():
+        log(functools.partial(Dies("callee"))(Dies("a"), Dies("b")))
+        log(functools.partial(Dies("callee"), 1)(Dies("a"), k=Dies("b")))
+        log(functools.partial(Dies("callee"))(*[Dies("a"), Dies("b")]))
+        log(weakref.ref(Dies("gone"))())
+        log(isinstance(functools.partial(Dies("last")), functools.partial))
+        log([].append(Dies("item")))
+
+    for _ in range(3):
+        log.call(f)
+
+
+@case
+def c_callables_switch_tracing_on(log):
+    import functools
+    import sys
+
+    def trace(frame, event, arg):
+        if frame.f_code.co_name == "calls":
+            log(event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    def switch(on, *rest, key=None):
+        if on:
+            frame = sys._getframe(1)
+            frame.f_trace = trace
+            sys.settrace(trace)
+        return on
+
+    def calls(g, first, second, third):
+        a = g(first)
+        b = g(second,
+              key=1)
+        c = g(*[third])
+        return a, b, c
+
+    def traced(*which):
+        try:
+            return calls(functools.partial(switch), *which)
+        finally:
+            sys.settrace(None)
+
+    for i in range(24):
+        log.call(traced, i % 4 == 1, i % 4 == 2, i % 4 == 3)

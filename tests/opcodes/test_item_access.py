@@ -638,3 +638,79 @@ def subclasses_that_compare_as_their_base(log):
             log.call(lambda a, b: (a in {b: 0}, a in {b}, a in [b], a in (b, a), {b: "v"}.get(a)), a, b)
             log.call(load, {b: "found"}, a)
             log.call(lambda d, k: len(store(d, k, 0)), {b: 1}, a)
+
+
+@case
+def subclasses_of_dict_and_set(log):
+    from collections import Counter, OrderedDict, defaultdict
+
+    class Plain(dict):
+        pass
+
+    class Missing(dict):
+        def __missing__(self, key):
+            log("missing", key)
+            return key, key
+
+    class Loud(dict):
+        def __getitem__(self, key):
+            log("get", key)
+            return super().__getitem__(key)
+
+        def __setitem__(self, key, value):
+            log("set", key, value)
+            super().__setitem__(key, value)
+
+        def __contains__(self, key):
+            log("in", key)
+            return super().__contains__(key)
+
+    class Group(set):
+        pass
+
+    class LoudGroup(set):
+        def __contains__(self, key):
+            log("in", key)
+            return False
+
+    def get(d, k):
+        return d[k]
+
+    def put(d, k, v):
+        d[k] = v
+
+    def count(d, k):
+        d[k] += 1
+        return d[k], k in d, k not in d
+
+    def inside(k, d):
+        return k in d, k not in d
+
+    kinds = [dict, Plain, Missing, Loud, Counter, OrderedDict, lambda: defaultdict(int)]
+    for make in kinds:
+        d = make()
+        for k in ("a", 1, 1.5, (1, 2), "a" + str(1), 1 << 70):
+            log.call(put, d, k, 5)
+            log.call(get, d, k)
+            log.call(count, d, k)
+        log.call(get, d, "none")
+        log.call(count, d, "none")
+        log.call(put, d, [], 1)
+        log.call(inside, "a", d)
+        log.call(inside, [], d)
+        log(list(d.items()))
+    for make in (set, frozenset, Group, LoudGroup):
+        log.each(inside, (1, make([1, 2])), (3, make([1, 2])), ([], make([1])))
+
+    d = Plain()
+    put(d, "a", 1)
+    Plain.__setitem__ = lambda self, k, v: log("late", k, v)
+    log.call(put, d, "a", 2)
+    Plain.__getitem__ = lambda self, k: ("late", k)
+    log.call(get, d, "a")
+    Plain.__contains__ = lambda self, k: False
+    log.call(inside, "a", d)
+    del Plain.__setitem__, Plain.__getitem__, Plain.__contains__
+    log.call(put, d, "a", 3)
+    log.call(get, d, "a")
+    log.call(inside, "a", d)
