@@ -4,6 +4,7 @@
 
 #include "tier1/array_access.h"
 #include "runtime/watch/watchers.h"
+#include "tier1/class_facts.h"
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
 #include "tier1/plain_lookup.h"
@@ -73,18 +74,48 @@ PyObject* GetByIndex(PyObject* container, PyObject* key) {
   return HasPureElements(Py_TYPE(container)) ? OrDecline(PyObject_GetItem(container, key)) : nullptr;
 }
 
-// Subclasses of dict and of the sets whose element access is inherited. What a dict lacks may still be had by `__missing__`.
-bool GetsAsDict(PyObject* o) {
-  return PyDict_CheckExact(o) ||
-         (PyDict_Check(o) && Py_TYPE(o)->tp_as_mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript);
+// What a subclass of dict or of a set has from that. Its slots do not tell: they ask for the methods, inherited or not.
+enum Inherited : uint8_t { kGets = 1, kSets = 2, kContains = 4 };
+struct InheritedAccess {
+  uint32_t version;
+  uint8_t flags;
+};
+
+bool SameMethod(PyTypeObject* type, PyTypeObject* base, PyObject* name) {
+  PyObject* method = _PyType_Lookup(base, name);
+  return method != nullptr && _PyType_Lookup(type, name) == method;
 }
-bool SetsAsDict(PyObject* o) {
-  return PyDict_CheckExact(o) ||
-         (PyDict_Check(o) && Py_TYPE(o)->tp_as_mapping->mp_ass_subscript == PyDict_Type.tp_as_mapping->mp_ass_subscript);
+
+uint8_t FindInherited(PyTypeObject* type, PyTypeObject* base) {
+  static PyObject* const get = PyUnicode_InternFromString("__getitem__");
+  static PyObject* const set = PyUnicode_InternFromString("__setitem__");
+  static PyObject* const contains = PyUnicode_InternFromString("__contains__");
+  if (!LookupIsPure(type)) return 0;
+  bool dict = base == &PyDict_Type;
+  return static_cast<uint8_t>((dict && SameMethod(type, base, get) ? kGets : 0) | (dict && SameMethod(type, base, set) ? kSets : 0) |
+                              (SameMethod(type, base, contains) ? kContains : 0));
 }
-bool ContainsAs(PyTypeObject* type, PyTypeObject* builtin) {
-  PySequenceMethods* methods = type->tp_as_sequence;
-  return type == builtin || (methods != nullptr && methods->sq_contains == builtin->tp_as_sequence->sq_contains);
+
+// Whether `type`, derived from `base`, has that form of access from it.
+[[gnu::noinline]] bool InheritsAccess(PyTypeObject* type, PyTypeObject* base, Inherited form) {
+  constexpr uint32_t kTableSize = 64;
+  static InheritedAccess table[kTableSize];
+  uint32_t version = VersionOf(type);
+  if (version == 0) return false;
+  InheritedAccess& known = table[version % kTableSize];
+  if (known.version != version) known = {version, FindInherited(type, base)};
+  return (known.flags & form) != 0;
+}
+
+// What a dict lacks may still be had by `__missing__`.
+inline bool IsAsDict(PyObject* o, Inherited form) {
+  return PyDict_CheckExact(o) || (PyDict_Check(o) && InheritsAccess(Py_TYPE(o), &PyDict_Type, form));
+}
+inline bool ContainsAsSet(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  if (type == &PySet_Type || type == &PyFrozenSet_Type) return true;
+  if (!PyAnySet_Check(o)) return false;
+  return InheritsAccess(type, PyType_IsSubtype(type, &PySet_Type) ? &PySet_Type : &PyFrozenSet_Type, kContains);
 }
 
 PyObject* GetFromDict(PyObject* dict, PyObject* key) {
@@ -174,10 +205,10 @@ Found ContainsPlain(PyObject* item, PyObject* container) {
     if (container == nullptr) return Found::kUnknown;
     type = Py_TYPE(container);
   }
-  if (ContainsAs(type, &PyDict_Type)) {
+  if (IsAsDict(container, kContains)) {
     return PlainHash(item, &hash) ? FindInDict(reinterpret_cast<PyDictObject*>(container), item, hash, &value) : Found::kUnknown;
   }
-  if (ContainsAs(type, &PySet_Type) || ContainsAs(type, &PyFrozenSet_Type)) {
+  if (ContainsAsSet(container)) {
     return PlainHash(item, &hash) ? FindInSet(reinterpret_cast<PySetObject*>(container), item, hash) : Found::kUnknown;
   }
   return Found::kUnknown;
@@ -206,14 +237,14 @@ PyObject* ReplaceInNamespace(PyDictObject* dict, PyObject* name, PyObject* value
 extern "C" {
 
 PyObject* tj_get_item(PyObject* container, PyObject* key) {
-  if (GetsAsDict(container)) return DiesPlainly(key) ? GetFromDict(container, key) : nullptr;
+  if (IsAsDict(container, kGets)) return DiesPlainly(key) ? GetFromDict(container, key) : nullptr;
   if (CompactIndex(key)) return GetByIndex(container, key);
   if (!IsSequence(Py_TYPE(container)) || !IsPlainSlice(key)) return nullptr;
   return OrDecline(Py_TYPE(container)->tp_as_mapping->mp_subscript(container, key));
 }
 
 PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value) {
-  if (SetsAsDict(container)) {
+  if (IsAsDict(container, kSets)) {
     return DiesPlainly(key) ? SetInDict(reinterpret_cast<PyDictObject*>(container), key, value) : nullptr;
   }
   return CompactIndex(key) ? SetByIndex(container, key, value) : nullptr;
