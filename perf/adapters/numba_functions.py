@@ -1,7 +1,8 @@
 """Numba's variant of a program: @njit on each function of its file; those that Numba refuses stay Python functions.
 
 Compiled code sees the other functions as Numba's, Python code sees them as callables that try Numba first, so one
-refusal does not reach the callees. Types are inferred before anything runs: a refused call has no effect.
+refusal does not reach the callees. Types are inferred before anything runs, so a refused call has no effect, except
+where Numba finds out late that it cannot hand a list back; what that changes shows in the comparison of the outputs.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import sys
 import types
 
 import numba
-import numba.core.errors
+from numba.core import errors
 
 from .variants import from_source
 
 functions: list[Function] = []
 
 
-# What Numba raises while it infers types; the latter two are leaks from its inside.
-REFUSALS = (numba.core.errors.NumbaError, NotImplementedError, AssertionError)
+# What Numba raises while it compiles; the latter two are leaks from its inside.
+REFUSALS = (errors.NumbaError, errors.UnsupportedBytecodeError, NotImplementedError, AssertionError)
+REFLECTION = "cannot reflect"  # in the TypeError for a list of lists on its way back to Python
 
 
 class Function:
@@ -34,6 +36,10 @@ class Function:
             try:
                 return self.compiled(*(each.compiled if type(each) is Function else each for each in arguments))
             except REFUSALS as error:
+                self.refusal = reason(error)
+            except TypeError as error:
+                if REFLECTION not in str(error):
+                    raise
                 self.refusal = reason(error)
         return self.python(*arguments)
 

@@ -37,7 +37,7 @@ def tiny(tmp_path_factory):
     pytest.importorskip("tierjit")
     folder = tmp_path_factory.mktemp("peers")
     done = command("--no-install", "--small", "--rounds", "2", "--calls", "2", "--warm-up-rounds", "1",
-                   "--seconds", "0.1", "--only", "fib", "--only", "int_loop",
+                   "--seconds", "0.1", "--clock", "cpu", "--only", "fib", "--only", "int_loop",
                    "--peer", "pypy", "--python", f"pypy={folder}/pypy3",
                    "--peer", "cinderx", "--python", f"cinderx={sys.executable}", "--output", str(folder))
     assert done.returncode == 0, done.stderr
@@ -179,7 +179,8 @@ class StandInDispatcher:
 
 @pytest.fixture
 def numba_functions(monkeypatch):
-    errors = types.SimpleNamespace(NumbaError=type("NumbaError", (Exception,), {}))
+    names = ("NumbaError", "UnsupportedBytecodeError")
+    errors = types.SimpleNamespace(**{name: type(name, (Exception,), {}) for name in names})
     stand_in = types.ModuleType("numba")
     stand_in.core, stand_in.njit = types.SimpleNamespace(errors=errors), StandInDispatcher
     for name, module in (("numba", stand_in), ("numba.core", stand_in.core), ("numba.core.errors", errors)):

@@ -60,11 +60,15 @@ def cell_text(entry: dict) -> str:
     ratio = entry["ratio"]
     colour = "green" if ratio["low"] > 1 else "red" if ratio["high"] < 0.97 else "default"
     mark = "*" if entry["refused"] else ""
-    return f"[{colour}]{ratio['value']:.2f}x{mark}[/] [dim]{ratio['low']:.2f}-{ratio['high']:.2f}[/]"
+    return f"[{colour}]{factor(ratio['value'])}{mark}[/]\n[dim]{digits(ratio['low'])}-{digits(ratio['high'])}[/]"
 
 
 def factor(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f}x"
+    return "" if math.isnan(value) else f"{digits(value)}x"
+
+
+def digits(value: float) -> str:
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def print_table(console, found: dict, present: list[Contender], options: argparse.Namespace) -> None:
@@ -83,10 +87,10 @@ def print_table(console, found: dict, present: list[Contender], options: argpars
         table.add_row(program, milliseconds, *(cell_text(row[contender.key]) for contender in others))
     table.add_section()
     rows = [found["means"][contender.key] for contender in others]
-    table.add_row(MEAN, "", *(f"[bold]{factor(mean['value'])}[/] of {mean['programs']}" for mean in rows))
+    table.add_row(MEAN, "", *(f"[bold]{factor(mean['value'])}[/]\n[dim]of {mean['programs']}[/]" for mean in rows))
     for own in others:
         if own.key in contenders.OWN:
-            table.add_row(f"{own.label}, on these", "", *(factor(mean["on_these"][own.key]) for mean in rows))
+            table.add_row(f"{own.label}\n[dim]on these[/]", "", *(factor(mean["on_these"][own.key]) for mean in rows))
     console.print(table)
 
 

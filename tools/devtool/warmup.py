@@ -37,13 +37,13 @@ def run_once(run: Run, contender: Contender, program: str, calls: int, seconds: 
     """One process; returns how many calls it made."""
     env = contenders.environment(contender)
     command = [contender.python, str(SCRIPT), repr(time.monotonic()), contender.variant, program]
-    report = macro.report_of([*command, str(calls), str(seconds)], contender.label, env)
+    report = macro.report_of([*command, str(calls), clock, str(seconds)], contender.label, env)
     if "error" in report or not report.get("taken", True):
         run.problem = report.get("error", "not taken")
         return calls
-    run.rounds.append(report[clock])
+    run.rounds.append(report["passed"])
     run.digests.add(report["digest"])
-    return len(report[clock])
+    return len(report["passed"])
 
 
 def measure(board: dict, present: list[Contender], options: argparse.Namespace, advance) -> dict[str, dict[str, Run]]:
@@ -105,14 +105,14 @@ def print_table(console, found: dict, present: list[Contender]) -> None:
     from rich.table import Table
 
     table = Table(title=f"cold: speed-up from the start of the process ({found['clock']} clock), geometric mean of "
-                        "programs (programs in which it is ahead of all)", title_justify="left")
+                        "programs (below: programs in which it is ahead of all)", title_justify="left")
     table.add_column("job takes interpreter", justify="right")
     for contender in present:
         table.add_column(contender.label, justify="right")
     for job, row in found["jobs"].items():
         best = max(entry["speedup"] for entry in row.values())
-        texts = [f"[{'bold green' if row[c.key]['speedup'] == best else 'default'}]{row[c.key]['speedup']:.2f}x[/] "
-                 f"[dim]({row[c.key]['ahead']} of {row[c.key]['programs']})[/]" if c.key in row else ""
+        texts = [f"[{'bold green' if row[c.key]['speedup'] == best else 'default'}]{row[c.key]['speedup']:.2f}x[/]\n"
+                 f"[dim]{row[c.key]['ahead']} of {row[c.key]['programs']}[/]" if c.key in row else ""
                  for c in present]
         table.add_row(f"{job:g} s", *texts)
     console.print(table)
