@@ -45,6 +45,8 @@ std::vector<Option> MakeTable() {
        "on. Concerns functions compiled from now on."},
       {"tier2", OptionType::kBool, 0, 1, &p.tier2,
        "Hot loops go on in code of the optimising tier. Experimental. Effective from the next enable()."},
+      {"tier2_every_loop", OptionType::kBool, 0, 1, &p.tier2_every_loop,
+       "With tier2: also loops that are not expected to gain by it. For tests."},
       {"profiled_turns", OptionType::kInt, 1, kMaxCount, &p.profiled_turns,
        "Loop turns in which types are noted, before the optimising tier compiles a loop."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,

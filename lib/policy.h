@@ -19,6 +19,9 @@ struct Policy {
   // Whether hot loops go on in code of the optimising tier, which is an experiment.
   bool tier2 = false;
 
+  // Also loops that are not expected to gain by it, for tests.
+  bool tier2_every_loop = false;
+
   // Back-edges in Tier 1's profiled version, which notes types, before the optimising tier compiles a loop.
   int64_t profiled_turns = 64;
 

@@ -99,7 +99,8 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
 
 tier2::Environment MakeEnvironment(tier1::Unit* unit) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
-  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero, a.raise, unit->expected_breaker()};
+  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
+          a.dealloc, a.raise, unit->expected_breaker()};
 }
 
 std::string FeedbackText(const tier2::Snapshot& s) {
@@ -124,7 +125,7 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
     if (!keep) return;
     if (absl::Status v = tier2::Verify(g); !v.ok()) absl::StrAppend(&loop->passes, "INVALID ", std::string(v.message()), "\n");
   };
-  absl::StatusOr<tier2::Ownership> ownership = tier2::Optimise(graph->get(), observer);
+  absl::StatusOr<tier2::Ownership> ownership = tier2::Optimise(graph->get(), policy().tier2_every_loop, observer);
   if (!ownership.ok()) return ownership.status();
   absl::StatusOr<tier2::Lowered> lowered =
       tier2::Lower(**graph, *ownership, snapshot, MakeEnvironment(hot.unit), kOptimizeLevel, kMaxMirInstructions, keep);
@@ -200,7 +201,7 @@ const void* ResolveExit(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescr
 }
 
 bool LeavesSoon(const Loop& loop) {
-  return loop.entries >= kSamples * kEntriesPerSample && loop.sampled_ns < static_cast<int64_t>(loop.entries / kEntriesPerSample) * kWorthwhileNs;
+  return !policy().tier2_every_loop && loop.entries >= kSamples * kEntriesPerSample && loop.sampled_ns < static_cast<int64_t>(loop.entries / kEntriesPerSample) * kWorthwhileNs;
 }
 
 tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {

@@ -374,7 +374,7 @@ std::vector<GlobalUse> UnitImpl::globals() const {
 
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
-          ThunkAddress("exit")};
+          tj_dealloc, ThunkAddress("exit")};
 }
 
 extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }

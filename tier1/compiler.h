@@ -100,6 +100,7 @@ struct SharedAddresses {
   PyObject **int_items, **float_items;
   uint32_t usable_span;                   // a block may be taken or given while count - 1 < usable_span, unsigned
   PyObject* small_int_zero;
+  void (*dealloc)(PyObject* dead);        // keeps blocks
   const void* raise;                      // goes on with an exception that is set, from a canonical frame
 };
 SharedAddresses GetSharedAddresses();

@@ -137,7 +137,7 @@ def run(seed):
 
 def output(seed, optimised):
     environment = dict(os.environ, TIERJIT="1" if optimised else "0", TIERJIT_TIER2="1", TIERJIT_TIER1_THRESHOLD="1",
-                       TIERJIT_OSR_THRESHOLD="3", TIERJIT_PROFILED_TURNS="4")
+                       TIERJIT_OSR_THRESHOLD="3", TIERJIT_PROFILED_TURNS="4", TIERJIT_TIER2_EVERY_LOOP="1")
     start = "import tierjit; " if optimised else ""
     code = f"{start}import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_random_loops as t; t.run({seed})"
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True, text=True, env=environment, timeout=300)

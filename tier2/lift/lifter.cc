@@ -213,7 +213,7 @@ bool Lifter::LiftInstruction() {
         Global() || Call()) {
       return true;
     }
-  } else if (int locals[2]; StoredLocals(in(), locals) == 0 && LoadStore()) {
+  } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {
     return true;
   }
   if (DecisionFor(in().opcode).decision != Decision::kHandler || in().opcode == RERAISE || in().opcode == RAISE_VARARGS || StoresVirtual()) {

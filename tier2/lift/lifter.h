@@ -119,6 +119,8 @@ class Lifter {
   bool StoreLocal(int local, Node* value);
   Node* PrepareStore(int local, Node* value);  // all that may leave; nullptr: never right
   void CommitStore(int local, Node* value);
+  bool OldMayDie(int local) const;
+  bool StoreOverComplex();
   Node* LoadLocal(int local);
   bool BinaryOp();
   Node* IntOp(int oparg, Node* a, Node* b);

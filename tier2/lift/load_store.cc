@@ -53,6 +53,27 @@ bool Lifter::StoreLocal(int local, Node* value) {
   return true;
 }
 
+// Whether what the local holds may be an object whose death is more than its own affair.
+bool Lifter::OldMayDie(int local) const {
+  size_t i = static_cast<size_t>(local);
+  if (virtual_[i] != 0) return false;
+  uint32_t seen = stored_bits_[i] | (i < snapshot_.local_bits.size() ? snapshot_.local_bits[i] : 0);
+  return (seen & ~kSimpleBits) != 0 || snapshot_.generic.contains(in().offset);
+}
+
+// In front of the store everything is as before; if somebody wants to be heard when the old object has died, execution goes on behind it.
+bool Lifter::StoreOverComplex() {
+  Node* value = Boxed(Top().node);
+  Top().node = value;
+  here_ = nullptr;
+  Node* store = Emit(Opcode::kStoreLocal, {value});
+  store->index = in().oparg;
+  store->imm = in().next;
+  store->state = Here();
+  Drop(1);
+  return true;
+}
+
 bool Lifter::LoadStore() {
   int oparg = in().oparg;
   switch (in().opcode) {
@@ -68,6 +89,7 @@ bool Lifter::LoadStore() {
       return true;
     }
     case STORE_FAST:
+      if (OldMayDie(oparg)) return StoreOverComplex();
       if (!StoreLocal(oparg, Top().node)) return false;
       Drop(1);
       return true;

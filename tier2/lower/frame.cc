@@ -18,6 +18,7 @@ bool Lowerer::Frame(const Node& n) {
       ReleaseOld(old);
       return true;
     }
+    case Opcode::kStoreLocal: StoreLocal(n); return true;
     case Opcode::kIncref: Incref(IntReg(n.input(0)), n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()); return true;
     case Opcode::kDecref: Decref(IntReg(n.input(0)), n.input(0)->type, n.state); return true;
     case Opcode::kGeneric: Generic(n); return true;
@@ -69,12 +70,43 @@ void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
       f_->Jmp(done);
       f_->Bind(full);
     }
-    f_->CallC("tj2_dealloc", tj2_dealloc, {object});
+    f_->CallC("tj_dealloc", env_.dealloc, {object});
     f_->Jmp(done);
   });
 }
 
 void Lowerer::ReleaseOld(Reg object) { Decref(object, Type(kSimpleBits), nullptr); }
+
+// The old object's death sees the frame as it is behind the store, and may change it.
+void Lowerer::StoreLocal(const Node& n) {
+  using T = mir::Type;
+  Label done = f_->NewLabel(), dead = f_->NewLabel(), changed = f_->NewLabel();
+  Reg old = f_->Load(Slot(n.index));
+  f_->Store(Slot(n.index), ValueOf(n.input(0)));
+  f_->BEq(done, old, 0);
+  Mem count = Field(T::kI32, old, offsetof(PyObject, ob_refcnt));
+  Reg c = f_->Load(count);
+  f_->BLt(done, c, 0);
+  Reg less = f_->Sub(c, 1);
+  f_->Store(count, less);
+  f_->BEq(dead, less, 0);
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(dead);
+    SyncLocals(*n.state);
+    f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
+    f_->CallC("tj_dealloc", env_.dealloc, {old});
+    f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+    f_->BEq(done, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+    f_->Bind(changed);
+    // All locals are in their slots already.
+    FrameState state = *n.state;
+    state.resume = static_cast<int32_t>(n.imm);
+    state.stack.pop_back();
+    state.locals.assign(state.locals.size(), FrameState::Local{});
+    EmitExit(NewExit(state, &n, ExitKind::kInterruption));
+  });
+}
 
 // --- Operations by their handlers ---
 

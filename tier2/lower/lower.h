@@ -28,6 +28,7 @@ struct Environment {
   Blocks ints, floats;
   uint32_t usable_span;      // a block may be taken or given while count - 1 < usable_span (unsigned)
   PyObject* small_int_zero;  // the int v, -5 <= v <= 256, lies 32 * v bytes behind it
+  void (*dealloc)(PyObject* dead);  // keeps numbers' blocks
   const void* raise;         // where a unit goes on with an exception set and the frame in canonical state
   const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
 };

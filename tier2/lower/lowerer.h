@@ -67,6 +67,7 @@ class Lowerer {
   // Frame, reference counts, escapes, exits (frame.cc).
   bool Frame(const Node& n);
   void Generic(const Node& n);
+  void StoreLocal(const Node& n);
   void SpillStack(const Node& n);
   void SyncLocals(const FrameState& state);
   void Incref(Reg object, bool may_be_null);

@@ -20,8 +20,6 @@ IntValue tj2_int_value(PyObject* o) {
   return {v, overflow == 0};
 }
 
-void tj2_dealloc(PyObject* o) { _Py_Dealloc(o); }
-
 double tj2_pow(double base, double exponent) { return std::pow(base, exponent); }
 
 int64_t tj2_list_append(PyObject* list, PyObject* item) {

@@ -16,8 +16,6 @@ struct IntValue {
   int64_t fits;
 };
 IntValue tj2_int_value(PyObject* o);
-// An object without references. [GIL]
-void tj2_dealloc(PyObject* o);
 // base ** exponent as float.__pow__ computes it. The base is positive. [any]
 double tj2_pow(double base, double exponent);
 int64_t tj2_list_append(PyObject* list, PyObject* item);  // takes the item; 0: no memory, exception set

@@ -44,7 +44,7 @@ class Hoister {
       for (Node* n : b->nodes) {
         written_ |= WritesOf(n->opcode);
         escapes_ = escapes_ || n->info().effect == Effect::kEscapes;
-        if (n->Is(Opcode::kSetLocal)) stored_.insert(n->index);
+        if (n->Is(Opcode::kSetLocal) || n->Is(Opcode::kStoreLocal)) stored_.insert(n->index);
       }
     }
   }

@@ -28,7 +28,7 @@ bool Borrows(const Node& n) {
 // Whether the operation takes over a reference to its operand `i`.
 bool Takes(const Node& n, size_t i) {
   switch (n.opcode) {
-    case Opcode::kSetLocal: case Opcode::kReturn: return true;
+    case Opcode::kSetLocal: case Opcode::kStoreLocal: case Opcode::kReturn: return true;
     case Opcode::kListSet: return i == 2;
     case Opcode::kAttrSet: case Opcode::kCellSet: case Opcode::kListAppend: return i == 1;
     case Opcode::kGeneric: return true;
@@ -208,6 +208,7 @@ class Assigner {
       StepBack(*n, &live);
       if (n->info().effect == Effect::kGuards) NoteOwned(n, live);
       if (n->Is(Opcode::kGeneric)) NoteOwned(n, Kept(*n, behind));
+      if (n->Is(Opcode::kStoreLocal)) NoteOwned(n, WithState(*n, behind));
     }
     std::reverse(backwards.begin(), backwards.end());
     std::vector<Node*> nodes;
@@ -309,6 +310,16 @@ class Assigner {
     Set kept = behind;
     ForStaying(n, [&](Node* r) { kept.erase(r); });
     return kept;
+  }
+
+  // What is the unit's behind a store, with what only the stack has a use for. The value that is stored is the slot's by then.
+  static Set WithState(const Node& n, const Set& behind) {
+    Set all = behind;
+    Node* stored = Ownership::RootOf(n.input(0));
+    ForState(n.state, [&](Node* r) {
+      if (r != stored) all.insert(r);
+    });
+    return all;
   }
 
   void NoteOwned(Node* n, const Set& before) {

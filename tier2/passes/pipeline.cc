@@ -8,10 +8,11 @@
 #include "tier2/passes/licm.h"
 #include "tier2/passes/simplify.h"
 #include "tier2/passes/strength.h"
+#include "tier2/passes/worth.h"
 
 namespace tierjit::tier2 {
 
-absl::StatusOr<Ownership> Optimise(Graph* graph, const PassObserver& observer) {
+absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassObserver& observer) {
   absl::Status status;
   auto pass = [&](absl::string_view name, void (*run)(Graph*)) {
     if (!status.ok()) return;
@@ -32,6 +33,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, const PassObserver& observer) {
   pass("strength", ReduceStrength);
   pass("dce", RemoveDeadCode);
   if (!status.ok()) return status;
+  if (!at_any_price && !IsWorthIt(*graph)) return absl::FailedPreconditionError("too much is left to handlers");
   Ownership ownership = AssignOwnership(graph);
   if (observer) observer("ownership", *graph);
   return ownership;

@@ -13,8 +13,9 @@ namespace tierjit::tier2 {
 // Called behind each pass with its name; empty: nobody looks.
 using PassObserver = std::function<void(absl::string_view pass, const Graph& graph)>;
 
-// Optimises in place. In debug builds the graph is verified behind every pass, and kInternal names the pass that broke it. [any]
-absl::StatusOr<Ownership> Optimise(Graph* graph, const PassObserver& observer);
+// Optimises in place. In debug builds the graph is verified behind every pass, and kInternal names the pass that broke it.
+// kFailedPrecondition when Tier 1's code is as good, unless `at_any_price`. [any]
+absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassObserver& observer);
 
 }  // namespace tierjit::tier2
 

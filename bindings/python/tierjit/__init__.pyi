@@ -50,6 +50,7 @@ def configure(
     tier2_threshold: int = ...,
     osr_threshold: int = ...,
     tier2: bool = ...,
+    tier2_every_loop: bool = ...,
     profiled_turns: int = ...,
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,

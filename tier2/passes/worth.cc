@@ -1,0 +1,45 @@
+#include "tier2/passes/worth.h"
+
+#include "tier2/passes/pass.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+// Estimates, in nanoseconds times four.
+constexpr int64_t kGainOfNode = 4;      // a node that Tier 1 does as a step on boxed objects
+constexpr int64_t kLossOfHandler = 40;  // a call of a handler in place of a stencil
+constexpr int64_t kLossOfLocal = 6;     // a local that may have to be boxed for it
+constexpr int kTurns = 8;               // of a loop, for each turn of the one around it
+constexpr int kMaxDepth = 5;
+
+int64_t Value(const Node& n) {
+  if (n.Is(Opcode::kGeneric)) {
+    int64_t locals = 0;
+    for (const FrameState::Local& l : n.state->locals) locals += l.value != nullptr;
+    return -kLossOfHandler - kLossOfLocal * locals;
+  }
+  Effect e = n.info().effect;
+  bool arithmetic = e == Effect::kGuards && (n.rep == Rep::kI64 || n.rep == Rep::kF64);
+  bool pure = IsPure(n.opcode) && !n.inputs.empty();
+  return arithmetic || pure || ReadsOf(n.opcode) != kNoRegion || WritesOf(n.opcode) != kNoRegion ? kGainOfNode : 0;
+}
+
+}  // namespace
+
+bool IsWorthIt(const Graph& graph) {
+  std::vector<int64_t> weight(static_cast<size_t>(graph.block_count()), 1);
+  std::vector<int> depth(weight.size(), 0);
+  for (const auto& loop : FindLoops(graph)) {
+    for (const Block* b : loop->body) {
+      size_t id = static_cast<size_t>(b->id);
+      if (depth[id]++ < kMaxDepth) weight[id] *= kTurns;
+    }
+  }
+  int64_t sum = 0;
+  for (const Block* b : graph.blocks()) {
+    for (const Node* n : b->nodes) sum += weight[static_cast<size_t>(b->id)] * Value(*n);
+  }
+  return sum > 0;
+}
+
+}  // namespace tierjit::tier2
