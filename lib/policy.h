@@ -39,7 +39,7 @@ struct Policy {
   // Whether loops that the interpreter already runs are entered through sys.monitoring (tool id 5).
   bool loop_door = true;
 
-  // CPU time between two looks at what the interpreter is running, for loops that no call and no enable() could see; 0: never. A look
+  // Milliseconds between two looks at what the interpreter is running, for loops that no call and no enable() could see; 0: never. A look
   // costs about ten microseconds, and looks in vain become up to 32 times as rare.
   int64_t sample_ms = 10;
 

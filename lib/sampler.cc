@@ -26,28 +26,28 @@ void* Sampler::Run(void* self) {
   auto* sampler = static_cast<Sampler*>(self);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   sampler->id_ = static_cast<pid_t>(syscall(SYS_gettid));
-  int status = 0;
-  while (status == 0) {
+  while (true) {
     int64_t ns = sampler->interval_ns_;
     timespec interval = {ns / 1000000000, ns % 1000000000};
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);  // the only place where Stop() can end the thread
-    status = clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &interval, nullptr);
+    // The two waits are the only places where Stop() can end the thread.
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &interval, nullptr);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-    if (status == 0 && !sampler->asked_.exchange(true)) {
-      int added = _PyEval_AddPendingCall(sampler->interpreter_, &Sampler::OnPendingCall, self, 0);
-      if (added != _Py_ADD_PENDING_SUCCESS) sampler->asked_ = false;
-    }
+    if (_PyEval_AddPendingCall(sampler->interpreter_, &Sampler::OnPendingCall, self, 0) != _Py_ADD_PENDING_SUCCESS) continue;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
+    sem_wait(&sampler->looked_);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   }
   return nullptr;
 }
 
 int Sampler::OnPendingCall(void* self) {
   auto* sampler = static_cast<Sampler*>(self);
-  sampler->asked_ = false;
   if (!sampler->running_) return 0;
   bool found = sampler->look_(PyThreadState_GetUnchecked());
   int64_t longest = sampler->shortest_ns_ * kLongestInterval;
   sampler->interval_ns_ = found ? sampler->shortest_ns_ : std::min(2 * sampler->interval_ns_.load(), longest);
+  sem_post(&sampler->looked_);
   return 0;
 }
 
@@ -59,6 +59,7 @@ bool Sampler::StartThread() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the thread
   id_ = 0;
+  sem_init(&looked_, 0, 0);  // a child of a fork does not inherit the pending calls
   running_ = pthread_create(&thread_, &attributes, &Sampler::Run, this) == 0;
   process_ = getpid();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -129,7 +130,6 @@ void Sampler::ResumeParked(PyThreadState* ts) {
     if (frame == forking_frame_ && frame->instr_ptr == forking_instruction_) return;
   }
   parked_ = false;
-  asked_ = false;  // a child does not inherit the pending calls
   StartThread();
 }
 

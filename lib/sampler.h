@@ -1,5 +1,7 @@
-// Looks from time to time at what the interpreter is running: a thread that sleeps until the process has used a few milliseconds of CPU
-// time, so that an idle process is never woken, and a pending call, made by whichever thread runs Python code next.
+// Looks from time to time at what the interpreter is running: a thread that sleeps for a few milliseconds, and a pending call, made by
+// whichever thread runs Python code next. The next sleep begins when that call was made, so an idle process is not woken.
+//
+// The thread sleeps by the wall clock: timers of the process's CPU time make time.process_time() advance in steps of scheduler ticks.
 //
 // The thread knows nothing of Python and takes no signals. It is gone while the process forks, as the interpreter warns of threads
 // then; Resume() brings it back.
@@ -7,6 +9,7 @@
 #define TIERJIT_LIB_SAMPLER_H_
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -22,8 +25,8 @@ class Sampler {
   using Look = bool (*)(PyThreadState* ts);
   explicit Sampler(Look look) : look_(look) {}
 
-  // Samples every `interval_ns` of CPU time from now on, more rarely while looking is in vain. Where the system offers no such timer, or
-  // no thread, nothing is sampled. [GIL]
+  // Samples every `interval_ns` from now on, more rarely while looking is in vain. Where the system offers no thread, nothing is
+  // sampled. [GIL]
   void Start(int64_t interval_ns);
   // The thread is gone afterwards. [GIL]
   void Stop();
@@ -49,7 +52,7 @@ class Sampler {
   PyInterpreterState* interpreter_ = nullptr;
   int64_t shortest_ns_ = 0;
   std::atomic<int64_t> interval_ns_{0};
-  std::atomic<bool> asked_{false};  // the pending call is under way
+  sem_t looked_;                    // posted by the pending call
   std::atomic<pid_t> id_{0};        // of the thread, once it runs
   pthread_t thread_{};
   pid_t process_ = 0;  // that the thread belongs to

@@ -129,3 +129,34 @@ if child == 0:
     os._exit(10 + begins_in_a_pause())
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 11
 """))
+
+
+def test_clocks_of_cpu_time_stay_exact():
+    # A timer of the process's CPU time would let its clock advance in steps of scheduler ticks only.
+    check(program("""
+tierjit.enable()
+assert os_threads() == 2
+seen = set()
+while len(seen) < 200:
+    seen.add(time.process_time())
+steps = sorted(seen)
+assert min(b - a for a, b in zip(steps, steps[1:])) < 0.0005
+"""))
+
+
+def test_an_idle_process_is_not_woken():
+    check(program("""
+tierjit.enable()
+tierjit.configure(sample_ms=1)
+time.sleep(0.05)
+def switches():
+    total = 0
+    for task in os.listdir("/proc/self/task"):
+        if int(task) != os.getpid():
+            with open(f"/proc/self/task/{task}/status") as status:
+                total += next(int(line.split()[1]) for line in status if line.startswith("voluntary"))
+    return total
+before = switches()
+time.sleep(0.5)
+assert switches() - before <= 3, switches() - before
+"""))
