@@ -231,7 +231,7 @@ void Assembler::FillHeader() {
   h->native_entry = At(entry_);
   h->vectorcall = reinterpret_cast<vectorcallfunc>(At(0));
   h->expected_breaker = ~uintptr_t{0};  // the first check asks: tools may be listening
-  h->first_traceable = _PyCode_CODE(code_) + code_->_co_firsttraceable;
+  h->fresh = {nullptr, nullptr, _PyCode_CODE(code_) + code_->_co_firsttraceable, -1, 0, FRAME_OWNED_BY_THREAD};
   h->frame_bytes = code_->co_framesize * static_cast<int32_t>(sizeof(PyObject*));
   bool exact = code_->co_kwonlyargcount == 0 && (code_->co_flags & (CO_VARARGS | CO_VARKEYWORDS)) == 0;
   h->argcount = exact ? code_->co_argcount : -1;

@@ -1,5 +1,6 @@
 // Ways from C into compiled code: vectorcall, and loops that the interpreter runs.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "runtime/bytecode/decoder.h"
@@ -37,6 +38,7 @@ tj_enter:
   mov %rsi, %r13
   mov %rdx, %r15
   call *%rcx
+  mov %r14, %rax
 )" TIERJIT_RESTORE_AND_RETURN R"(  .size tj_enter, .-tj_enter
 
   .p2align 4
@@ -65,6 +67,7 @@ tj_vectorcall_entry:
   mov %r8, %rdx
   lea tj_rt(%rip), %r13
   call 1f
+  mov %r14, %rax
   addl $2, 52(%r15)
 )" TIERJIT_RESTORE_AND_RETURN R"(1:
   push %rbp
@@ -250,12 +253,7 @@ _PyInterpreterFrame* PushFrame(PyThreadState* ts, PyFunctionObject* function, Un
   frame->f_funcobj = Py_NewRef(function);
   frame->f_globals = function->func_globals;
   frame->f_builtins = function->func_builtins;
-  frame->f_locals = nullptr;
-  frame->frame_obj = nullptr;
-  frame->instr_ptr = unit->first_traceable;
-  frame->stacktop = -1;
-  frame->return_offset = 0;
-  frame->owner = FRAME_OWNED_BY_THREAD;
+  std::memcpy(&frame->f_locals, &unit->fresh, sizeof unit->fresh);
   return frame;
 }
 
@@ -265,7 +263,7 @@ bool HaveStackRoom() {
 }
 
 const void* LinkFrame(PyThreadState* ts, _PyInterpreterFrame* frame, UnitHeader* unit) {
-  frame->instr_ptr = unit->first_traceable;
+  frame->instr_ptr = unit->fresh.instr_ptr;
   frame->stacktop = -1;
   frame->previous = ts->current_frame;
   ts->current_frame = frame;

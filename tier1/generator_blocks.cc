@@ -1,6 +1,7 @@
 #include "tier1/generator_blocks.h"
 
 #include "runtime/helpers/op.h"
+#include "runtime/helpers/collector_link.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -46,7 +47,7 @@ PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
   gen->gi_name = Py_NewRef(function->func_name);
   gen->gi_qualname = Py_NewRef(function->func_qualname);
   gen->gi_origin_or_finalizer = nullptr;
-  PyObject_GC_Track(gen);
+  TrackObject(ts->interp, reinterpret_cast<PyObject*>(gen));
   return gen;
 }
 
@@ -56,7 +57,7 @@ bool KeepGenerator(PyObject* dead) {
   PyCodeObject* code = CodeOf(reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe));
   int slots = SlotsOf(code);
   if (slots >= kSizes || g_lists[slots].count == kBlocks) return false;
-  PyObject_GC_UnTrack(dead);
+  UntrackObject(dead);
   PyObject *name = gen->gi_name, *qualname = gen->gi_qualname;
   g_lists[slots].blocks[g_lists[slots].count++] = gen;
   Py_DECREF(code);

@@ -1,5 +1,6 @@
 #include "tier1/instances.h"
 
+#include "runtime/helpers/collector_link.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -125,7 +126,7 @@ PyObject* NewInstance(PyTypeObject* type) {
   list.count--;
   o->ob_refcnt = 1;
   o->ob_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
-  PyObject_GC_Track(o);
+  TrackObject((*tj_rt.running)->interp, o);
   return o;
 }
 
@@ -144,7 +145,7 @@ bool KeepInstance(PyObject* dead) {
   Layout layout = IsFor(list, type) ? list.layout : LayoutOf(type);
   if (layout == Layout::kOther || (layout == Layout::kValues && !OwnsItsValues(dead))) return false;
   g_nesting++;
-  PyObject_GC_UnTrack(dead);
+  UntrackObject(dead);
   if (layout == Layout::kValues) {
     PyDictValues* values = ValuesOf(dead);
     for (int i = 0; i < values->capacity; i++) Unset(&values->values[i]);

@@ -73,13 +73,29 @@ inline constexpr int kCStackUnits = 2;
 inline constexpr int kEntryUnitOffset = 2;
 inline constexpr int kPrologueSize = 4;  // of a native entry: push rbp; mov rbp, rsp
 
+// What all fresh frames of a unit have in common, in the order of _PyInterpreterFrame from `f_locals` on.
+struct FreshFrame {
+  PyObject* f_locals;
+  PyFrameObject* frame_obj;
+  _Py_CODEUNIT* instr_ptr;  // at the first instruction that can be traced
+  int32_t stacktop;
+  uint16_t return_offset;
+  char owner;
+};
+static_assert(offsetof(_PyInterpreterFrame, localsplus) - offsetof(_PyInterpreterFrame, f_locals) == sizeof(FreshFrame) &&
+              offsetof(_PyInterpreterFrame, frame_obj) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, frame_obj) &&
+              offsetof(_PyInterpreterFrame, instr_ptr) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, instr_ptr) &&
+              offsetof(_PyInterpreterFrame, stacktop) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, stacktop) &&
+              offsetof(_PyInterpreterFrame, return_offset) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, return_offset) &&
+              offsetof(_PyInterpreterFrame, owner) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, owner));
+
 // First bytes of a unit's data block; addressed through H_UNIT.
 struct UnitHeader {
   PyCodeObject* code;            // borrowed
   const void* native_entry;      // preserve_none entry: r12 = localsplus of a linked frame, r13 = &tj_rt, r15 = tstate
   vectorcallfunc vectorcall;
   uintptr_t expected_breaker;    // eval_breaker word (version, no event) under which the code may run natively
-  _Py_CODEUNIT* first_traceable; // where instr_ptr stands in a fresh frame
+  FreshFrame fresh;
   int32_t frame_bytes;           // co_framesize in bytes
   int32_t argcount;              // positional arguments bound one to one; -1: every call goes through the binder
   int32_t nlocalsplus;

@@ -44,6 +44,7 @@ PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_back_edge(SIGNATURE);  // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_return_rest(SIGNATURE);  // x = address of the first local that is left
 PRESERVE_NONE PyObject* TJ_THUNK_return_last(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return_code(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
@@ -153,11 +154,13 @@ INLINE void start_frame(_PyInterpreterFrame* frame, _PyInterpreterFrame* caller,
   frame->f_funcobj = reinterpret_cast<PyObject*>(function);
   frame->f_globals = function->func_globals;
   frame->f_builtins = function->func_builtins;
-  frame->f_locals = nullptr;
-  frame->frame_obj = nullptr;
-  frame->instr_ptr = u->first_traceable;
-  // stacktop -1, return_offset 0, owner FRAME_OWNED_BY_THREAD
-  *reinterpret_cast<uint64_t*>(&frame->stacktop) = 0xffffffffu;
+  __builtin_memcpy(&frame->f_locals, &u->fresh, sizeof u->fresh);
+}
+// One level of recursion; false: the limit is near, and nothing has happened.
+INLINE bool begin_call(PyThreadState* ts) {
+  if (UNLIKELY(ts->py_recursion_remaining <= 1)) return false;
+  asm("decl %0" : "+m"(ts->py_recursion_remaining));  // in memory: clang would keep what the test has loaded
+  return true;
 }
 
 INLINE void push_free(FreeList* list, PyObject* o) {
@@ -258,14 +261,21 @@ INLINE void free_dead(Rt* rt, PyObject* o) {
 
 // The locals of a frame that dies. The end lives in a field that such a frame does not need: a second register would have to be pushed
 // around the call.
-INLINE void release_locals(Rt* rt, PyObject** lp, _PyInterpreterFrame* frame) {
+INLINE void release_locals(Rt* rt, PyObject** lp, _PyInterpreterFrame* frame, PyObject** first) {
   PyObject** volatile* end = reinterpret_cast<PyObject** volatile*>(&frame->f_locals);
   *end = lp + reinterpret_cast<PyCodeObject*>(frame->f_executable)->co_nlocalsplus;
-  for (PyObject** p = lp; p != *end; p++) {
+  for (PyObject** p = first; p != *end; p++) {
     PyObject* o = *p;
     if (o != nullptr && decref(o)) free_dead(rt, o);
   }
 }
+// The end of a frame without locals.
+#define LEAVE_TO(caller)                                          \
+  do {                                                            \
+    ts->datastack_top = reinterpret_cast<PyObject**>(frame_of(lp)); \
+    lp = (caller)->localsplus;                                    \
+    GO(TJ_RETURN, acc);                                           \
+  } while (0)
 
 }  // namespace tierjit::tier1
 

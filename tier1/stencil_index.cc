@@ -97,6 +97,13 @@ void FillOthers(StencilIndex* s) {
     s->call_R[0][n] = Require(absl::StrCat("call_plain_", count, "R"));
     s->call_R[1][n] = Require(absl::StrCat("call_method_", count, "R"));
   }
+  for (int n = 0; n <= kMaxDropsAtOnce; n++) {
+    for (int bound = 0; bound < 2; bound++) {
+      const char* suffix = bound || n == 0 ? "bound_" : "";
+      s->leave[0][bound][n] = Require(absl::StrCat("return_R_", suffix, n));
+      s->leave[1][bound][n] = FindStencil(absl::StrCat("return_L_", suffix, n));
+    }
+  }
   for (int n = 0; n < 9; n++) s->clear_locals[n] = FindStencil(absl::StrCat("clear_locals_", n));
   s->clear_locals[0] = Require("clear_locals");
 #define X(name) s->name = Require(#name);

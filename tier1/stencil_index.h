@@ -22,6 +22,8 @@ enum SubscriptPair { kSubLL, kSubLN, kSubLR, kSubRL, kSubRN, kSubMR, kSubLB, kSu
 enum class Indexed { kList, kTuple, kStr, kArray, kCount };  // containers with stencils of their own
 inline constexpr int kIndexedCount = static_cast<int>(Indexed::kCount);
 
+inline constexpr int kMaxDropsAtOnce = 4;
+
 struct StencilIndex {
   // [operation][pair], null where the form does not exist.
   const Stencil* int_op[kArithmeticCount][kPairCount];
@@ -47,6 +49,7 @@ struct StencilIndex {
   const Stencil* call[2][6];               // [method][0..4 arguments, then any]
   const Stencil* call_R[2][5];             // the last argument in the accumulator; [method][1..4 arguments]
   const Stencil* call_class[6];            // 0 arguments; 1..4, the last one in the accumulator; any
+  const Stencil* leave[2][2][kMaxDropsAtOnce + 1];  // [a local is returned][all bound][locals to drop]; null where too many
   const Stencil* clear_locals[9];          // by count; [0]: loop
 #define TIERJIT_NAMED_STENCILS(X)                                                                                          \
   X(cold_slow) X(cold_back_edge) X(observe) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \

@@ -44,7 +44,7 @@ struct Hole {
 enum class Ending : uint8_t {
   kNone,    // no trailing jump
   kNext,    // jmp TJ_NEXT: dropped when the next emission follows directly
-  kReturn,  // jmp TJ_RETURN: the table has `mov rax, r14; pop rbp; ret` in place of this jump everywhere
+  kReturn,  // jmp TJ_RETURN: the table has `pop rbp; ret` in place of this jump everywhere
   kCallee,  // jmp TJ_CALLEE: rewritten to `call r14` (entry address in the accumulator), falls through to the next emission
   kCall,    // jmp TJ_CALL_<name>: becomes `call` of the shared thunk, falls through likewise
 };

@@ -332,13 +332,39 @@ void Translator::Return(const Instruction& in) {
   }
   // The reference of a local that is returned moves out of the frame.
   bool local = value.kind == Kind::kLocal;
+  if (ReturnAtOnce(value, here)) return;
   Emission& leave = Emit(s.leave_frame);
   leave.p = here;
-  leave.a = LocalOffset(value.value);
+  leave.d = LocalOffset(value.value);
   AddCold(leave, local ? s.return_any_L : s.return_any_R);
   if (local) Emit(s.load_M).a = LocalOffset(value.value);
   DropLocals(local ? static_cast<int>(value.value) : -1);
   Emit(s.return_R);
+}
+
+// Few locals: one stencil does it all.
+bool Translator::ReturnAtOnce(const Entry& value, uint64_t here) {
+  const StencilIndex& s = Stencils();
+  bool local = value.kind == Kind::kLocal;
+  uint32_t offsets[kMaxDropsAtOnce] = {};
+  int drops = 0;
+  bool bound = true;
+  for (int i = 0; i < nlocalsplus_; i++) {
+    if (local && i == static_cast<int>(value.value)) continue;
+    if (drops == kMaxDropsAtOnce) return false;
+    bound = bound && always_bound_[static_cast<size_t>(i)];
+    offsets[drops++] = LocalOffset(static_cast<uint64_t>(i));
+  }
+  const Stencil* stencil = s.leave[local][bound][drops];
+  if (stencil == nullptr) return false;
+  Emission& e = Emit(stencil);
+  AddCold(e, local ? s.return_any_L : s.return_any_R);
+  e.a = offsets[0];
+  e.b = offsets[1];
+  e.c = offsets[2];
+  e.d = local ? LocalOffset(value.value) : offsets[3];
+  e.p = here;
+  return true;
 }
 
 void Translator::DropLocals(int kept) {

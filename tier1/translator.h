@@ -162,6 +162,7 @@ class Translator {
   void EndSend(const Instruction& in);
   uint64_t AddressOfUnit(int32_t unit) const;
   void Return(const Instruction& in);
+  bool ReturnAtOnce(const Entry& value, uint64_t here);
   void DropLocals(int kept);
   void Resume(const Instruction& in);
   void JumpBackward(const Instruction& in);

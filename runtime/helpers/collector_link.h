@@ -17,6 +17,11 @@ inline void TrackObject(PyInterpreterState* interp, PyObject* o) {
   young->_gc_prev = reinterpret_cast<uintptr_t>(gc);
 }
 
+// PyObject_GC_UnTrack() in place of a call. [GIL]
+inline void UntrackObject(PyObject* o) {
+  if (_PyObject_GC_IS_TRACKED(o)) _PyObject_GC_UNTRACK(o);
+}
+
 }  // namespace tierjit
 
 #endif  // TIERJIT_RUNTIME_HELPERS_COLLECTOR_LINK_H_

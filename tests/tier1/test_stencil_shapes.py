@@ -59,6 +59,7 @@ EXTERNALS = {
     "thunk_method_branch": {"tj_end_special_branch"},
     "thunk_return_code": {"tj_dealloc"},
     "thunk_return_last": {"tj_dealloc"},
+    "thunk_return_rest": {"tj_dealloc"},
     "thunk_slow": {"tj_slow"},
     "thunk_slow_branch": {"tj_slow_branch"},
 }
@@ -90,7 +91,8 @@ CEILINGS = [
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("find_attr_", 90), ("find_method_", 118), ("put_attr_", 124), ("put_global_", 104), ("put_name_", 104),
     ("binary_any_", 87), ("compare_", 87), ("quick_", 53), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 49), ("call_builtin", 154), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
-    ("leave_frame", 34), ("drop_local", 115), ("return_", 87),
+    ("leave_frame", 34), ("drop_local", 115), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
+    ("return_R", 87),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
     ("after_send", 66), ("end_send", 48), ("get_iter", 40), ("get_awaitable", 48),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("array_get_", 284), ("array_set_", 328),

@@ -24,8 +24,7 @@ template <int n, bool method, bool last_in_acc = false> BODY call_python(SIGNATU
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
   char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
   if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD();
-  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD();
-  ts->py_recursion_remaining--;
+  if (UNLIKELY(!begin_call(ts))) COLD();
   ts->datastack_top = reinterpret_cast<PyObject**>(top);
   _PyInterpreterFrame* caller = frame_of(lp);
   caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
@@ -69,8 +68,7 @@ template <bool method> BODY call_bound(SIGNATURE) {
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
   char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
   if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) COLD_EMPTY();
-  if (UNLIKELY(ts->py_recursion_remaining <= 1)) COLD_EMPTY();
-  ts->py_recursion_remaining--;
+  if (UNLIKELY(!begin_call(ts))) COLD_EMPTY();
   ts->datastack_top = reinterpret_cast<PyObject**>(top);
   _PyInterpreterFrame* caller = frame_of(lp);
   caller->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
@@ -328,9 +326,12 @@ STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
 // RESUME: events, tracing. Room on the C stack is looked at where C code enters: a frame here takes far more of the data stack than of
 // the C stack, and a new chunk of the data stack is C code's business too.
 STENCIL(resume) {
-  if (UNLIKELY(ts->eval_breaker != unit()->expected_breaker)) COLD_EMPTY();
-  unit()->entries++;
-  NEXT(DEAD);
+  // Positive tests make the way to the next stencil come last.
+  if (LIKELY(ts->eval_breaker == unit()->expected_breaker)) {
+    unit()->entries++;
+    NEXT(DEAD);
+  }
+  COLD_EMPTY();
 }
 // The same behind a yield, which is no new entry.
 STENCIL(resume_yield) {
@@ -345,14 +346,62 @@ STENCIL(jump_backward) {
 }
 STENCIL(jump) { TARGET(DEAD); }
 
-// Return: leave_frame, drop_local_* for each local, return_R. As in the interpreter, the frame is unlinked before its locals die.
-// Frames that somebody holds a frame object of leave by the thunk.
-STENCIL(leave_frame) {
+// Return: return_R_<n> with n locals to drop, the accumulator being the result. As in the interpreter, the frame is unlinked before its
+// locals die. Frames that somebody holds a frame object of leave by thunk_return. A..D: the locals, ascending; no other one holds
+// anything. The first that dies, and what comes behind it, is left to a thunk. kept: local D is the result, whose reference moves.
+template <bool bound> INLINE PyObject** drop_shared(PyObject** slot) {
+  PyObject* o = *slot;
+  if constexpr (!bound) {
+    if (o == nullptr) return nullptr;
+  }
+  int32_t n = static_cast<int32_t>(*refcount32(o));
+  if (UNLIKELY(n == 1)) return slot;
+  if (LIKELY(n > 0)) *refcount32(o) = static_cast<uint32_t>(n - 1);
+  return nullptr;
+}
+#define DROP_SHARED(bound, n, offset)                                                               \
+  if constexpr (n) {                                                                                \
+    PyObject** dying = drop_shared<bound>(slot_at(lp, offset));                                     \
+    if (UNLIKELY(dying != nullptr)) GO_WITH(TJ_THUNK_return_rest, acc, reinterpret_cast<PyObject*>(dying)); \
+  }
+template <int n, bool bound, bool kept> BODY return_frame(SIGNATURE) {
   _PyInterpreterFrame* frame = frame_of(lp);
   if (UNLIKELY(frame->frame_obj != nullptr)) COLD();
-  ts->current_frame = frame->previous;
+  if constexpr (kept) {
+    acc = *slot_at(lp, H_D);
+    *slot_at(lp, H_D) = nullptr;  // for the thunk
+  }
+  _PyInterpreterFrame* caller = frame->previous;
+  ts->current_frame = caller;
   ts->py_recursion_remaining++;
-  NEXT(acc);
+  DROP_SHARED(bound, n > 0, H_A)
+  DROP_SHARED(bound, n > 1, H_B)
+  DROP_SHARED(bound, n > 2, H_C)
+  DROP_SHARED(bound, n > 3, H_D)
+  if (UNLIKELY(decref(frame->f_funcobj))) GO(TJ_THUNK_return_last, acc);
+  if (UNLIKELY(decref(frame->f_executable))) GO(TJ_THUNK_return_code, acc);
+  LEAVE_TO(caller);
+}
+#define RETURN_FRAME(n)                                                                       \
+  STENCIL(return_R_##n) { MUSTTAIL return return_frame<n, false, false>(lp, rt, acc, ts, REST); } \
+  STENCIL(return_R_bound_##n) { MUSTTAIL return return_frame<n, true, false>(lp, rt, acc, ts, REST); }
+#define RETURN_LOCAL(n)                                                                       \
+  STENCIL(return_L_##n) { MUSTTAIL return return_frame<n, false, true>(lp, rt, acc, ts, REST); }  \
+  STENCIL(return_L_bound_##n) { MUSTTAIL return return_frame<n, true, true>(lp, rt, acc, ts, REST); }
+STENCIL(return_R_bound_0) { MUSTTAIL return return_frame<0, true, false>(lp, rt, acc, ts, REST); }
+STENCIL(return_L_bound_0) { MUSTTAIL return return_frame<0, true, true>(lp, rt, acc, ts, REST); }
+RETURN_FRAME(1) RETURN_FRAME(2) RETURN_FRAME(3) RETURN_FRAME(4)
+RETURN_LOCAL(1) RETURN_LOCAL(2) RETURN_LOCAL(3)
+
+// With more locals: leave_frame, drop_local_* for each local, return_R.
+STENCIL(leave_frame) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  if (LIKELY(frame->frame_obj == nullptr)) {
+    ts->current_frame = frame->previous;
+    ts->py_recursion_remaining++;
+    NEXT(acc);
+  }
+  COLD();
 }
 
 // P: address of the return instruction, which a frame object that stays alive goes on showing.
@@ -360,10 +409,10 @@ STENCIL(return_any_R) {
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
   GO(TJ_THUNK_return, acc);
 }
-// The same for the value of local A.
+// The same for the value of local D.
 STENCIL(return_any_L) {
   frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  GO(TJ_THUNK_return, incref(*slot_at(lp, H_A)));
+  GO(TJ_THUNK_return, incref(*slot_at(lp, H_D)));
 }
 
 template <bool bound> BODY drop_local(SIGNATURE) {
@@ -385,9 +434,7 @@ STENCIL(return_R) {
   _PyInterpreterFrame* frame = frame_of(lp);
   if (UNLIKELY(decref(frame->f_funcobj))) GO(TJ_THUNK_return_last, acc);
   if (UNLIKELY(decref(frame->f_executable))) GO(TJ_THUNK_return_code, acc);
-  ts->datastack_top = reinterpret_cast<PyObject**>(frame);
-  lp = ts->current_frame->localsplus;
-  GO(TJ_RETURN, acc);
+  LEAVE_TO(ts->current_frame);
 }
 
 }  // namespace tierjit::tier1

@@ -72,7 +72,7 @@ STENCIL(thunk_return_generator) {
   ts->current_frame = frame->previous;
   frame->previous = nullptr;
   ts->py_recursion_remaining++;
-  release_locals(rt, lp, frame);
+  release_locals(rt, lp, frame, lp);
   if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
   lp = current_lp(ts);
   GO(TJ_RETURN, acc);

@@ -132,7 +132,7 @@ STENCIL(thunk_return) {
   }
   ts->current_frame = frame->previous;
   ts->py_recursion_remaining++;
-  release_locals(rt, lp, frame);
+  release_locals(rt, lp, frame, lp);
   if (decref(frame->f_funcobj)) tj_dealloc(frame->f_funcobj);
   if (decref(frame->f_executable)) tj_dealloc(frame->f_executable);
   if (UNLIKELY(reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0])) {
@@ -144,19 +144,25 @@ STENCIL(thunk_return) {
   GO(TJ_RETURN, acc);
 }
 
+// The rest of a return (return_<n>): x is the address of the first local that has not been dropped.
+STENCIL(thunk_return_rest) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  release_locals(rt, lp, frame, reinterpret_cast<PyObject**>(x));
+  frame = frame_of(lp);
+  if (UNLIKELY(decref(frame->f_funcobj))) GO(TJ_THUNK_return_last, acc);
+  if (UNLIKELY(decref(frame->f_executable))) GO(TJ_THUNK_return_code, acc);
+  LEAVE_TO(ts->current_frame);
+}
+
 // The end of a return whose frame held the last reference to its function, or to its code.
 STENCIL(thunk_return_last) {
   tj_dealloc(frame_of(lp)->f_funcobj);
   if (decref(frame_of(lp)->f_executable)) GO(TJ_THUNK_return_code, acc);
-  ts->datastack_top = reinterpret_cast<PyObject**>(frame_of(lp));
-  lp = current_lp(ts);
-  GO(TJ_RETURN, acc);
+  LEAVE_TO(ts->current_frame);
 }
 STENCIL(thunk_return_code) {
   tj_dealloc(frame_of(lp)->f_executable);
-  ts->datastack_top = reinterpret_cast<PyObject**>(frame_of(lp));
-  lp = current_lp(ts);
-  GO(TJ_RETURN, acc);
+  LEAVE_TO(ts->current_frame);
 }
 
 // Enters a function from the middle of an emission, whose second half it comes back to.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from stencilgen import disassembly
 
-_RETURN_CODE = bytes.fromhex('4c89f05dc3')  # mov rax, r14; pop rbp; ret: as long as the jump to TJ_RETURN that it replaces
+_RETURN_CODE = bytes.fromhex('5dc3cccccc')  # pop rbp; ret: padded to the length of the jump to TJ_RETURN that it replaces
 _KINDS = ('kAbs64', 'kAbs32S', 'kPcRel32')  # the order of a stencil's holes
 _HEX = [f'0x{byte:02x},' for byte in range(256)]
 _BYTES_A_LINE = 20

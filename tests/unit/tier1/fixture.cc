@@ -1,5 +1,6 @@
 #include "tests/unit/tier1/fixture.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/cpython/opcode_info.h"
@@ -50,6 +51,9 @@ namespace {
 // Name of the emission at `i`; a whole return, which ends at the new `i`, is called by where its value comes from.
 std::string NameAt(const std::vector<Emission>& emissions, size_t& i) {
   std::string name = emissions[i].stencil->name;
+  for (const char* at_once : {"return_R", "return_L"}) {
+    if (absl::StartsWith(name, absl::StrCat(at_once, "_"))) return at_once;
+  }
   if (name != "leave_frame") return name;
   name = std::string(emissions[i].cold[0]->name) == "return_any_L" ? "return_L" : "return_R";
   while (std::string(emissions[i].stencil->name) != "return_R") i++;

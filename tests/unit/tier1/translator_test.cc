@@ -74,16 +74,25 @@ TEST_CASE("translator: stores take their value from where it is, and know what t
   CHECK(t.result.sites[static_cast<size_t>(store.dispose_site)].site.depth == 0);  // the old value is no operand
 }
 
-TEST_CASE("translator: a return releases each local on its own, but for the one that it returns") {
+TEST_CASE("translator: a return releases the locals, but for the one that it returns") {
   auto raw = [](const char* source) {
     std::string names;
     for (const Emission& e : Translate(source).result.emissions) names += std::string(e.stencil->name) + " ";
     return names;
   };
   CHECK(raw("def f(a):\n b = a\n return 1\n") ==
-        "clear_locals_1 resume store_L load_C_immortal leave_frame drop_local_bound drop_local return_R ");
-  CHECK(raw("def f(a):\n b = a\n return a\n") == "clear_locals_1 resume store_L leave_frame load_M drop_local return_R ");
-  CHECK(raw("def f(a):\n del a\n return 1\n") == "resume handler load_C_immortal leave_frame drop_local return_R ");
+        "clear_locals_1 resume store_L load_C_immortal return_R_2 ");
+  CHECK(raw("def f(a):\n b = a\n return a\n") == "clear_locals_1 resume store_L return_L_1 ");
+  CHECK(raw("def f(a):\n del a\n return 1\n") == "resume handler load_C_immortal return_R_1 ");
+  CHECK(raw("def f(a, b, c): return b\n") == "resume return_L_bound_2 ");
+  Translated t = Translate("def f(a, b, c): return b\n");
+  const Emission& e = t.Find("return_L_bound_2");
+  CHECK(e.a == t.LocalOffset(0));
+  CHECK(e.b == t.LocalOffset(2));
+  CHECK(e.d == t.LocalOffset(1));
+  CHECK(raw("def f(a, b, c, d): return 1\n") == "resume load_C_immortal return_R_bound_4 ");
+  CHECK(raw("def f(a, b, c, d, e):\n a = b\n del a\n return b\n") ==
+        "resume store_L handler leave_frame load_M drop_local drop_local_bound drop_local_bound drop_local_bound return_R ");
   std::string many = "def f(a, b, c, d, e, f, g, h, i): return a\n";
   CHECK(raw(many.c_str()) == "resume load_L return_any_R ");
 }
