@@ -126,7 +126,10 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
     if (absl::Status v = tier2::Verify(g); !v.ok()) absl::StrAppend(&loop->passes, "INVALID ", std::string(v.message()), "\n");
   };
   absl::StatusOr<tier2::Ownership> ownership = tier2::Optimise(graph->get(), policy().tier2_every_loop, observer);
-  if (!ownership.ok()) return ownership.status();
+  if (!ownership.ok()) {
+    if (keep) Log("tier2", loop->passes);
+    return ownership.status();
+  }
   absl::StatusOr<tier2::Lowered> lowered =
       tier2::Lower(**graph, *ownership, snapshot, MakeEnvironment(hot.unit), kOptimizeLevel, kMaxMirInstructions, keep);
   if (!lowered.ok()) return lowered.status();

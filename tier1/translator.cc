@@ -380,7 +380,8 @@ void Translator::DropLocals(int kept) {
 const Instruction* Translator::LoopStore(const Instruction& in) const {
   const std::vector<Instruction>& list = decoded_.instructions();
   ptrdiff_t index = &in - list.data();
-  if (in.opcode != FOR_ITER || in.declined || index < 2 || list[index + 1].opcode != STORE_FAST) return nullptr;
+  // Profiled code shows each value that is stored.
+  if (mode_.feedback != nullptr || in.opcode != FOR_ITER || in.declined || index < 2 || list[index + 1].opcode != STORE_FAST) return nullptr;
   bool of_call = list[index - 1].opcode == GET_ITER && list[index - 2].opcode == CALL && list[index - 2].oparg <= 3;
   return in.adaptive == FOR_ITER_RANGE || (in.adaptive == FOR_ITER && of_call) ? &list[index + 1] : nullptr;
 }

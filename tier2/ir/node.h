@@ -101,6 +101,7 @@ struct Edge {
 struct Block {
   int id = 0;
   int32_t unit = -1;               // code unit where it starts, -1: made by a pass
+  int depth = 0;                   // how many loops of the program it lies in
   FrameState* state = nullptr;     // at its start, in terms of its parameters: loop headers have one
   std::vector<Node*> params;
   std::vector<Node*> nodes;        // without params; the last one ends the block

@@ -1,5 +1,7 @@
 #include "tier2/lift/lifter.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
@@ -58,7 +60,27 @@ absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
   }
   if (!status_.ok()) return status_;
   graph_->Connect();
+  NoteDepths();
   return std::move(graph_);
+}
+
+// Loops of the bytecode: seen from a way into an inner loop, the graph's loops around it have the same header.
+int Lifter::LoopDepth(int32_t unit) const {
+  std::set<int32_t> headers;
+  for (const Instruction& in : snapshot_.decoded->instructions()) {
+    if (in.opcode == JUMP_BACKWARD && in.target <= unit && unit <= in.offset) headers.insert(in.target);
+  }
+  return static_cast<int>(headers.size());
+}
+
+void Lifter::NoteDepths() {
+  for (Block* b : graph_->blocks()) b->depth = b->unit >= 0 ? LoopDepth(b->unit) : 0;
+  // The others stand between two of those.
+  for (Block* b : graph_->ReversePostOrder()) {
+    if (b->unit >= 0 || b->predecessors.empty()) continue;
+    b->depth = b->predecessors[0]->depth;
+    for (const Edge& e : b->successors) b->depth = std::min(b->depth, e.to->depth);
+  }
 }
 
 // What the local holds at the way in, if that matters: one that is stored to before it is read there is as good as unbound.

@@ -70,6 +70,8 @@ class Lifter {
   uint32_t EntryBits(size_t local) const;
   bool ReadBeforeStored(int local) const;
   void FindLeaders();
+  int LoopDepth(int32_t unit) const;
+  void NoteDepths();
   void Enter();
   void LiftBlock(int32_t unit);
   bool NeverSeen() const;

@@ -1,5 +1,7 @@
 #include "tier2/passes/worth.h"
 
+#include <algorithm>
+
 #include "tier2/passes/pass.h"
 
 namespace tierjit::tier2 {
@@ -27,17 +29,11 @@ int64_t Value(const Node& n) {
 }  // namespace
 
 bool IsWorthIt(const Graph& graph) {
-  std::vector<int64_t> weight(static_cast<size_t>(graph.block_count()), 1);
-  std::vector<int> depth(weight.size(), 0);
-  for (const auto& loop : FindLoops(graph)) {
-    for (const Block* b : loop->body) {
-      size_t id = static_cast<size_t>(b->id);
-      if (depth[id]++ < kMaxDepth) weight[id] *= kTurns;
-    }
-  }
   int64_t sum = 0;
   for (const Block* b : graph.blocks()) {
-    for (const Node* n : b->nodes) sum += weight[static_cast<size_t>(b->id)] * Value(*n);
+    int64_t weight = 1;
+    for (int i = 0; i < std::min(b->depth, kMaxDepth); i++) weight *= kTurns;
+    for (const Node* n : b->nodes) sum += weight * Value(*n);
   }
   return sum > 0;
 }
