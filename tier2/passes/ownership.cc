@@ -48,6 +48,7 @@ class Assigner {
       for (Node* p : b->params) Own(p);
       for (Node* n : b->nodes) Own(n);
     }
+    FindVirtualLocals();
     ComputeLiveness();
     while (OwnWhatMayBeReleased()) {
     }
@@ -144,6 +145,9 @@ class Assigner {
     return ends;
   }
 
+  // A death leaves the frame's slots alone, except those of virtual locals, which it brings up to date first.
+  bool StaysInSlot(const Node& n) const { return n.Is(Opcode::kLoadLocal) && !virtual_locals_.contains(n.index); }
+
   bool OwnWhatMayBeReleased() {
     bool changed = false;
     auto own = [&](Node* r) {
@@ -159,13 +163,13 @@ class Assigner {
         bool ends = EndsComplex(*n, live);
         for (Node* r : live) {
           // An item outlives its container if that ends with the access.
-          if ((r != n && MayRelease(*n, *r)) || (ends && !r->Is(Opcode::kLoadLocal))) own(r);
+          if ((r != n && MayRelease(*n, *r)) || (ends && !StaysInSlot(*r))) own(r);
         }
         StepBack(*n, &live);
       }
       if (DiesAtEntry(*b)) {
         for (Node* r : live) {
-          if (!r->Is(Opcode::kLoadLocal)) own(r);
+          if (!StaysInSlot(*r)) own(r);
         }
       }
     }
@@ -329,7 +333,16 @@ class Assigner {
     }
   }
 
+  void FindVirtualLocals() {
+    for (const auto& s : graph_->states()) {
+      for (size_t i = 0; i < s->locals.size(); i++) {
+        if (s->locals[i].value != nullptr) virtual_locals_.insert(static_cast<int32_t>(i));
+      }
+    }
+  }
+
   Graph* graph_;
+  std::set<int32_t> virtual_locals_;
   std::vector<Set> live_in_, live_out_;
   std::vector<Node*> pending_;
   Ownership out_;

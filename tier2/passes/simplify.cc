@@ -70,6 +70,11 @@ class Simplifier {
         if (a->Is(Opcode::kBoxBool)) return Now(a->input(0));
         if (n->Is(Opcode::kGuardBool) && a->type.Is(kBoolBit)) Relax(n, Opcode::kUnboxBool);
         return nullptr;
+      // What was an object stays that object: programs can tell by `is`.
+      case Opcode::kBoxInt: return a->Is(Opcode::kGuardInt) || a->Is(Opcode::kUnboxInt) ? Now(a->input(0)) : nullptr;
+      case Opcode::kBoxFloat:
+        return a->Is(Opcode::kGuardFloat) || a->Is(Opcode::kGuardNumber) || a->Is(Opcode::kUnboxFloat) ? Now(a->input(0)) : nullptr;
+      case Opcode::kBoxBool: return a->Is(Opcode::kGuardBool) || a->Is(Opcode::kUnboxBool) ? Now(a->input(0)) : nullptr;
       case Opcode::kGuardType: return n->type.version() == 0 && a->type.Is(n->type.bits()) ? a : nullptr;
       case Opcode::kGuardBound: return !a->type.IsBottom() && !a->type.MayBe(kNullBit) ? a : nullptr;
       case Opcode::kGuardReleasable: if (a->type.IsSimple() && !a->type.IsBottom()) Drop(n); return nullptr;
