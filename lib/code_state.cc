@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "lib/function_units.h"
 #include "runtime/bytecode/decoder.h"
 
 namespace tierjit {
@@ -54,6 +55,7 @@ void CodeStates::OnCodeDeath(CodeState* state) {
   last_code_ = nullptr;
   if (state->owned != nullptr) {
     --live_units_;
+    NoteFunctionDeath(state->owned.get());
     dead_.push_back(std::move(state->owned));
   }
   delete state;

@@ -104,12 +104,12 @@ void tj_dealloc(PyObject* o) {
 
 namespace {
 
-// A loop whose turns nobody counts.
-constexpr int64_t kUnlimitedEdges = INT64_MAX / 4;
+// Entries and turns of loops that nobody counts.
+constexpr int64_t kUnlimited = INT64_MAX / 4;
 
 LoopOutcome (*g_promotion)(const HotLoop& loop) = nullptr;
 void (*g_forget)(Unit* unit) = nullptr;
-int64_t g_first_edges = kUnlimitedEdges;
+int64_t g_first_edges = kUnlimited, g_first_entries = kUnlimited;
 
 // Units alive, and what dead ones have run.
 absl::flat_hash_set<UnitImpl*>& LiveUnits() {
@@ -119,7 +119,7 @@ absl::flat_hash_set<UnitImpl*>& LiveUnits() {
 uint64_t g_dead_native_bytecodes = 0;
 
 uint64_t NativeBytecodes(const UnitHeader* h) {
-  return h->entries * static_cast<uint64_t>(h->entry_weight) + h->back_edges() * static_cast<uint64_t>(h->loop_weight);
+  return h->entries() * static_cast<uint64_t>(h->entry_weight) + h->back_edges() * static_cast<uint64_t>(h->loop_weight);
 }
 
 vectorcallfunc g_default_vectorcall = nullptr;
@@ -251,6 +251,7 @@ UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64
     : whole_(std::move(assembled)), bytecodes_(bytecodes), compile_ns_(compile_ns) {
   header()->owner = this;
   header()->GiveEdges(g_first_edges);
+  header()->GiveEntries(g_first_entries);
   LiveUnits().insert(this);
   const char* name = PyUnicode_AsUTF8(code->co_qualname);
   if (name == nullptr) PyErr_Clear();
@@ -317,7 +318,8 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
   if (!assembled.ok()) return nullptr;
   assembled->header()->owner = this;
-  assembled->header()->GiveEdges(kUnlimitedEdges);
+  assembled->header()->GiveEdges(kUnlimited);
+  assembled->header()->GiveEntries(kUnlimited);
   loops_.push_back(new Loop{loop_header, *std::move(assembled)});
   return &loops_.back()->code;
 }
@@ -327,14 +329,16 @@ namespace {
 constexpr Py_ssize_t kMaxProfiledUnits = 20000;
 }  // namespace
 
-void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t threshold) {
+void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t entries, int64_t edges) {
   g_promotion = hook;
   if (forget != nullptr) g_forget = forget;
-  g_first_edges = hook == nullptr ? kUnlimitedEdges : threshold;
+  g_first_entries = hook == nullptr ? kUnlimited : entries;
+  g_first_edges = hook == nullptr ? kUnlimited : edges;
 }
 LoopOutcome AskForPromotion(const HotLoop& loop) {
   if (g_promotion != nullptr) return g_promotion(loop);
-  loop.unit->GiveEdges(kUnlimitedEdges, loop.profiled);
+  if (loop.entry) loop.unit->GiveEntries(kUnlimited);
+  else loop.unit->GiveEdges(kUnlimited, loop.profiled);
   return {nullptr, nullptr};
 }
 
@@ -354,6 +358,7 @@ const void* UnitImpl::ProfiledAddress(int32_t unit) {
     h->globals = header()->globals;
     h->builtins = header()->builtins;
     h->GiveEdges(g_first_edges);
+    h->GiveEntries(kUnlimited);
   }
   return profile_->code.block.code == nullptr ? nullptr : profile_->code.AddressOf(unit);
 }
@@ -372,9 +377,19 @@ std::vector<GlobalUse> UnitImpl::globals() const {
   return uses;
 }
 
+bool UnitImpl::RefreshGlobals() {
+  bool any = false;
+  for (size_t i = 0; i < whole_.site_count; i++) {
+    const Site& site = whole_.sites()[i];
+    if (site.fill != FillGlobal || site.cell == nullptr || site.misses == 0 || site.misses >= kMaxFills) continue;
+    if (static_cast<GlobalCell*>(site.cell)->value == nullptr) any |= RefillGlobal(site);
+  }
+  return any;
+}
+
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
-          tj_dealloc, ThunkAddress("exit")};
+          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished")};
 }
 
 extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }
@@ -387,7 +402,7 @@ UnitInfo UnitImpl::info() const {
   for (const Loop* loop : loops_) {
     info.code_bytes += loop->code.block.code_size;
     info.data_bytes += loop->code.block.data_size;
-    info.entries += loop->code.header()->entries;
+    info.entries += loop->code.header()->entries();
     info.back_edges += loop->code.header()->back_edges();
   }
   std::vector<std::pair<const Site*, PyCodeObject*>> sites;
@@ -395,7 +410,7 @@ UnitInfo UnitImpl::info() const {
   for (const auto& site : sites) info.slow_calls += site.first->visits;
   info.bytecodes = bytecodes_;
   info.compile_ns = compile_ns_;
-  info.entries += header()->entries;
+  info.entries += header()->entries();
   info.back_edges += header()->back_edges();
   return info;
 }

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/cpython/python.h"
+#include "runtime/deopt/calls.h"
 #include "runtime/feedback/feedback.h"
 
 namespace tierjit::tier1 {
@@ -53,7 +54,13 @@ class Unit {
   virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()
   // How many back-edges may pass before SetPromotion()'s hook is asked; `profiled`: in the profiled version.
   virtual void GiveEdges(int64_t count, bool profiled) = 0;
+  // How many entries may pass before it is asked about the whole function.
+  virtual void GiveEntries(int64_t count) = 0;
+  // Code that runs the function from behind its RESUME on, for entries whose allowance is used up; see UnitHeader.
+  virtual void SetOptimised(UnitExit (*optimised)(PyObject** lp, PyThreadState* ts)) = 0;
   virtual std::vector<GlobalUse> globals() const = 0;
+  // Fills the cells of globals() that a change of the global has emptied. True if there were some.
+  virtual bool RefreshGlobals() = 0;
   // Where the code finds the eval breaker's expected value; kept true while the unit lives.
   virtual const uintptr_t* expected_breaker() const = 0;
   // Activations look at their next check whether they may go on, as tools may listen now. [GIL]
@@ -76,7 +83,8 @@ absl::Status CanCompile(PyCodeObject* code);
 // set for the interpreter to raise at instr_ptr. [GIL]
 int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t header);
 
-// A back-edge of compiled code whose allowance is used up: the frame of `lp` stands in canonical state in front of code unit `target`.
+// A back-edge or an entry of compiled code whose allowance is used up: the frame of `lp` stands in canonical state in front of code unit
+// `target`.
 struct HotLoop {
   Unit* unit;
   PyObject** lp;
@@ -84,15 +92,16 @@ struct HotLoop {
   int32_t target;
   int depth;      // of the operand stack
   bool profiled;  // it ran in the profiled version
+  bool entry;     // of the function
 };
 // `resume`: native code to go on at; else `value`: the function is done, or NULL: go on as before.
 struct LoopOutcome {
   const void* resume;
   PyObject* value;
 };
-// `hook` is asked about hot loops; it gives new edges. `threshold`: back-edges of a new unit before the first question. `forget` is told
-// when a unit dies. NULL: nobody. [GIL]
-void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t threshold);
+// `hook` is asked about hot loops and functions; it gives new edges, or entries. `entries`, `edges`: how many of a new unit there are
+// before the first question. `forget` is told when a unit dies. NULL: nobody. [GIL]
+void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t entries, int64_t edges);
 
 // What other compilers' code shares with Tier 1's.
 struct SharedAddresses {
@@ -102,8 +111,11 @@ struct SharedAddresses {
   PyObject* small_int_zero;
   void (*dealloc)(PyObject* dead);        // keeps blocks
   const void* raise;                      // goes on with an exception that is set, from a canonical frame
+  const void* finished;                   // ends a function whose frame is popped already
 };
 SharedAddresses GetSharedAddresses();
+// How optimised code makes and runs frames.
+FrameRunner GetFrameRunner();
 // Generators and coroutines that C code drives run compiled from now on, or no longer. [GIL]
 void HookGenerators();
 void UnhookGenerators();

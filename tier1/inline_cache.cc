@@ -7,7 +7,7 @@
 namespace tierjit::tier1 {
 namespace {
 
-PyObject* NameOf(Site* site) {
+PyObject* NameOf(const Site* site) {
   int index = site->oparg >> 1;
   return PyTuple_GET_ITEM(site->unit->code->co_names, index);
 }
@@ -218,6 +218,15 @@ void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   if (locals == nullptr || !PyDict_CheckExact(locals)) return;
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
   static_cast<GlobalCell*>(site->cell)->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(locals)->ma_keys, name);
+}
+
+bool RefillGlobal(const Site& site) {
+  GlobalCell* cell = static_cast<GlobalCell*>(site.cell);
+  const UnitHeader* unit = site.unit;
+  PyObject* name = NameOf(&site);
+  if (unit->globals == nullptr || WatchGlobalCell(unit->globals, unit->builtins, name, cell) == nullptr) return false;
+  OwnerOf(site.unit)->watched_cells.push_back({cell, nullptr, unit->globals, unit->builtins, name});
+  return true;
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {

@@ -16,6 +16,8 @@ void FillGetter(PyThreadState* ts, PyObject* owner, PyObject* getter, Site* site
 void FillClass(PyThreadState* ts, PyObject* type, PyObject* init, Site* site);
 void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site);
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site);
+// Watches the name of a LOAD_GLOBAL again, for a cell that its change has emptied. False: there is no value to be had.
+bool RefillGlobal(const Site& site);
 
 // A cell that matches nothing.
 void ClearPolyCell(PolyCell* cell);

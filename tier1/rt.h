@@ -89,6 +89,14 @@ static_assert(offsetof(_PyInterpreterFrame, localsplus) - offsetof(_PyInterprete
               offsetof(_PyInterpreterFrame, return_offset) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, return_offset) &&
               offsetof(_PyInterpreterFrame, owner) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, owner));
 
+// How a unit is left: go on at native address `resume`, or (NULL) the frame is gone and `value` is the call's result
+// (NULL: exception set). Slow paths enter a method of an operand's class like that: `resume` is its entry, and `value` its frame's
+// localsplus (branching ones: plus kEnter, to tell it from where to go on).
+struct Departure {
+  const void* resume;
+  PyObject* value;
+};
+
 // First bytes of a unit's data block; addressed through H_UNIT.
 struct UnitHeader {
   PyCodeObject* code;            // borrowed
@@ -101,9 +109,12 @@ struct UnitHeader {
   int32_t nlocalsplus;
   bool profiled;                 // this is the profiled version
   PyObject *globals, *builtins;  // that the global cells belong to; NULL until somebody wants to enter
-  uint64_t entries;              // counters for tier-up and statistics
-  int64_t edges_left;            // back-edges until somebody wants to know: counts down from edges_given
-  int64_t edges_given;
+  // Counters for tier-up and statistics: entries and back-edges until somebody wants to know, counted down from what was given.
+  int64_t entries_left, entries_given;
+  int64_t edges_left, edges_given;
+  // Code of the optimising tier that runs the function from behind its RESUME on. Its end: go on at `resume` with `value` in the
+  // accumulator; or the function is done with `value` and its frame can go; both NULL: it could not be entered.
+  Departure (*optimised)(PyObject** lp, PyThreadState* ts);
   int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
   // Generators and coroutines: by code unit, where a suspended frame whose instr_ptr stands there goes on, as distance from
   // native_entry; 0: nowhere. NULL for all others.
@@ -112,7 +123,12 @@ struct UnitHeader {
   const void* handler_address;   // native code of the exception handler at code unit `handler`, the last one entered
   int32_t handler;
 
+  uint64_t entries() const { return static_cast<uint64_t>(entries_given - entries_left); }
   uint64_t back_edges() const { return static_cast<uint64_t>(edges_given - edges_left); }
+  void GiveEntries(int64_t count) {
+    entries_given += count - entries_left;
+    entries_left = count;
+  }
   void GiveEdges(int64_t count) {
     edges_given += count - edges_left;
     edges_left = count;
@@ -179,13 +195,6 @@ struct Site {
   const void* taken_address;
 };
 
-// How a unit is left: go on at native address `resume`, or (NULL) the frame is gone and `value` is the call's result
-// (NULL: exception set). Slow paths enter a method of an operand's class like that: `resume` is its entry, and `value` its frame's
-// localsplus (branching ones: plus kEnter, to tell it from where to go on).
-struct Departure {
-  const void* resume;
-  PyObject* value;
-};
 inline constexpr uintptr_t kEnter = 1;
 
 // Of helpers that store something.

@@ -118,7 +118,7 @@ PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   PyObject** sp = StackBase(lp, site) + site->depth;
   frame->instr_ptr = InstructionAt(site, site->instr);
   if (!(site->flags & kNoPolling) && !PollEvents(ts, frame, sp)) return Fail();
-  site->unit->entries++;
+  site->unit->entries_given++;
   if (MayRunNatively(ts, site->unit)) return Py_None;
   RequestInterpreter(ts, frame, sp, site->instr);
   return nullptr;
@@ -390,7 +390,23 @@ Departure tj_back_edge(PyObject** lp, PyThreadState* ts, Site* site, const void*
   if (unit->edges_left > 0) return {target, nullptr};
   // Optimised code goes by what the unit's own header expects, whichever version has come here.
   MayRunNatively(ts, OwnerOf(unit)->whole().header());
-  LoopOutcome outcome = AskForPromotion({OwnerOf(unit), lp, ts, site->next, site->depth, unit->profiled});
+  LoopOutcome outcome = AskForPromotion({OwnerOf(unit), lp, ts, site->next, site->depth, unit->profiled, false});
+  if (outcome.resume == nullptr && outcome.value == nullptr) return {target, nullptr};
+  return {outcome.resume, outcome.value};
+}
+
+Departure tj_entry(PyObject** lp, PyThreadState* ts, Site* site, const void* target) {
+  UnitHeader* unit = site->unit;
+  if (!MayRunNatively(ts, unit) || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) != 0) {
+    if (CheckEntry(lp, ts, site) == nullptr) return {nullptr, nullptr};
+    return {target, nullptr};
+  }
+  if (unit->entries_left > 0) {
+    unit->entries_given++;  // the check of events came before the count
+    return {target, nullptr};
+  }
+  MayRunNatively(ts, OwnerOf(unit)->whole().header());
+  LoopOutcome outcome = AskForPromotion({OwnerOf(unit), lp, ts, site->next, 0, unit->profiled, true});
   if (outcome.resume == nullptr && outcome.value == nullptr) return {target, nullptr};
   return {outcome.resume, outcome.value};
 }

@@ -42,6 +42,8 @@ PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = sit
 PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_finished(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_entry(SIGNATURE);      // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_back_edge(SIGNATURE);  // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_return(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_return_rest(SIGNATURE);  // x = address of the first local that is left

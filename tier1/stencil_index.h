@@ -52,7 +52,7 @@ struct StencilIndex {
   const Stencil* leave[2][2][kMaxDropsAtOnce + 1];  // [a local is returned][all bound][locals to drop]; null where too many
   const Stencil* clear_locals[9];          // by count; [0]: loop
 #define TIERJIT_NAMED_STENCILS(X)                                                                                          \
-  X(cold_slow) X(cold_back_edge) X(observe) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
+  X(cold_slow) X(cold_back_edge) X(cold_entry) X(observe) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
   X(load_M) X(spill_R) X(spill_L) X(spill_C) X(spill_C_immortal) X(spill_N) X(move_M) X(swap_M) X(copy_R) X(copy_M)        \
   X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
   X(pop_M) X(load_global) X(load_global_entry) X(load_name) X(load_deref) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \

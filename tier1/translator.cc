@@ -301,8 +301,13 @@ bool Translator::TranslateInstruction() {
 void Translator::Resume(const Instruction& in) {
   constexpr int kLocation = 3, kAfterYieldFrom = 2;  // parts and values of the argument
   SpillAll();
-  Emission& e = Emit((in.oparg & kLocation) == 0 ? Stencils().resume : Stencils().resume_yield);
-  SlowPath(e, nullptr, 0, kEntryCheck | ((in.oparg & kLocation) >= kAfterYieldFrom ? kNoPolling : 0));
+  if ((in.oparg & kLocation) == 0) {
+    Emission& e = Emit(Stencils().resume);
+    e.site = MakeSite(nullptr, 0, kEntryCheck);
+    AddCold(e, Stencils().cold_entry);
+    return;
+  }
+  SlowPath(Emit(Stencils().resume_yield), nullptr, 0, kEntryCheck | ((in.oparg & kLocation) >= kAfterYieldFrom ? kNoPolling : 0));
 }
 
 void Translator::JumpBackward(const Instruction& in) {

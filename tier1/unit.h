@@ -70,7 +70,12 @@ class UnitImpl final : public Unit {
   const void* TargetAddress(int32_t unit) const override { return whole_.AddressOf(unit); }
   const Feedback* feedback() const override { return profile_ == nullptr ? nullptr : &profile_->feedback; }
   void GiveEdges(int64_t count, bool profiled) override;
+  void GiveEntries(int64_t count) override { header()->GiveEntries(count); }
+  void SetOptimised(UnitExit (*optimised)(PyObject** lp, PyThreadState* ts)) override {
+    header()->optimised = reinterpret_cast<Departure (*)(PyObject** lp, PyThreadState* ts)>(optimised);  // of the same layout
+  }
   std::vector<GlobalUse> globals() const override;
+  bool RefreshGlobals() override;
   const uintptr_t* expected_breaker() const override { return &header()->expected_breaker; }
   std::vector<WatchedCell> watched_cells;
 

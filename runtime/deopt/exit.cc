@@ -2,19 +2,13 @@
 
 #include <cstring>
 
+#include "runtime/deopt/calls.h"
+
 namespace tierjit {
 
 extern "C" int64_t tj_exit_values[kMaxExitValues] = {};
 
-namespace {
-
-ExitResolver g_resolver = nullptr;
-
-int64_t Raw(const ExitDescriptor::Item& item) { return item.value >= 0 ? tj_exit_values[item.value] : item.constant; }
-
-// New reference.
-PyObject* Box(const ExitDescriptor::Item& item) {
-  int64_t raw = Raw(item);
+PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw) {
   PyObject* o = nullptr;
   switch (item.rep) {
     case ExitDescriptor::Rep::kBoxed:
@@ -34,6 +28,24 @@ PyObject* Box(const ExitDescriptor::Item& item) {
   return o;
 }
 
+void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw) {
+  if (Py_TYPE(iterator) == &PyRangeIter_Type) {
+    _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(iterator);
+    (item.where == ExitDescriptor::Where::kIteratorPosition ? it->start : it->len) = raw;
+  } else if (item.where == ExitDescriptor::Where::kIteratorPosition) {
+    // Iterators of list and tuple have one layout.
+    reinterpret_cast<_PyListIterObject*>(iterator)->it_index = raw;
+  }
+}
+
+namespace {
+
+ExitResolver g_resolver = nullptr;
+
+int64_t Raw(const ExitDescriptor::Item& item) { return item.value >= 0 ? tj_exit_values[item.value] : item.constant; }
+
+PyObject* Box(const ExitDescriptor::Item& item) { return BoxExitValue(item, Raw(item)); }
+
 // Only the slot knows the number that it holds, so that may become another one where it is.
 bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item) {
   if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
@@ -48,17 +60,6 @@ void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item) {
   if (StoreInPlace(old, item)) return;
   lp[item.index] = Box(item);
   Py_XDECREF(old);
-}
-
-void StoreIterator(PyObject* iterator, const ExitDescriptor::Item& item) {
-  int64_t raw = Raw(item);
-  if (Py_TYPE(iterator) == &PyRangeIter_Type) {
-    _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(iterator);
-    (item.where == ExitDescriptor::Where::kIteratorPosition ? it->start : it->len) = raw;
-  } else if (item.where == ExitDescriptor::Where::kIteratorPosition) {
-    // Iterators of list and tuple have one layout.
-    reinterpret_cast<_PyListIterObject*>(iterator)->it_index = raw;
-  }
 }
 
 }  // namespace
@@ -80,7 +81,7 @@ void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
     switch (item.where) {
       case ExitDescriptor::Where::kLocal: StoreLocal(lp, item); break;
       case ExitDescriptor::Where::kIteratorPosition: case ExitDescriptor::Where::kIteratorRemaining:
-        StoreIterator(stack[item.index], item);
+        StoreIteratorField(stack[item.index], item, Raw(item));
         break;
       default: break;
     }
@@ -94,12 +95,15 @@ void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
   for (int i = 0; i < count; i++) Py_XDECREF(dropped[i]);
 }
 
-UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
-  tj_materialise(lp, exit);
+const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit) {
   exit->count++;
-  _PyInterpreterFrame* frame =
-      reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
-  return {g_resolver(ts, frame, exit), nullptr};
+  return g_resolver(ts, ts->current_frame, exit);
+}
+
+UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
+  if (!exit->frames.empty()) return ExitToFrames(ts, exit);
+  tj_materialise(lp, exit);
+  return {ResolveExit(ts, exit), nullptr};
 }
 
 }  // namespace tierjit

@@ -27,6 +27,17 @@ enum class ExitKind : uint8_t {
   kInterruption, // somebody wants to be heard; execution comes back
 };
 
+// A frame that waits for a call, or that an exit from an inlined call makes.
+struct ExitFrame {
+  PyFunctionObject* function;  // NULL: the frame is there
+  PyCodeObject* code;
+  int32_t instruction;         // code unit where it stands: of its call, or where the exit goes on
+  int32_t depth;               // of the operand stack
+  int32_t next;                // behind the call
+  const void* address;         // native code for that
+  void* unit;                  // the tier1::Unit that it belongs to
+};
+
 struct ExitDescriptor {
   enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool };
   enum class Where : uint8_t {
@@ -43,10 +54,16 @@ struct ExitDescriptor {
     int16_t index;
     int16_t value;       // in tj_exit_values; -1: `constant`
     int16_t bound;       // in tj_exit_values: 0 there leaves the slot as it is; -1: never
+    int16_t frame;       // index in `frames`
     int64_t constant;    // raw, or an object
   };
   std::vector<Item> items;
   ExitKind kind;
+  std::vector<ExitFrame> frames;  // outermost first; none: the unit's own, which is there
+  // Of a call of optimised code (see calls.h): its function, and the number of values that wait.
+  PyFunctionObject* callee;
+  int32_t waiting;
+  bool outermost;        // the first of the frames is there, and no other call waits for the unit
   int32_t resume;        // code unit where execution goes on
   int32_t origin;        // of the instruction whose speculation has failed
   int32_t nlocalsplus;
@@ -63,6 +80,12 @@ extern "C" void tj_materialise(PyObject** lp, const ExitDescriptor* exit);
 extern "C" UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit);
 // Virtual locals into their slots, before foreign code runs: items of kind kLocal only. [GIL]
 extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
+
+// The object that an item stands for: a new reference, or the unit's own.
+PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw);
+void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);
+// Counts the exit; where execution goes on.
+const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit);
 
 // Finds native code for exits; registered once at start. Returns NULL when there is none: the interpreter goes on. [GIL]
 using ExitResolver = const void* (*)(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);

@@ -18,7 +18,7 @@ MODES = {mode.name: mode for mode in (
     Mode("interp", False, {}, {}, 30, False, "once more without tierjit: the cases are deterministic"),
     Mode("tier1", True, {"tier1_threshold": 1}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
-    Mode("tier2", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "osr_threshold": 1,
+    Mode("tier2", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1,
                          "profiled_turns": 2}, {}, 8, False,
          "the optimising tier as early as possible: loops are profiled at their first turn, then compiled"),
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),

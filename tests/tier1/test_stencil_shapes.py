@@ -34,6 +34,7 @@ EXTERNALS = {
     "clear_locals": {"memset"},
     "observe": {"tj_observe"},
     "thunk_back_edge": {"tj_back_edge"},
+    "thunk_entry": {"tj_entry"},
     "enter_vectorcall": {"tj_vectorcall"},
     **{f"find_attr_{k}": {"tj_find_attr"} for k in "LR"},
     **{f"find_method_{k}": {"tj_find_method"} for k in "LR"},
@@ -100,9 +101,9 @@ CEILINGS = [
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 158), ("load_name", 171), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 61), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_", 42), ("pop_", 53), ("check_local", 23), ("take_local", 29),
-    ("clear_locals", 52), ("resume", 30), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
+    ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_resume", 216),
-    ("thunk_dispose", 177), ("thunk_", 60),
+    ("thunk_dispose", 177), ("thunk_entry", 128), ("thunk_", 60),
 ]
 
 

@@ -328,8 +328,7 @@ STENCIL(clear_locals_8) { MUSTTAIL return clear<8>(lp, rt, acc, ts, REST); }
 STENCIL(resume) {
   // Positive tests make the way to the next stencil come last.
   if (LIKELY(ts->eval_breaker == unit()->expected_breaker)) {
-    unit()->entries++;
-    NEXT(DEAD);
+    if (LIKELY(--unit()->entries_left != 0)) NEXT(DEAD);
   }
   COLD_EMPTY();
 }

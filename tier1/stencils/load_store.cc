@@ -10,6 +10,8 @@ namespace tierjit::tier1 {
 STENCIL(cold_slow) { MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
 // The slow path of a backward jump: goes on at the branch target, or wherever a hot loop is taken.
 STENCIL(cold_back_edge) { MUSTTAIL return TJ_THUNK_back_edge(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
+// The slow path of a function's RESUME.
+STENCIL(cold_entry) { MUSTTAIL return TJ_THUNK_entry(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
 STENCIL(cold_branch) {
   MUSTTAIL return TJ_THUNK_slow_branch(lp, rt, acc, ts, x, ADDRESS_SITE, z);
 }

@@ -16,6 +16,7 @@ Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts,
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Where to go on; no address: the frame's function is done with `value`, or (NULL) leave.
+Departure tj_entry(PyObject** lp, PyThreadState* ts, Site* site, const void* target);
 Departure tj_back_edge(PyObject** lp, PyThreadState* ts, Site* site, const void* target);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
 Departure tj_leave(PyObject** lp, PyThreadState* ts);
@@ -108,6 +109,31 @@ STENCIL(thunk_back_edge) {
   GO(TJ_THUNK_exit, DEAD);
 }
 
+// A function that the optimising tier has taken over, or that wants to be looked at. Frames that somebody holds stay here.
+STENCIL(thunk_entry) {
+  UnitHeader* u = static_cast<Site*>(y)->unit;
+  if (LIKELY(u->optimised != nullptr && ts->eval_breaker == u->expected_breaker && frame_of(lp)->frame_obj == nullptr)) {
+    u->entries_given++;
+    u->entries_left = 1;
+    Departure d = u->optimised(lp, ts);
+    if (LIKELY(d.resume == nullptr)) {
+      if (LIKELY(d.value != nullptr)) GO(TJ_THUNK_return, d.value);
+      GO(reinterpret_cast<Continuation>(z), DEAD);
+    }
+    GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+  }
+  Departure d = tj_entry(lp, ts, static_cast<Site*>(y), z);
+  if (LIKELY(d.resume != nullptr)) GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+  if (d.value != nullptr) GO(TJ_THUNK_return, d.value);
+  GO(TJ_THUNK_exit, DEAD);
+}
+
+// The frame is popped already; the accumulator is the result.
+STENCIL(thunk_finished) {
+  lp = current_lp(ts);
+  GO(TJ_RETURN, acc);
+}
+
 STENCIL(thunk_after_call) {
   acc = tj_after_call(lp, acc, ts, static_cast<Site*>(y));
   if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
@@ -117,8 +143,7 @@ STENCIL(thunk_after_call) {
 STENCIL(thunk_exit) {
   Departure d = tj_leave(lp, ts);
   if (d.resume != nullptr) GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
-  lp = current_lp(ts);
-  GO(TJ_RETURN, d.value);
+  GO(TJ_THUNK_finished, d.value);
 }
 
 // Pops the running frame; the accumulator is the result. Popping may free the code object and with it the unit, so

@@ -31,6 +31,7 @@ enum class Effect : uint8_t {
   kReadsLocals, kReadsList, kReadsArray, kReadsIterator, kReadsAttr, kReadsCell, kReadsGlobal,
   kWritesLocals, kWritesList, kWritesArray, kWritesIterator, kWritesAttr, kWritesCell,
   kReleases,    // drops a reference: foreign code may run when the object is not of a simple type
+  kCalls,       // optimised code runs: it may write what objects hold, but nothing can see frames
   kEscapes,     // foreign code runs: everything may change, the frame is seen
 };
 
@@ -53,7 +54,16 @@ enum IteratorField : int64_t { kPosition, kRemaining, kStep };
 struct Block;
 struct Node;
 
-// The interpreter's view at a bytecode boundary: what the frame must hold when execution goes on there.
+// A Python function that a unit takes into itself, or whose optimised code it calls: what pushing a frame for it takes.
+struct InlinedFrame {
+  PyObject* function = nullptr;    // NULL: its frame is there already
+  PyObject* code = nullptr;
+  int32_t call = 0, next = 0;      // code units of the CALL in the frame outside of it, and behind that
+  int32_t first_local = 0, first_stack = 0;  // where its entries begin in the lists of the frame state
+};
+
+// The interpreter's view at a bytecode boundary: what the frame must hold when execution goes on there. With inlined calls there are
+// several frames, outermost first: their locals (and stacks) stand one behind the other in one list.
 struct FrameState {
   int id = 0;
   int32_t resume = 0;              // code unit of the next instruction
@@ -73,6 +83,7 @@ struct FrameState {
     Node* remaining;               // range only
   };
   std::vector<Iterator> iterators;
+  std::vector<InlinedFrame> inlined;  // all frames but the outermost
 };
 
 struct Node {
@@ -138,6 +149,9 @@ class Graph {
   const std::vector<std::unique_ptr<FrameState>>& states() const { return states_; }
 
   int local_count = 0;                  // slots of localsplus
+  bool frameless = false;               // all locals are values; the frame is made when somebody can see it
+  Rep result = Rep::kBoxed;             // of a frameless unit
+  int calls = 0;                        // of Python functions, inlined or to their optimised code
 
  private:
   std::vector<Block*> blocks_;          // in layout order

@@ -76,6 +76,7 @@ std::string Print(const Graph& graph) {
     for (const FrameState::Iterator& i : s->iterators) {
       absl::StrAppend(&text, " iterator(", i.depth, ", ", Ref(i.position), ", ", Ref(i.remaining), ")");
     }
+    for (const InlinedFrame& f : s->inlined) absl::StrAppend(&text, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, ")");
     absl::StrAppend(&text, "\n");
   }
   return text;

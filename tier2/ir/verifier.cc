@@ -6,7 +6,7 @@ namespace {
 
 bool Ends(Opcode o) { return o == Opcode::kJump || o == Opcode::kBranch || o == Opcode::kReturn || o == Opcode::kLeave; }
 size_t SuccessorsOf(Opcode o) { return o == Opcode::kBranch ? 2 : o == Opcode::kJump ? 1 : 0; }
-bool NeedsState(const Node& n) { return n.info().effect == Effect::kGuards || n.Is(Opcode::kGeneric); }
+bool NeedsState(const Node& n) { return n.info().effect == Effect::kGuards || n.Is(Opcode::kGeneric) || n.Is(Opcode::kCallTyped); }
 
 class Verifier {
  public:

@@ -41,6 +41,7 @@ bool Lifter::Iterate() {
   int32_t target = in().target + 2, next = in().next;
   StackEntry& it = Top();
   if (it.position == nullptr) {
+    if (frameless()) return NeedsHandler(), true;
     // Any iterator: its handler pushes the item, or pops the iterator and jumps.
     FrameState* state = BoxStack();
     Node* call = Emit(Opcode::kGeneric, {it.node});

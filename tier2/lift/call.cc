@@ -42,7 +42,9 @@ absl::string_view BuiltinName(Node* callable) {
 }  // namespace
 
 bool Lifter::Call() {
-  if (in().opcode != CALL || in().oparg != 1) return false;
+  if (in().opcode != CALL) return false;
+  if (PythonCall()) return true;
+  if (in().oparg != 1) return false;
   Node *callable = Top(3).node, *self = Top(2).node, *arg = Top(1).node;
   if (!self->Is(Opcode::kNull)) return false;
   absl::string_view name = BuiltinName(callable);

@@ -1,6 +1,7 @@
 #include "tier2/lift/lifter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
@@ -44,24 +45,49 @@ absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_no
   return Lifter(snapshot, max_nodes).Run();
 }
 
-Lifter::Lifter(const Snapshot& snapshot, int max_nodes) : snapshot_(snapshot), max_nodes_(max_nodes), graph_(new Graph) {
+Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
+    : snapshot_(snapshot), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_) {
   graph_->local_count = snapshot.code->co_nlocalsplus;
+  graph_->frameless = snapshot.frameless;
 }
 
+Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during)
+    : snapshot_(*callee.body), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), graph_(caller->graph_),
+      expected_(caller->expected_) {}
+
 absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
-  ChooseVirtualLocals();
   FindLeaders();
-  Enter();
+  if (snapshot_.frameless) {
+    block_ = graph_->NewBlock();
+    std::vector<Node*> args;
+    for (size_t i = 0; i < snapshot_.args.size(); i++) {
+      Rep rep = snapshot_.args[i];
+      Node* n = Emit(Opcode::kArg, {}, rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : Type::Bound());
+      n->rep = rep;
+      n->index = static_cast<int32_t>(i);
+      if (rep == Rep::kBoxed) Expect(n, snapshot_.local_bits[i]);
+      args.push_back(n);
+    }
+    EnterWith(args);
+  } else {
+    ChooseVirtualLocals();
+    Enter();
+  }
+  LiftBlocks();
+  if (!status_.ok()) return status_;
+  if (snapshot_.frameless) FinishReturns();
+  graph_->Connect();
+  NoteDepths();
+  return std::move(own_graph_);
+}
+
+void Lifter::LiftBlocks() {
   while (!pending_.empty() && status_.ok()) {
     int32_t unit = *pending_.begin();
     pending_.erase(pending_.begin());
     LiftBlock(unit);
     if (graph_->node_count() > max_nodes_) status_ = absl::ResourceExhaustedError(absl::StrCat("more than ", max_nodes_, " nodes"));
   }
-  if (!status_.ok()) return status_;
-  graph_->Connect();
-  NoteDepths();
-  return std::move(graph_);
 }
 
 // Loops of the bytecode: seen from a way into an inner loop, the graph's loops around it have the same header.
@@ -70,12 +96,11 @@ int Lifter::LoopDepth(int32_t unit) const {
   for (const Instruction& in : snapshot_.decoded->instructions()) {
     if (in.opcode == JUMP_BACKWARD && in.target <= unit && unit <= in.offset) headers.insert(in.target);
   }
-  return static_cast<int>(headers.size());
+  return static_cast<int>(headers.size()) + (caller_ == nullptr ? 0 : caller_->LoopDepth(caller_->in().offset));
 }
 
 void Lifter::NoteDepths() {
-  for (Block* b : graph_->blocks()) b->depth = b->unit >= 0 ? LoopDepth(b->unit) : 0;
-  // The others stand between two of those.
+  // Blocks that start at no instruction stand between two that do.
   for (Block* b : graph_->ReversePostOrder()) {
     if (b->unit >= 0 || b->predecessors.empty()) continue;
     b->depth = b->predecessors[0]->depth;
@@ -85,6 +110,12 @@ void Lifter::NoteDepths() {
 
 // What the local holds at the way in, if that matters: one that is stored to before it is read there is as good as unbound.
 uint32_t Lifter::EntryBits(size_t local) const {
+  if (frameless() && local < state_.locals.size()) {
+    Node* arg = state_.locals[local].value;
+    return arg == nullptr                                   ? kNullBit
+           : arg->rep == Rep::kBoxed && ExpectedOf(arg) != 0 ? ExpectedOf(arg)
+                                                            : arg->type.bits();
+  }
   uint32_t bits = local < snapshot_.local_bits.size() ? snapshot_.local_bits[local] : kNullBit;
   return bits == kNullBit || !ReadBeforeStored(static_cast<int>(local)) ? kNullBit : bits;
 }
@@ -116,7 +147,8 @@ void Lifter::ChooseVirtualLocals() {
   size_t count = static_cast<size_t>(code->co_nlocalsplus);
   virtual_.assign(count, 0);
   stored_bits_.assign(count, 0);
-  std::vector<uint8_t> stored(count, 0), barred(count, 0);
+  std::vector<uint8_t> barred(count, 0);
+  stored_.assign(count, 0);
   for (size_t i = 0; i < count; i++) {
     barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
     virtual_[i] = EntryBits(i) & ~kNullBit;
@@ -126,15 +158,17 @@ void Lifter::ChooseVirtualLocals() {
     int n = StoredLocals(in, locals);
     for (int k = 0; k < n; k++) {
       size_t local = static_cast<size_t>(locals[k]);
-      stored[local] = 1;
+      stored_[local] = 1;
       stored_bits_[local] |= (k == 0 ? snapshot_.feedback->at(in.offset) : snapshot_.feedback->second(in.offset)).bits;
       if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
     }
-    if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) barred[static_cast<size_t>(in.oparg)] = 1;
+    if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) {
+      barred[static_cast<size_t>(in.oparg)] = stored_[static_cast<size_t>(in.oparg)] = 1;
+    }
   }
   for (size_t i = 0; i < count; i++) {
     virtual_[i] |= stored_bits_[i];
-    if (!stored[i] || barred[i] || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
+    if (!stored_[i] || barred[i] || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
 }
 
@@ -196,12 +230,46 @@ void Lifter::LiftBlock(int32_t unit) {
   }
 }
 
+// The arguments are what the first locals hold; all others are unbound.
+void Lifter::EnterWith(absl::Span<Node* const> args) {
+  size_t count = static_cast<size_t>(snapshot_.code->co_nlocalsplus);
+  state_.locals.assign(count, Local{});
+  for (size_t i = 0; i < args.size(); i++) state_.locals[i].value = args[i];
+  ChooseVirtualLocals();
+  comes_late_.assign(count, 0);
+  Node* null = Emit(Opcode::kNull, {}, Type(kNullBit));
+  std::vector<Local> locals = state_.locals;
+  for (Local& l : state_.locals) {
+    if (l.value == nullptr) l.value = null;
+  }
+  resume_ = 0;
+  here_ = nullptr;
+  for (size_t i = 0; i < count; i++) {
+    Node* value = locals[i].value;
+    if (virtual_[i] == 0) {
+      locals[i].value = value == nullptr ? null : stored_[i] ? Boxed(value) : value;
+    } else if (value == nullptr) {
+      locals[i].value = virtual_[i] == kIntBit ? IntConstant(0) : virtual_[i] == kFloatBit ? FloatConstant(0) : BoolConstant(false);
+      locals[i].bound = BoolConstant(false);
+      comes_late_[i] = 1;
+    } else if (value->rep == Rep::kBoxed) {
+      Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
+      locals[i].value = EmitGuard(guard, {value}, Type(virtual_[i]));
+    }
+  }
+  state_.locals = std::move(locals);
+  JumpTo(0);
+}
+
 // What the profiled version would have noted if it had come by.
 bool Lifter::NeverSeen() const {
   switch (in().opcode) {
     case STORE_FAST: case STORE_FAST_LOAD_FAST: case STORE_FAST_STORE_FAST: case BINARY_OP: case BINARY_SUBSCR: case COMPARE_OP: case CALL:
     case LOAD_ATTR: case LOAD_GLOBAL: case GET_ITER: return seen().bits == 0;
-    default: return false;
+    case LOAD_FAST: case LOAD_FAST_LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_FAST_AND_CLEAR: case LOAD_CONST: case PUSH_NULL: case COPY: case SWAP:
+    case FOR_ITER: case RESUME: return false;
+    // Without a frame, nothing can be left to a handler.
+    default: return frameless() && NumPushed(in().opcode, in().oparg) > 0 && seen().bits == 0;
   }
 }
 
@@ -214,6 +282,7 @@ bool Lifter::LiftInstruction() {
   switch (in().opcode) {
     case NOP: case CACHE: case EXTENDED_ARG: return true;
     case RESUME:
+      if (snapshot_.frameless && caller_ == nullptr) EmitGuard(Opcode::kPoll, {});
       if ((in().oparg & 3) == 0) return true;
       LeaveHere();
       return false;
@@ -223,7 +292,11 @@ bool Lifter::LiftInstruction() {
         LeaveHere();
         return false;
       }
-      Node* value = in().opcode == RETURN_CONST ? ObjectConstant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Pop();
+      Node* value = in().opcode == RETURN_CONST ? Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Pop();
+      if (frameless()) {
+        returns_.push_back({block_, value});
+        return false;
+      }
       Emit(Opcode::kReturn, {Boxed(value)});
       return false;
     }
@@ -233,7 +306,7 @@ bool Lifter::LiftInstruction() {
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
         Global() || Call()) {
-      return true;
+      return !std::exchange(ended_, false);
     }
   } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {
     return true;
@@ -242,8 +315,16 @@ bool Lifter::LiftInstruction() {
     LeaveHere();
     return false;
   }
+  if (frameless()) return NeedsHandler();
   Generic();
   return true;
+}
+
+// An inlined call goes on in its own code, which notes how often; a function that needs handlers is not worth being without a frame.
+bool Lifter::NeedsHandler() {
+  LeaveHere();
+  if (caller_ == nullptr) status_ = absl::UnimplementedError(absl::StrCat("opcode ", in().opcode, " @", in().offset, " needs a frame"));
+  return false;
 }
 
 // The state before the current instruction, with every stack entry as the slots take it.
@@ -255,6 +336,7 @@ FrameState* Lifter::BoxStack() {
 
 // Whether the instruction stores to a local that lives in a register: its handler would not tell.
 bool Lifter::StoresVirtual() const {
+  if (frameless()) return false;
   int locals[2];
   int n = StoredLocals(in(), locals);
   for (int k = 0; k < n; k++) {

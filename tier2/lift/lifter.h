@@ -5,6 +5,10 @@
 //
 // Locals that only ever held ints (floats, bools) are *virtual*: they live in registers, as i64 (f64, i1), and frame states say where.
 // All others stay in their slots of the frame.
+//
+// A *frameless* unit has no frame: all its locals are values, boxed ones too. It is called by optimised code with its arguments in
+// registers, and frames are made, for it and for those that wait for it, when it is left. Inlined calls are lifted like that into the
+// unit of their caller. What only a handler can do has no place there.
 #ifndef TIERJIT_TIER2_LIFT_LIFTER_H_
 #define TIERJIT_TIER2_LIFT_LIFTER_H_
 
@@ -19,6 +23,27 @@
 #include "tier2/ir/node.h"
 
 namespace tierjit::tier2 {
+
+// How optimised code of a function is called: the code at `code` takes the thread state, where the values of waiting frames go, how many
+// frames more there may be, and the arguments; it gives 0 and the result, or 1 when the frames were made. Never dies.
+struct CallTarget {
+  const void* code = nullptr;
+  std::vector<Rep> args;
+  Rep result = Rep::kBoxed;
+};
+
+struct Snapshot;
+
+// A Python function that may be called.
+struct Callee {
+  PyFunctionObject* function = nullptr;
+  PyCodeObject* code = nullptr;           // with positional parameters only
+  const void* alive = nullptr;            // a word that holds `code` as long as that lives
+  const uintptr_t* expected_breaker = nullptr;
+  const Snapshot* body = nullptr;         // when it may be inlined
+  const CallTarget* target = nullptr;     // when there is optimised code for it
+};
+using Callees = std::map<PyObject*, Callee>;  // by function
 
 // All that is known when a unit is made. Objects are borrowed: whoever makes it keeps the code object and what it names alive.
 struct Snapshot {
@@ -35,10 +60,18 @@ struct Snapshot {
     PyObject* value;
   };
   std::map<int32_t, Global> globals;      // by code unit of the LOAD_GLOBAL
+  bool frameless = false;                 // `local_bits` are of the arguments then
+  std::vector<Rep> args;                  // frameless: how they come
+  const Callees* callees = nullptr;
+  const uintptr_t* expected_breaker = nullptr;
 };
 
 // kResourceExhausted when the graph grows beyond `max_nodes`. [GIL: reads the code object's constants]
 absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_nodes);
+
+// The way from a frame into frameless code: takes the arguments from the frame, which stands behind RESUME at code unit `entry`, and
+// boxes the result.
+std::unique_ptr<Graph> LiftEntry(const Callee& callee, int32_t entry);
 
 // An entry of the static operand stack. An iterator of range, list or tuple whose fields live in registers has `position`.
 struct StackEntry {
@@ -51,6 +84,8 @@ struct StackEntry {
 class Lifter {
  public:
   Lifter(const Snapshot& snapshot, int max_nodes);
+  // `caller` has come to a call of `callee`, whose operands it has popped; `during` is its state meanwhile.
+  Lifter(Lifter* caller, const Callee& callee, FrameState* during);
   absl::StatusOr<std::unique_ptr<Graph>> Run();
 
  private:
@@ -73,6 +108,8 @@ class Lifter {
   int LoopDepth(int32_t unit) const;
   void NoteDepths();
   void Enter();
+  void EnterWith(absl::Span<Node* const> args);  // frameless
+  void LiftBlocks();
   void LiftBlock(int32_t unit);
   bool NeverSeen() const;
   bool LiftInstruction();                     // false: the block has ended
@@ -95,6 +132,7 @@ class Lifter {
   Node* FloatConstant(double value);
   Node* BoolConstant(bool value);
   Node* ObjectConstant(PyObject* object);
+  Node* Constant(PyObject* object);           // numbers by value
   FrameState* Here();                         // the state before the current instruction
   Node* Boxed(Node* value);
   Node* AsInt(Node* value);                   // nullptr: feedback does not support it
@@ -105,6 +143,21 @@ class Lifter {
   bool SeenAs(Node* value, uint32_t bits) const;
   void Expect(Node* value, uint32_t bits);
   Node* GuardKind(Node* value, uint32_t bit); // an exact builtin type that is not a number; nullptr: not seen
+
+  // Calls (inline.cc).
+  bool PythonCall();
+  bool MayInline(const Callee& callee) const;
+  bool Inline(const Callee& callee, std::vector<Node*> args);
+  bool CallTyped(const Callee& callee, std::vector<Node*> args);
+  void GuardDepth();
+  void GuardCode(const Callee& callee, Node* function);
+  void GuardEvents(const Callee& callee);
+  void FinishReturns();
+  Node* JoinReturns(Lifter* caller);          // nullptr: it never returns
+  bool AsPassed(Node** value, Rep rep);
+  int InlineDepth() const { return caller_ == nullptr ? 0 : caller_->InlineDepth() + 1; }
+  const Lifter& Root() const { return caller_ == nullptr ? *this : caller_->Root(); }
+  bool frameless() const { return caller_ != nullptr || snapshot_.frameless; }
 
   // The static stack.
   int depth() const { return static_cast<int>(state_.stack.size()); }
@@ -139,20 +192,29 @@ class Lifter {
   bool ListAppend();
   bool Global();
   bool Call();
+  bool NeedsHandler();
   void Generic();
   FrameState* BoxStack();
   bool StoresVirtual() const;
 
   const Snapshot& snapshot_;
   int max_nodes_;
-  std::unique_ptr<Graph> graph_;
+  Lifter* caller_ = nullptr;                  // when this is an inlined call
+  const Callee* callee_ = nullptr;
+  FrameState* during_ = nullptr;
+  std::unique_ptr<Graph> own_graph_;
+  Graph* graph_;
   std::vector<uint32_t> virtual_;             // by local: kIntBit, kFloatBit, kBoolBit, or 0 for locals that stay in their slots
   std::vector<uint32_t> stored_bits_;         // by local: what was seen to be stored, anywhere
   std::vector<uint8_t> comes_late_;           // by local: virtual, but not from the way in on
   std::vector<uint8_t> leader_;
   std::map<int32_t, BlockInfo> blocks_;
   std::set<int32_t> pending_;
-  std::vector<uint32_t> expected_;            // TypeBits by node id
+  std::vector<uint8_t> stored_;               // by local: there are stores to it
+  std::vector<std::pair<Block*, Node*>> returns_;  // frameless: where blocks end, and the values
+  std::vector<uint32_t> own_expected_;
+  std::vector<uint32_t>& expected_;           // TypeBits by node id
+  bool ended_ = false;                        // the instruction has ended its block
   State state_;
   Block* block_ = nullptr;
   int current_ = 0;

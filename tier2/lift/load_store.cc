@@ -5,7 +5,7 @@ namespace tierjit::tier2 {
 
 Node* Lifter::LoadLocal(int local) {
   size_t i = static_cast<size_t>(local);
-  if (virtual_[i] != 0) {
+  if (virtual_[i] != 0 || frameless()) {
     Local& l = state_.locals[i];
     if (l.bound != nullptr) EmitGuard(Opcode::kGuardTrue, {l.bound});
     l.bound = nullptr;
@@ -30,6 +30,7 @@ Node* Lifter::PrepareStore(int local, Node* value) {
     Rep wanted = virtual_[i] == kIntBit ? Rep::kI64 : virtual_[i] == kFloatBit ? Rep::kF64 : Rep::kI1;
     return value->rep == wanted ? value : nullptr;
   }
+  if (frameless()) return Boxed(value);
   Node* old = Emit(Opcode::kLoadLocal, {}, Type::Any());
   old->index = local;
   EmitGuard(Opcode::kGuardReleasable, {old});
@@ -38,7 +39,7 @@ Node* Lifter::PrepareStore(int local, Node* value) {
 
 void Lifter::CommitStore(int local, Node* value) {
   size_t i = static_cast<size_t>(local);
-  if (virtual_[i] != 0) {
+  if (virtual_[i] != 0 || frameless()) {
     state_.locals[i] = {value, nullptr};
     return;
   }
@@ -108,17 +109,12 @@ bool Lifter::LoadStore() {
       Drop(2);
       return true;
     }
-    case LOAD_CONST: {
-      PyObject* o = PyTuple_GET_ITEM(snapshot_.code->co_consts, oparg);
-      uint32_t bits = BitsOf(o);
-      Node* n = bits == kIntBit     ? IntConstant(PyLong_AsLongLong(o))
-                : bits == kFloatBit ? FloatConstant(PyFloat_AS_DOUBLE(o))
-                : bits == kBoolBit  ? BoolConstant(o == Py_True)
-                                    : ObjectConstant(o);
-      n->object = o;
-      Push(n);
+    case LOAD_FAST_AND_CLEAR:
+      if (!frameless()) return false;
+      Push(state_.locals[static_cast<size_t>(oparg)].value);
+      state_.locals[static_cast<size_t>(oparg)] = {Emit(Opcode::kNull, {}, Type(kNullBit)), nullptr};
       return true;
-    }
+    case LOAD_CONST: Push(Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, oparg))); return true;
     case PUSH_NULL: Push(Emit(Opcode::kNull, {}, Type(kNullBit))); return true;
     case COPY:
       if (Top(oparg).position != nullptr) CloseIterator(&Top(oparg));

@@ -19,6 +19,7 @@ Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
   BlockInfo& info = blocks_[unit];
   if (info.block != nullptr) return info;
   info.block = graph_->NewBlock(unit);
+  info.block->depth = LoopDepth(unit);
   const Instruction& first = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(unit))];
   MakeParams(&info, first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset));
   pending_.insert(unit);
@@ -31,11 +32,14 @@ void Lifter::MakeParams(BlockInfo* info, bool iterates) {
     Local& l = state_.locals[i];
     // Another edge may not have the value yet.
     if (comes_late_[i] && l.bound == nullptr) l.bound = BoolConstant(true);
-    info->state.locals.push_back({ParamLike(graph_.get(), info->block, l.value), ParamLike(graph_.get(), info->block, l.bound)});
+    info->state.locals.push_back({ParamLike(graph_, info->block, l.value), ParamLike(graph_, info->block, l.bound)});
+    if (l.value != nullptr && l.value->rep == Rep::kBoxed) {
+      Expect(info->state.locals.back().value, (ExpectedOf(l.value) | stored_bits_[i]) & ~kNullBit);
+    }
   }
   for (const StackEntry& e : state_.stack) {
-    StackEntry param{ParamLike(graph_.get(), info->block, e.node), ParamLike(graph_.get(), info->block, e.position),
-                     ParamLike(graph_.get(), info->block, e.remaining), ParamLike(graph_.get(), info->block, e.step)};
+    StackEntry param{ParamLike(graph_, info->block, e.node), ParamLike(graph_, info->block, e.position),
+                     ParamLike(graph_, info->block, e.remaining), ParamLike(graph_, info->block, e.step)};
     size_t id = static_cast<size_t>(e.node->id);
     uint32_t seen = id < expected_.size() ? expected_[id] : 0;
     Expect(param.node, seen != 0 ? seen : e.node->type.bits());

@@ -40,7 +40,7 @@ bool Lifter::UnpackSequence() {
 
 // The list lies under what a comprehension keeps on the stack.
 bool Lifter::ListAppend() {
-  if (in().opcode != LIST_APPEND) return false;
+  if (in().opcode != LIST_APPEND || frameless()) return false;
   Node* list = GuardKind(Top(in().oparg + 1).node, kListBit);
   if (list == nullptr) return false;
   EmitGuard(Opcode::kListAppend, {list, Boxed(Top().node)});

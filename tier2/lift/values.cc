@@ -46,14 +46,31 @@ Node* Lifter::ObjectConstant(PyObject* object) {
 FrameState* Lifter::Here() {
   if (here_ != nullptr) return here_;
   here_ = graph_->NewState();
+  if (caller_ != nullptr) {
+    int id = here_->id;
+    *here_ = *during_;
+    here_->id = id;
+    int32_t next = caller_->in().next;
+    here_->inlined.push_back({reinterpret_cast<PyObject*>(callee_->function), reinterpret_cast<PyObject*>(callee_->code), during_->resume,
+                              next, static_cast<int32_t>(here_->locals.size()), static_cast<int32_t>(here_->stack.size())});
+  }
   here_->resume = here_->origin = resume_;
-  here_->locals = state_.locals;
-  for (size_t i = 0; i < state_.stack.size(); i++) {
-    const StackEntry& e = state_.stack[i];
+  here_->locals.insert(here_->locals.end(), state_.locals.begin(), state_.locals.end());
+  for (const StackEntry& e : state_.stack) {
+    if (e.position != nullptr) here_->iterators.push_back({static_cast<int>(here_->stack.size()), e.position, e.remaining});
     here_->stack.push_back(e.node);
-    if (e.position != nullptr) here_->iterators.push_back({static_cast<int>(i), e.position, e.remaining});
   }
   return here_;
+}
+
+Node* Lifter::Constant(PyObject* o) {
+  uint32_t bits = BitsOf(o);
+  Node* n = bits == kIntBit     ? IntConstant(PyLong_AsLongLong(o))
+            : bits == kFloatBit ? FloatConstant(PyFloat_AS_DOUBLE(o))
+            : bits == kBoolBit  ? BoolConstant(o == Py_True)
+                                : ObjectConstant(o);
+  n->object = o;
+  return n;
 }
 
 void Lifter::Expect(Node* value, uint32_t bits) {

@@ -3,6 +3,7 @@
 
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/deopt/calls.h"
 #include "tier2/lower/lowerer.h"
 #include "tier2/lower/runtime_calls.h"
 
@@ -52,6 +53,11 @@ void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
   bool simple = type.IsSimple() && !type.IsBottom();
   Later([=, this] {
     f_->Bind(dead);
+    if (!simple && (graph_.frameless || (state != nullptr && !state->inlined.empty()))) {
+      f_->CallC("tj_bury", tj_bury, {ts_, object});
+      f_->Jmp(done);
+      return;
+    }
     if (!simple && state != nullptr) {
       // A finalizer may look at the frame.
       SyncLocals(*state);
@@ -214,6 +220,14 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   exit->resume = state.resume;
   exit->origin = state.origin;
   exit->nlocalsplus = graph_.local_count;
+  if (graph_.frameless || !state.inlined.empty()) MakeFrames(state, exit.get());
+  // Places in the frame that they belong to.
+  auto frame_at = [&](int index, int32_t InlinedFrame::*first) {
+    int frame = static_cast<int>(state.inlined.size());
+    while (frame > 0 && state.inlined[static_cast<size_t>(frame) - 1].*first > index) frame--;
+    return frame;
+  };
+  auto begin_of = [&](int frame, int32_t InlinedFrame::*first) { return frame == 0 ? 0 : state.inlined[static_cast<size_t>(frame) - 1].*first; };
   exit_values_.emplace_back();
   int next = 0;
   std::vector<Node*> owned;
@@ -229,7 +243,9 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
                : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
                : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
                                          : ExitDescriptor::Rep::kBoxed;
-    item.index = static_cast<int16_t>(index);
+    auto first = where == Where::kLocal ? &InlinedFrame::first_local : &InlinedFrame::first_stack;
+    item.frame = static_cast<int16_t>(where == Where::kNowhere ? -1 : frame_at(index, first));
+    item.index = static_cast<int16_t>(index - (item.frame < 0 ? 0 : begin_of(item.frame, first)));
     item.value = static_cast<int16_t>(AddValue(value, &next));
     item.constant = value->Is(Opcode::kObject) ? reinterpret_cast<int64_t>(value->object) : value->imm;
     item.bound = -1;
@@ -256,7 +272,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
 
 // Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
-  ExitKind kind = n.Is(Opcode::kPoll)    ? ExitKind::kInterruption
+  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) ? ExitKind::kInterruption
                   : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
                                          : ExitKind::kSpeculation;
   auto owned = ownership_.at.find(&n);
@@ -280,6 +296,10 @@ void Lowerer::StoreExitValues(int exit) {
 
 void Lowerer::EmitExit(int exit) {
   StoreExitValues(exit);
+  if (graph_.frameless) {
+    f_->CallC("tj_exit_frameless", tj_exit_frameless, {ts_, waiting_, exits_[static_cast<size_t>(exit)].get()});
+    return ReturnFinished();
+  }
   Reg resume = f_->NewInt("resume"), value = f_->NewInt("value");
   Reg results[] = {resume, value};
   Operand args[] = {lp_, ts_, exits_[static_cast<size_t>(exit)].get()};

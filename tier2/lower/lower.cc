@@ -1,6 +1,7 @@
 #include "tier2/lower/lower.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/deopt/calls.h"
 #include "tier2/lower/lowerer.h"
 
 namespace tierjit::tier2 {
@@ -23,10 +24,7 @@ Lowerer::Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot&
       regs_(static_cast<size_t>(graph.node_count())), uses_(static_cast<size_t>(graph.node_count()), 0) {}
 
 absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions, bool keep_text) {
-  using T = mir::Type;
-  f_ = std::make_unique<mir::Function>(context_, "unit", mir::Signature{{T::kI64, T::kI64}, {T::kI64, T::kI64}});
-  lp_ = f_->Parameter(0);
-  ts_ = f_->Parameter(1);
+  OpenFunction();
   CountUses();
   std::vector<Block*> order = graph_.ReversePostOrder();
   for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
@@ -38,6 +36,7 @@ absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions
     }
   }
   if (most_exit_values_ > kMaxExitValues) return absl::ResourceExhaustedError(absl::StrCat("an exit of ", most_exit_values_, " values"));
+  if (most_waiting_ > kMaxWaiting) return absl::ResourceExhaustedError(absl::StrCat(most_waiting_, " values that wait for a call"));
   Lowered out;
   out.mir_instructions = f_->instruction_count();
   if (out.mir_instructions > max_instructions) {
@@ -128,7 +127,7 @@ void Lowerer::LowerNode(const Node& n) {
   if (IsConstant(n)) return;
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
-  if (Number(n) || Container(n) || Guard(n) || Frame(n)) return;
+  if (Number(n) || Container(n) || Guard(n) || Calls(n) || Frame(n)) return;
 }
 
 void Lowerer::LowerEnd(const Block& b, const Block* next) {
@@ -142,7 +141,7 @@ void Lowerer::LowerEnd(const Block& b, const Block* next) {
       BranchOn(*end.input(0), LabelOf(b.successors[0].to));
       if (b.successors[1].to != next) f_->Jmp(LabelOf(b.successors[1].to));
       return;
-    case Opcode::kReturn: f_->Ret({Operand(0), ValueOf(end.input(0))}); return;
+    case Opcode::kReturn: Return(*end.input(0)); return;
     default: f_->Jmp(ExitFor(end)); return;
   }
 }

@@ -1,7 +1,8 @@
 // IR -> MIR. The hot way in reverse post-order, cold parts (boxes without a free block, deaths, exits) behind it.
 //
 // A unit is a C function `UnitExit unit(PyObject** lp, PyThreadState* ts)` that runs on a real frame, linked and with its locals in
-// place. It finishes the function (value), or leaves with the frame in canonical state (resume).
+// place. It finishes the function (value), or leaves with the frame in canonical state (resume). Frameless units are called by others:
+// see CallTarget in lift/lifter.h and runtime/deopt/calls.h.
 #ifndef TIERJIT_TIER2_LOWER_LOWER_H_
 #define TIERJIT_TIER2_LOWER_LOWER_H_
 
@@ -30,6 +31,7 @@ struct Environment {
   PyObject* small_int_zero;  // the int v, -5 <= v <= 256, lies 32 * v bytes behind it
   void (*dealloc)(PyObject* dead);  // keeps numbers' blocks
   const void* raise;         // where a unit goes on with an exception set and the frame in canonical state
+  const void* finished;      // ends a function whose frame is popped already
   const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
 };
 

@@ -55,6 +55,19 @@ class Lowerer {
   void UnboxBool(const Node& n, bool guarded);
   void CompareTo(const Node& n);
 
+  // Calls of optimised code, units without frames (calls.cc).
+  static mir::Signature FramelessSignature(absl::Span<const Rep> args, Rep result);
+  void OpenFunction();
+  bool Calls(const Node& n);
+  void GuardDepth(const Node& n);
+  void CallTyped(const Node& n);
+  void CallFinished(int site);
+  void ReturnFinished();
+  int NewSite(const Node& n);
+  void MakeFrames(const FrameState& state, ExitDescriptor* exit);
+  Mem Waiting(int at);
+  void Return(const Node& value);
+
   // Containers, iterators (container.cc).
   bool Container(const Node& n);
   void ListAppend(const Node& n);
@@ -88,13 +101,14 @@ class Lowerer {
   mir::Context context_;
   std::unique_ptr<mir::Function> f_;
   Reg lp_, ts_;
+  Reg waiting_, depth_;                       // frameless: where waiting values go; how many frames more there may be
   std::vector<Reg> regs_;                     // by node id
   std::vector<int> uses_;                     // by node id, edges and states included
   std::map<int, Label> labels_;               // by block id
   std::vector<std::function<void()>> cold_;
   std::deque<double> constants_;
   std::map<std::tuple<const FrameState*, ExitKind, std::vector<Node*>>, Label> exit_labels_;
-  int most_exit_values_ = 0;
+  int most_exit_values_ = 0, most_waiting_ = 0;
   std::vector<std::unique_ptr<ExitDescriptor>> exits_;
   std::vector<std::vector<std::pair<int, const Node*>>> exit_values_;  // by exit: what is stored where
 };

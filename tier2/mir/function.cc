@@ -1,5 +1,6 @@
 #include "tier2/mir/function.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -94,6 +95,8 @@ struct Function::State {
   absl::flat_hash_map<const void*, MIR_item_t> imports;
   std::array<MIR_alias_t, 5> aliases = {};
   Constants constants;
+  std::vector<Reg> result_regs;
+  Label end;  // where all returns go
   uint32_t registers = 0;
   bool calls = false;
   bool finished = false;
@@ -107,6 +110,7 @@ struct Function::State {
   void Insert(bool cold, MIR_insn_t insn);
   MIR_item_t Prototype(const Signature& called);
   MIR_item_t Import(Callee callee, const void* entry);  // `entry`: where the call itself goes
+  void AppendReturn();
   void CheckLabels();
   void MoveConstants();
   bool Finish();
@@ -231,6 +235,7 @@ bool Function::State::Finish() {
   if (finished || !context.status.ok()) return context.status.ok();
   finished = true;
   context.unfinished = nullptr;
+  if (!result_regs.empty()) AppendReturn();
   CheckLabels();
   if (ends[0] != End::kClosed || ends[1] == End::kOpen) {
     context.Fail(absl::FailedPreconditionError("MIR: code runs off the end of a section"));
@@ -361,15 +366,36 @@ void Function::Switch(Operand index, absl::Span<const Label> targets) {
 }
 
 void Function::Ret(absl::Span<const Operand> results) {
-  ++instruction_count_;
   if (results.size() != state_->signature.results.size()) {
     state_->context.Fail(absl::InvalidArgumentError("MIR: a return does not fit the signature"));
   }
-  MirOperands operands;
-  operands.reserve(results.size());
-  state_->context.Run([&] {
-    for (const Operand& result : results) operands.push_back(state_->ToMir(result));
-    state_->Append(cold_, MIR_RET, absl::MakeSpan(operands));
+  ++instruction_count_;
+  if (state_->signature.results.size() < 2) {
+    MirOperands operands;
+    return static_cast<void>(state_->context.Run([&] {
+      for (const Operand& result : results) operands.push_back(state_->ToMir(result));
+      state_->Append(cold_, MIR_RET, absl::MakeSpan(operands));
+    }));
+  }
+  const size_t count = instruction_count_;
+  if (state_->result_regs.empty()) {
+    for (Type type : state_->signature.results) state_->result_regs.push_back(NewReg(ClassOf(type)));
+    state_->end = NewLabel();
+  }
+  for (size_t i = 0; i < std::min(results.size(), state_->result_regs.size()); ++i) Move(state_->result_regs[i], results[i]);
+  Jmp(state_->end);
+  instruction_count_ = count;
+}
+
+// Of two results: MIR makes one return of many, and moves the results of each one by one into the registers of the last: wrong when one of those is the
+// source of a later move. Here nothing else uses them.
+void Function::State::AppendReturn() {
+  context.Run([&] {
+    MirOperands operands;
+    for (Reg reg : result_regs) operands.push_back(ToMir(Operand(reg)));
+    MIR_append_insn(context.mir, item, labels[end.number].insn);
+    labels[end.number].bound = true;
+    Append(true, MIR_RET, absl::MakeSpan(operands));
   });
 }
 
@@ -381,6 +407,25 @@ void Function::Call(const Signature& signature, Operand target, absl::Span<const
 void Function::Call(const Signature& signature, Callee target, absl::Span<const Reg> results,
                     absl::Span<const Operand> args) {
   CallItem(signature, &target, 0, results, args);
+}
+
+void Function::CallGenerated(const Signature& signature, Operand target, absl::Span<const Reg> results,
+                             absl::Span<const Operand> args) {
+  ++instruction_count_;
+  state_->calls = true;
+  if (results.size() != signature.results.size() || args.size() != signature.args.size()) {
+    state_->context.Fail(absl::InvalidArgumentError("MIR: a call does not fit its signature"));
+  }
+  MIR_item_t prototype = state_->Prototype(signature);
+  MirOperands operands;
+  operands.reserve(2 + results.size() + args.size());
+  state_->context.Run([&] {
+    operands.push_back(MIR_new_ref_op(state_->context.mir, prototype));
+    operands.push_back(state_->ToMir(target));
+    for (Reg result : results) operands.push_back(state_->ToMir(result));
+    for (const Operand& argument : args) operands.push_back(state_->ToMir(argument));
+    state_->Append(cold_, MIR_CALL, absl::MakeSpan(operands));
+  });
 }
 
 void Function::CallItem(const Signature& signature, const Callee* callee, const Operand& target,

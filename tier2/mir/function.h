@@ -152,6 +152,8 @@ class Function {
 
   // Calls `target`, an address (register, memory or immediate). `results` and `args` fit the signature: at most 5 integers, 8 doubles.
   void Call(const Signature& signature, Operand target, absl::Span<const Reg> results, absl::Span<const Operand> args);
+  // The same for generated code, which takes any number of arguments: it leaves the doubles of its caller alone (saving_call.h).
+  void CallGenerated(const Signature& signature, Operand target, absl::Span<const Reg> results, absl::Span<const Operand> args);
   void Call(const Signature& signature, Callee target, absl::Span<const Reg> results, absl::Span<const Operand> args);
 
   // Calls a C function: Reg sum = f.CallC("PyNumber_Add", PyNumber_Add, {a, b}).

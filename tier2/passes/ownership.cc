@@ -13,7 +13,7 @@ using Set = std::set<Node*>;
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
     case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kResult: case Opcode::kTakeStack: return true;
-    case Opcode::kParam: return n.rep == Rep::kBoxed;
+    case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
     default: return false;
   }
 }
@@ -134,6 +134,7 @@ class Assigner {
       case Opcode::kListSet: return element;
       case Opcode::kAttrSet: return element;
       case Opcode::kCellSet: return element;
+      case Opcode::kCallTyped: return element;
       default: return false;
     }
   }
@@ -210,7 +211,7 @@ class Assigner {
       InsertAround(n, live, ends_block, &backwards);
       Set behind = live;
       StepBack(*n, &live);
-      if (n->info().effect == Effect::kGuards) NoteOwned(n, live);
+      if (n->info().effect == Effect::kGuards || n->Is(Opcode::kCallTyped)) NoteOwned(n, live);
       if (n->Is(Opcode::kGeneric)) NoteOwned(n, Kept(*n, behind));
       if (n->Is(Opcode::kStoreLocal)) NoteOwned(n, WithState(*n, behind));
     }

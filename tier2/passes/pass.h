@@ -36,6 +36,7 @@ inline uint8_t WritesOf(Opcode o) {
     case Effect::kWritesIterator: return kIterators;
     case Effect::kWritesAttr: return kAttrs;
     case Effect::kWritesCell: return kCells;
+    case Effect::kCalls: return kLists | kArrays | kAttrs | kCells;
     case Effect::kEscapes: return kAllRegions;
     default: return kNoRegion;
   }

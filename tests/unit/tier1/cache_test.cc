@@ -206,9 +206,9 @@ TEST_CASE("calls: a compiled callee is entered without a slow path") {
   Native callee(native.global("g"));
   Ref five(PyLong_FromLong(5));
   for (int i = 0; i < 3; i++) CHECK(native.Call({five.get()}) == "6");
-  uint64_t entries = callee.header()->entries;
+  uint64_t entries = callee.header()->entries();
   CHECK(SlowCalls([&] { CHECK(native.Call({five.get()}) == "6"); }) == 0);
-  CHECK(callee.header()->entries == entries + 1);
+  CHECK(callee.header()->entries() == entries + 1);
 }
 
 TEST_CASE("calls: another number of arguments, and a callee that is not compiled, take the slow path") {
@@ -219,7 +219,7 @@ TEST_CASE("calls: another number of arguments, and a callee that is not compiled
     CHECK(SlowCalls([&] { CHECK(native.Call({native.global("g"), five.get()}) == "15"); }) >= 1);
     CHECK(SlowCalls([&] { CHECK(native.Call({native.global("h"), five.get()}) == "-5"); }) >= 1);
   }
-  CHECK(callee.header()->entries == 3);
+  CHECK(callee.header()->entries() == 3);
 }
 
 TEST_CASE("global cache: a global, and what empties its cell") {

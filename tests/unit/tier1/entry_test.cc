@@ -15,13 +15,13 @@ TEST_CASE("entry: exact arguments, and everything else through the binder") {
   CHECK(exact.Call({one.get(), two.get()}) == "(1, 2)");
   CHECK(native.Call({one.get()}) == "(1, 2, 3)");
   CHECK(native.Call({one.get(), one.get()}) == "(1, 1, 3)");
-  CHECK(exact.header()->entries == 1);
-  CHECK(native.header()->entries == 2);
+  CHECK(exact.header()->entries() == 1);
+  CHECK(native.header()->entries() == 2);
   CHECK(exact.Call({one.get()}) == "TypeError: f() missing 1 required positional argument: 'b'");
   CHECK(exact.Call() == "TypeError: f() missing 2 required positional arguments: 'a' and 'b'");
   CHECK(exact.Call({one.get(), one.get(), one.get()}) ==
         "TypeError: f() takes 2 positional arguments but 3 were given");
-  CHECK(exact.header()->entries == 1);
+  CHECK(exact.header()->entries() == 1);
 }
 
 TEST_CASE("entry: keywords, in any order and unknown") {
@@ -61,7 +61,7 @@ TEST_CASE("entry: a function with another code object runs in the interpreter") 
   CHECK(native.Call({one.get()}) == "'first'");
   PyObject* first = Py_NewRef(PyFunction_GetCode(native.function()));
   PyObject* other = PyFunction_GetCode(native.global("g"));
-  uint64_t entries = native.header()->entries;
+  uint64_t entries = native.header()->entries();
   auto* function = reinterpret_cast<PyFunctionObject*>(native.function());
   UnitHeader* header = native.header();
   vectorcallfunc entry = function->vectorcall;
@@ -70,7 +70,7 @@ TEST_CASE("entry: a function with another code object runs in the interpreter") 
   Ref result(entry(native.function(), nullptr, 0, nullptr));
   CHECK(result.get() == nullptr);
   CHECK(TakeError() == "TypeError: f() missing 1 required positional argument: 'a'");
-  CHECK(header->entries == entries);
+  CHECK(header->entries() == entries);
   REQUIRE(PyObject_SetAttr(native.function(), name.get(), first) == 0);
   Py_DECREF(first);
 }
@@ -83,7 +83,7 @@ TEST_CASE("entry: recursion ends at the interpreter's limit and the counters com
   CHECK(native.Call({zero.get()}).substr(0, 15) == "RecursionError:");
   CHECK(ts->py_recursion_remaining == python);
   CHECK(ts->c_recursion_remaining == c);
-  CHECK(native.header()->entries > 100);
+  CHECK(native.header()->entries() > 100);
 }
 
 TEST_CASE("entry: exceptions leave with the line of the fault, handlers run natively") {

@@ -1,0 +1,271 @@
+#include "lib/function_units.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "lib/code_state.h"
+#include "lib/optimised_code.h"
+#include "lib/policy.h"
+#include "runtime/bytecode/decoder.h"
+#include "runtime/deopt/calls.h"
+
+namespace tierjit {
+namespace {
+
+constexpr int64_t kNever = INT64_MAX / 4;  // entries
+constexpr int kMaxCompiles = 5;
+constexpr int kMaxNodes = 6000;
+constexpr int kMaxInlinedNodes = 600;      // of a callee by itself
+constexpr int kMaxCalleeDepth = 3;
+constexpr int64_t kTurnsBeforeRevision = 8;
+
+using OptimisedEntry = UnitExit (*)(PyObject** lp, PyThreadState* ts);
+
+struct Function final : ExitOwner {
+  enum class Phase { kCold, kProfiled, kKnown, kOptimised };
+  tier1::Unit* unit = nullptr;
+  PyCodeObject* code = nullptr;       // NULL when it has died: `alive` of callees
+  Phase phase = Phase::kCold;
+  int64_t turns_left = 0;             // to be profiled
+  int compiles = 0;
+  bool outdated = false, compiling = false;
+  std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
+  std::set<int32_t> generic, widened;  // as of loops
+  std::optional<DecodedCode> decoded;
+  int32_t entry = -1;                 // code unit behind RESUME
+  std::vector<std::unique_ptr<tier2::CallTarget>> targets;  // the last one is the right one; others still have callers
+  OptimisedCode body, way_in;
+
+  const tier2::CallTarget* target() const { return phase == Phase::kOptimised && !outdated ? targets.back().get() : nullptr; }
+  bool known() const { return compiles > 0; }
+  void OnManyExits(ExitDescriptor* exit) override;
+  std::string name() const override { return NameOf(unit->code()); }
+};
+
+absl::flat_hash_map<tier1::Unit*, std::unique_ptr<Function>>& Functions() {
+  static auto* functions = new absl::flat_hash_map<tier1::Unit*, std::unique_ptr<Function>>;
+  return *functions;
+}
+
+// Functions whose code object is gone. Code of others looks at `code` and at the targets as long as it runs.
+std::vector<std::unique_ptr<Function>>& DeadFunctions() {
+  static auto* functions = new std::vector<std::unique_ptr<Function>>;
+  return *functions;
+}
+
+Function* Find(tier1::Unit* unit) {
+  auto it = Functions().find(unit);
+  return it == Functions().end() ? nullptr : it->second.get();
+}
+
+// Positional parameters and plain locals only.
+bool IsPlain(const PyCodeObject* code) {
+  constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  return (code->co_flags & kOthers) == 0 && code->co_kwonlyargcount == 0 && code->co_ncellvars == 0 && code->co_nfreevars == 0;
+}
+
+tier2::Snapshot SnapshotOf(const Function& f) {
+  tier2::Snapshot s;
+  s.code = f.unit->code();
+  s.decoded = &*f.decoded;
+  s.feedback = f.unit->feedback();
+  s.local_bits = f.arg_bits;
+  s.generic = f.generic;
+  AddGlobals(f.unit, &s);
+  s.frameless = true;
+  for (uint32_t bits : f.arg_bits) {
+    s.args.push_back(bits == kIntBit ? tier2::Rep::kI64 : bits == kFloatBit ? tier2::Rep::kF64 : tier2::Rep::kBoxed);
+  }
+  s.expected_breaker = f.unit->expected_breaker();
+  return s;
+}
+
+// Calls itself, in spite of inlining.
+bool CallsTarget(const tier2::Graph& graph, const tier2::CallTarget* target) {
+  for (const tier2::Block* b : graph.blocks()) {
+    for (const tier2::Node* n : b->nodes) {
+      if (n->Is(tier2::Opcode::kCallTyped) && reinterpret_cast<const tier2::Callee*>(n->imm)->target == target) return true;
+    }
+  }
+  return false;
+}
+
+// The graph, with the result's kind in `target`: that of recursive calls is assumed and has to come out.
+absl::StatusOr<std::unique_ptr<tier2::Graph>> LiftFrameless(const tier2::Snapshot& snapshot, tier2::CallTarget* target) {
+  for (int attempt = 0; attempt < 3; attempt++) {
+    absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(snapshot, kMaxNodes);
+    if (!graph.ok()) return graph.status();
+    if ((*graph)->result == target->result || !CallsTarget(**graph, target)) {
+      target->result = (*graph)->result;
+      return graph;
+    }
+    target->result = (*graph)->result;
+  }
+  return absl::InternalError("no kind of result fits");
+}
+
+absl::Status CompileFunction(Function* f) {
+  f->targets.push_back(std::make_unique<tier2::CallTarget>());
+  tier2::CallTarget* target = f->targets.back().get();
+  tier2::Snapshot snapshot = SnapshotOf(*f);
+  target->args = snapshot.args;
+  CalleeTable callees(f->unit);
+  snapshot.callees = &callees.all();
+  absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(snapshot, target);
+  if (!graph.ok()) return graph.status();
+  if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
+  std::string name = NameOf(f->unit->code());
+  if (absl::Status s = f->body.Make(graph->get(), snapshot, f->unit, name, f); !s.ok()) return s;
+  tier2::Callee self{nullptr, f->unit->code(), nullptr, nullptr, nullptr, target};
+  snapshot.frameless = false;
+  std::unique_ptr<tier2::Graph> way_in = tier2::LiftEntry(self, f->entry);
+  if (absl::Status s = f->way_in.Make(way_in.get(), snapshot, f->unit, name + ":entry", f); !s.ok()) return s;
+  // Callers of older code with the same signature come here, too.
+  for (auto& t : f->targets) {
+    if (t->args == target->args && t->result == target->result) t->code = f->body.address();
+  }
+  return absl::OkStatus();
+}
+
+bool Optimise(Function* f) {
+  if (f->compiles >= kMaxCompiles || f->code == nullptr) return false;
+  f->compiles++;
+  f->compiling = true;
+  f->outdated = false;
+  absl::Status status = CompileFunction(f);
+  f->compiling = false;
+  if (!status.ok()) f->targets.pop_back();
+  Log("promote", absl::StrCat(NameOf(f->unit->code()), ": ", status.ok() ? absl::StrCat(f->body.size(), " bytes") : std::string(status.message())));
+  f->phase = status.ok() ? Function::Phase::kOptimised : Function::Phase::kKnown;
+  f->unit->SetOptimised(status.ok() ? reinterpret_cast<OptimisedEntry>(const_cast<uint8_t*>(f->way_in.address())) : nullptr);
+  if (status.ok()) {
+    f->unit->GiveEntries(1);
+  } else if (absl::IsFailedPrecondition(status) && f->compiles < kMaxCompiles) {
+    // Its calls had perhaps not returned when it was looked at.
+    f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));
+    f->phase = Function::Phase::kProfiled;
+    f->turns_left = policy().profiled_turns;
+  } else {
+    f->unit->GiveEntries(kNever);
+  }
+  return status.ok();
+}
+
+// What failed in optimised code is left to handlers from now on, or, where it was never seen to run, done with what has been seen since.
+// False: no other way is known.
+bool Revise(Function* f, const ExitDescriptor& exit) {
+  uint32_t seen = f->unit->feedback()->at(exit.origin).bits;
+  Log("promote", absl::StrCat(f->name(), ": leaves too often at @", exit.origin, " for @", exit.resume, ", seen ", absl::Hex(seen)));
+  if (exit.origin == f->entry) return true;  // by other arguments, which are known now
+  if (exit.callee != nullptr && f->widened.insert(exit.origin).second) return true;  // what is called may have other code now
+  if (exit.kind == ExitKind::kSpeculation) return f->generic.insert(exit.origin).second;
+  return seen != 0 && f->widened.insert(exit.origin).second;
+}
+
+void Function::OnManyExits(ExitDescriptor* exit) {
+  if (outdated || compiling || code == nullptr || unit->RefreshGlobals()) return;
+  outdated = exit->frames.size() > 1 ? ReviseInlined(exit) : Revise(this, *exit);
+  if (!outdated) return;
+  // The next entries tell what has changed.
+  phase = Phase::kProfiled;
+  turns_left = std::min<int64_t>(kTurnsBeforeRevision, policy().profiled_turns);
+  unit->SetOptimised(nullptr);
+  unit->GiveEntries(1);
+}
+
+bool Prepare(Function* f, const tier1::HotLoop& hot) {
+  if (!IsPlain(f->code)) return false;
+  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(f->code);
+  if (!decoded.ok() || hot.unit->ProfiledAddress(hot.target) == nullptr) return false;
+  f->decoded = *std::move(decoded);
+  f->arg_bits.assign(static_cast<size_t>(f->code->co_argcount), 0);
+  f->entry = hot.target;
+  f->turns_left = policy().profiled_turns;
+  f->phase = Function::Phase::kProfiled;
+  return true;
+}
+
+void ObserveArguments(Function* f, PyObject** lp) {
+  for (size_t i = 0; i < f->arg_bits.size(); i++) f->arg_bits[i] |= BitsOf(lp[i]);
+}
+
+}  // namespace
+
+tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
+  std::unique_ptr<Function>& slot = Functions()[hot.unit];
+  if (slot == nullptr) {
+    slot = std::make_unique<Function>();
+    slot->unit = hot.unit;
+    slot->code = hot.unit->code();
+  }
+  Function* f = slot.get();
+  hot.unit->GiveEntries(1);
+  if (f->phase == Function::Phase::kCold && !Prepare(f, hot)) {
+    hot.unit->GiveEntries(kNever);
+    return {nullptr, nullptr};
+  }
+  ObserveArguments(f, hot.lp);
+  if (f->phase == Function::Phase::kProfiled && f->turns_left-- > 0) return {hot.unit->ProfiledAddress(hot.target), nullptr};
+  if (f->phase != Function::Phase::kOptimised) {
+    f->phase = Function::Phase::kKnown;
+    Optimise(f);
+  }
+  return {nullptr, nullptr};
+}
+
+void NoteFunctionDeath(tier1::Unit* unit) {
+  if (Function* f = Find(unit)) f->code = nullptr;
+}
+
+void ForgetFunction(tier1::Unit* unit) {
+  auto it = Functions().find(unit);
+  if (it == Functions().end()) return;
+  Function* f = it->second.get();
+  f->code = nullptr;
+  f->decoded.reset();
+  f->body = OptimisedCode();
+  f->way_in = OptimisedCode();
+  DeadFunctions().push_back(std::move(it->second));
+  Functions().erase(it);
+}
+
+bool ReviseInlined(ExitDescriptor* exit) {
+  CodeState* state = CodeStates::Get().Find(exit->frames.back().code);
+  Function* f = state == nullptr || state->owned == nullptr ? nullptr : Find(state->owned.get());
+  return f != nullptr && f->known() && Revise(f, *exit);
+}
+
+CalleeTable::CalleeTable(tier1::Unit* unit) { Collect(unit, 0); }
+
+void CalleeTable::Collect(tier1::Unit* unit, int depth) {
+  for (const tier1::GlobalUse& use : unit->globals()) {
+    if (*use.cell != nullptr && PyFunction_Check(*use.cell)) Add(reinterpret_cast<PyFunctionObject*>(*use.cell), depth);
+  }
+}
+
+void CalleeTable::Add(PyFunctionObject* function, int depth) {
+  PyObject* key = reinterpret_cast<PyObject*>(function);
+  CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
+  Function* f = state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : Find(state->unit);
+  if (f == nullptr || !(f->known() || f->compiling) || f->code == nullptr || callees_.contains(key)) return;
+  tier2::Callee& callee = callees_[key];
+  callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->compiling ? f->targets.back().get() : f->target()};
+  if (depth >= kMaxCalleeDepth) return;
+  if (!f->compiling) Collect(f->unit, depth + 1);
+  bodies_.push_back(SnapshotOf(*f));
+  tier2::Snapshot& body = bodies_.back();
+  body.callees = &callees_;
+  if (f->compiling) {
+    callee.body = &body;
+    return;
+  }
+  absl::StatusOr<std::unique_ptr<tier2::Graph>> alone = tier2::Lift(body, kMaxInlinedNodes);
+  if (alone.ok() && !CallsTarget(**alone, callee.target)) callee.body = &body;
+}
+
+}  // namespace tierjit

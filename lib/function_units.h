@@ -1,0 +1,43 @@
+// Whole functions in the optimising tier: as frameless code that others call or inline, and that entries from Tier 1 go over to.
+//
+//   counting --(tier2_threshold)--> profiled --(profiled_turns)--> known --(something to gain)--> optimised
+//
+// A function that is known may be inlined. It has something to gain from code of its own when it has a loop, or calls others that are
+// inlined or frameless, first of all itself.
+#ifndef TIERJIT_LIB_FUNCTION_UNITS_H_
+#define TIERJIT_LIB_FUNCTION_UNITS_H_
+
+#include <deque>
+#include <memory>
+
+#include "runtime/deopt/exit.h"
+#include "tier1/compiler.h"
+#include "tier2/lift/lifter.h"
+
+namespace tierjit {
+
+tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot);
+// The unit dies. [GIL]
+void ForgetFunction(tier1::Unit* unit);
+// The code object dies; its unit stays a little longer. [GIL]
+void NoteFunctionDeath(tier1::Unit* unit);
+// An exit out of an inlined call is taken too often. False: nothing can be done about it. [GIL]
+bool ReviseInlined(ExitDescriptor* exit);
+
+// What a unit may call, while it is compiled: the known functions among its globals, and among theirs. [GIL]
+class CalleeTable {
+ public:
+  explicit CalleeTable(tier1::Unit* unit);
+  const tier2::Callees& all() const { return callees_; }
+
+ private:
+  void Collect(tier1::Unit* unit, int depth);
+  void Add(PyFunctionObject* function, int depth);
+
+  tier2::Callees callees_;
+  std::deque<tier2::Snapshot> bodies_;
+};
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_FUNCTION_UNITS_H_

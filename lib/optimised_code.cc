@@ -1,0 +1,112 @@
+#include "lib/optimised_code.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "lib/code_state.h"
+#include "lib/policy.h"
+#include "tier2/ir/text.h"
+#include "tier2/lower/lower.h"
+#include "tier2/passes/pipeline.h"
+
+namespace tierjit {
+namespace {
+
+constexpr uint64_t kNoteworthyExits = 1024;  // of one exit, for the log
+constexpr size_t kMaxMirInstructions = 12000;
+constexpr size_t kMaxFramelessInstructions = 1500;  // more could need more of the C stack than is counted for an activation
+constexpr int kOptimizeLevel = 2;
+
+uint64_t g_exits = 0;
+
+tier2::Environment MakeEnvironment(tier1::Unit* unit) {
+  tier1::SharedAddresses a = tier1::GetSharedAddresses();
+  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
+          a.dealloc, a.raise, a.finished, unit->expected_breaker()};
+}
+
+std::string FeedbackText(const tier2::Snapshot& s) {
+  std::string text = "--- feedback\n";
+  for (size_t i = 0; i < s.local_bits.size(); i++) absl::StrAppend(&text, "local ", i, ": ", absl::Hex(s.local_bits[i]), "\n");
+  for (int32_t i = 0; i < s.decoded->unit_count(); i++) {
+    if (uint32_t bits = s.feedback->at(i).bits; bits != 0) absl::StrAppend(&text, "@", i, ": ", absl::Hex(bits), "\n");
+  }
+  return text;
+}
+
+// Where the code of each frame goes on.
+absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
+  exit->address = nullptr;
+  for (ExitFrame& f : exit->frames) {
+    CodeState* state = CodeStates::Get().Find(f.code);
+    tier1::Unit* of = f.code == unit->code() ? unit : state == nullptr ? nullptr : state->owned.get();
+    f.address = of == nullptr ? nullptr : of->ProfiledAddress(f.next);
+    f.unit = of;
+    exit->address = f.address;
+    if (f.address == nullptr) break;
+  }
+  if (exit->frames.empty()) exit->address = unit->ProfiledAddress(exit->resume);
+  if (exit->address == nullptr) return absl::InternalError(absl::StrCat("no profiled code for @", exit->resume));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// All uses of a name go by the first cell that knows its value, so that its value is the same one.
+void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
+  unit->RefreshGlobals();
+  std::map<int, PyObject**> cells;
+  for (const tier1::GlobalUse& use : unit->globals()) {
+    if (*use.cell == nullptr) continue;
+    int at = snapshot->decoded->IndexAt(use.unit);
+    int name = snapshot->decoded->instructions()[static_cast<size_t>(at)].oparg >> 1;
+    PyObject** cell = cells.emplace(name, use.cell).first->second;
+    snapshot->globals[use.unit] = {cell, *cell};
+  }
+}
+
+absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
+                                 ExitOwner* owner) {
+  bool keep = LogEnabled("tier2");
+  passes_ = keep ? absl::StrCat(FeedbackText(snapshot), "--- lift ", name, "\n", tier2::Print(*graph)) : "";
+  auto observer = [&](absl::string_view pass, const tier2::Graph& g) {
+    if (!keep) return;
+    absl::StrAppend(&passes_, "--- ", pass, "\n", tier2::Print(g));
+    if (absl::Status v = tier2::Verify(g); !v.ok()) absl::StrAppend(&passes_, "INVALID ", std::string(v.message()), "\n");
+  };
+  absl::StatusOr<tier2::Ownership> ownership = tier2::Optimise(graph, graph->frameless || policy().tier2_every_loop, observer);
+  if (!ownership.ok()) {
+    if (keep) Log("tier2", passes_);
+    return ownership.status();
+  }
+  absl::StatusOr<tier2::Lowered> lowered =
+      tier2::Lower(*graph, *ownership, snapshot, MakeEnvironment(unit), kOptimizeLevel,
+                   graph->frameless ? kMaxFramelessInstructions : kMaxMirInstructions, keep);
+  if (!lowered.ok()) return lowered.status();
+  for (auto& e : lowered->exits) {
+    e->owner = owner;
+    if (absl::Status s = ResolveFrames(e.get(), unit); !s.ok()) return s;
+  }
+  absl::StatusOr<mir::CodeHandle> code = lowered->image.Install(absl::StrCat("tierjit.t2:", name));
+  if (!code.ok()) return code.status();
+  versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants)});
+  mir_instructions_ = lowered->mir_instructions;
+  mir_text_ = std::move(lowered->mir_text);
+  if (keep) Log("tier2", passes_ + mir_text_);
+  return absl::OkStatus();
+}
+
+const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
+  g_exits++;
+  ExitOwner* owner = static_cast<ExitOwner*>(exit->owner);
+  if (exit->count >= kNoteworthyExits && (exit->count & (exit->count - 1)) == 0) {
+    Log("promote", absl::StrCat(owner->name(), ": left ", exit->count, " times at @", exit->origin, " for @", exit->resume,
+                                exit->kind == ExitKind::kInterruption ? " by interruptions" : ""));
+  }
+  if (exit->kind != ExitKind::kInterruption && exit->count % owner->exits_before_revision == 0) owner->OnManyExits(exit);
+  return exit->address;
+}
+
+uint64_t ExitsTaken() { return g_exits; }
+
+}  // namespace tierjit

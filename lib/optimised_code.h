@@ -1,0 +1,64 @@
+// Machine code of the optimising tier, with what it needs while it lives.
+#ifndef TIERJIT_LIB_OPTIMISED_CODE_H_
+#define TIERJIT_LIB_OPTIMISED_CODE_H_
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/deopt/exit.h"
+#include "tier1/compiler.h"
+#include "tier2/ir/node.h"
+#include "tier2/lift/lifter.h"
+#include "tier2/mir/code.h"
+
+namespace tierjit {
+
+// Whose code an exit belongs to.
+class ExitOwner {
+ public:
+  // `exit` is taken too often for its speculation; a call site: it comes back with frames too often. [GIL]
+  virtual void OnManyExits(ExitDescriptor* exit) = 0;
+  virtual std::string name() const = 0;
+  uint64_t exits_before_revision = 100;
+
+ protected:
+  ~ExitOwner() = default;
+};
+
+// Code that was replaced may still run, so it stays as long as its owner.
+class OptimisedCode {
+ public:
+  struct Version {
+    mir::CodeHandle code;
+    std::vector<std::unique_ptr<ExitDescriptor>> exits;
+    std::deque<double> constants;  // the code refers to them by address
+  };
+
+  // Optimises and lowers `graph`, and puts it in the place of the version before. [GIL]
+  absl::Status Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
+
+  const uint8_t* address() const { return versions_.empty() ? nullptr : versions_.back().code.address(); }
+  size_t size() const { return versions_.empty() ? 0 : versions_.back().code.size(); }
+  size_t mir_instructions() const { return mir_instructions_; }
+  const std::string& passes() const { return passes_; }
+  const std::string& mir_text() const { return mir_text_; }
+
+ private:
+  std::vector<Version> versions_;
+  size_t mir_instructions_ = 0;
+  std::string passes_, mir_text_;
+};
+
+// What the unit's globals are now. [GIL]
+void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot);
+
+// Called for each exit that is taken: see SetExitResolver(). [GIL]
+const void* OnExit(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);
+uint64_t ExitsTaken();
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_OPTIMISED_CODE_H_

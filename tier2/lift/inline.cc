@@ -1,0 +1,197 @@
+// Calls of Python functions: inlined, or to their optimised code.
+//
+//   v7 = guard_same v5 (object f)           the callable is f
+//   guard_same (function_code v7) (watched) and has the code that was looked at, which lives
+//   guard_depth                             no RecursionError here
+//   ... the body of f, whose exits make its frame ...    or: v12 = call_typed v3, v4
+#include "runtime/bytecode/families.h"
+#include "tier2/lift/lifter.h"
+
+namespace tierjit::tier2 {
+namespace {
+
+constexpr int kMaxInlineDepth = 3;
+constexpr size_t kMaxInlinedInstructions = 80, kMaxUnrolledInstructions = 30;
+
+}  // namespace
+
+bool Lifter::PythonCall() {
+  int count = in().oparg;
+  Node *callable = Top(count + 2).node, *self = Top(count + 1).node;
+  if (snapshot_.callees == nullptr || callable->object == nullptr || !self->Is(Opcode::kNull)) return false;
+  auto it = snapshot_.callees->find(callable->object);
+  if (it == snapshot_.callees->end() || it->second.code->co_argcount != count) return false;
+  const Callee& callee = it->second;
+  bool inlined = MayInline(callee);
+  if (!inlined && callee.target == nullptr) return false;
+  for (int i = count; i >= 1; i--) {
+    if (Top(i).position != nullptr) CloseIterator(&Top(i));
+  }
+  std::vector<Node*> args;
+  for (int i = count; i >= 1; i--) args.push_back(Top(i).node);
+  return inlined ? Inline(callee, std::move(args)) : CallTyped(callee, std::move(args));
+}
+
+bool Lifter::MayInline(const Callee& callee) const {
+  if (callee.body == nullptr || InlineDepth() >= kMaxInlineDepth || graph_->node_count() > max_nodes_ / 2) return false;
+  if (callee.body->decoded->instructions().size() > kMaxInlinedInstructions) return false;
+  int same = 0;
+  for (const Lifter* l = this; l != nullptr; l = l->caller_) same += l->snapshot_.code == callee.code;
+  // Recursion is unrolled once by who compiles the function itself.
+  return same == 0 || (same == 1 && caller_ == nullptr && callee.body->decoded->instructions().size() <= kMaxUnrolledInstructions);
+}
+
+void Lifter::GuardCode(const Callee& callee, Node* function) {
+  Node* code = Emit(Opcode::kFunctionCode, {function}, Type::Bound());
+  Node* alive = Emit(Opcode::kWatched, {}, Type::Int());
+  alive->imm = reinterpret_cast<int64_t>(callee.alive);
+  EmitGuard(Opcode::kGuardSame, {code, alive}, Type::Bound());
+}
+
+// Tools may listen to the callee alone: its code is checked for them when it is entered, as often as that needs.
+void Lifter::GuardEvents(const Callee& callee) {
+  auto word = [&](const uintptr_t* address) {
+    Node* n = Emit(Opcode::kWatched, {}, Type::Int());
+    n->imm = reinterpret_cast<int64_t>(address);
+    return n;
+  };
+  Node* mine = word(Root().snapshot_.expected_breaker);
+  EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kEq, mine, word(callee.expected_breaker))});
+}
+
+void Lifter::GuardDepth() { EmitGuard(Opcode::kGuardDepth, {})->index = InlineDepth(); }
+
+bool Lifter::Inline(const Callee& callee, std::vector<Node*> args) {
+  GuardCode(callee, Top(in().oparg + 2).node);
+  GuardEvents(callee);
+  GuardDepth();
+  Drop(in().oparg + 2);
+  here_ = nullptr;
+  for (size_t i = 0; i < args.size(); i++) {
+    if (args[i]->rep == Rep::kBoxed && ExpectedOf(args[i]) == 0) Expect(args[i], callee.body->local_bits[i]);
+  }
+  Lifter body(this, callee, Here());
+  body.block_ = block_;
+  body.FindLeaders();
+  body.EnterWith(args);
+  body.LiftBlocks();
+  if (!body.status_.ok()) {
+    status_ = body.status_;
+    return true;
+  }
+  graph_->calls++;
+  Node* result = body.JoinReturns(this);
+  here_ = nullptr;
+  if (result == nullptr) {
+    ended_ = true;
+    return true;
+  }
+  if (result->rep == Rep::kBoxed) Expect(result, seen().bits);
+  Push(result);
+  return true;
+}
+
+// The way on in the caller, with the result; as it is when all results are of one kind.
+Node* Lifter::JoinReturns(Lifter* caller) {
+  if (returns_.empty()) return nullptr;
+  if (returns_.size() == 1) {
+    caller->block_ = returns_[0].first;
+    return returns_[0].second;
+  }
+  bool same = true;
+  for (auto [block, value] : returns_) same = same && value->rep == returns_[0].second->rep;
+  Block* on = graph_->NewBlock();
+  Node* param = graph_->AddParam(on, same ? returns_[0].second->rep : Rep::kBoxed, Type());
+  for (auto [block, value] : returns_) {
+    block_ = block;
+    if (!same) value = Boxed(value);
+    Expect(param, ExpectedOf(value));
+    Emit(Opcode::kJump);
+    block->successors.push_back(Edge{on, {value}});
+  }
+  caller->block_ = on;
+  return param;
+}
+
+// The ends of a frameless unit. Its result is unboxed when it always can be.
+void Lifter::FinishReturns() {
+  Rep rep = Rep::kNone;
+  for (auto [block, value] : returns_) rep = rep == Rep::kNone || rep == value->rep ? value->rep : Rep::kBoxed;
+  if (rep != Rep::kI64 && rep != Rep::kF64) rep = Rep::kBoxed;
+  graph_->result = rep;
+  for (auto [block, value] : returns_) {
+    block_ = block;
+    Emit(Opcode::kReturn, {rep == Rep::kBoxed ? Boxed(value) : value});
+  }
+}
+
+// `value` as an argument of that kind. False: not seen as one.
+bool Lifter::AsPassed(Node** value, Rep rep) {
+  if ((*value)->rep == rep) return true;
+  if (rep == Rep::kBoxed) {
+    *value = Boxed(*value);
+    return true;
+  }
+  uint32_t bit = rep == Rep::kI64 ? kIntBit : kFloatBit;
+  if ((*value)->rep != Rep::kBoxed || !SeenAs(*value, bit)) return false;
+  *value = EmitGuard(rep == Rep::kI64 ? Opcode::kGuardInt : Opcode::kGuardNumber, {*value}, Type(bit));
+  return true;
+}
+
+bool Lifter::CallTyped(const Callee& callee, std::vector<Node*> args) {
+  const CallTarget& target = *callee.target;
+  for (size_t i = 0; i < args.size(); i++) {
+    if (!AsPassed(&args[i], target.args[i])) return false;
+  }
+  GuardCode(callee, Top(in().oparg + 2).node);
+  GuardDepth();
+  Drop(in().oparg + 2);
+  here_ = nullptr;
+  Type type = target.result == Rep::kI64 ? Type::Int() : target.result == Rep::kF64 ? Type::Float() : Type::Bound();
+  Node* call = Emit(Opcode::kCallTyped, args, type);
+  call->rep = target.result;
+  call->imm = reinterpret_cast<int64_t>(&callee);
+  call->index = in().next;
+  call->state = Here();
+  here_ = nullptr;
+  graph_->calls++;
+  PushResult(call);
+  return true;
+}
+
+std::unique_ptr<Graph> LiftEntry(const Callee& callee, int32_t entry) {
+  auto graph = std::make_unique<Graph>();
+  graph->local_count = callee.code->co_nlocalsplus;
+  graph->calls = 1;
+  Block* block = graph->NewBlock();
+  FrameState* state = graph->NewState();
+  state->resume = state->origin = entry;
+  state->locals.resize(static_cast<size_t>(graph->local_count));
+  auto emit = [&](Opcode opcode, absl::Span<Node* const> inputs, Type type) {
+    Node* n = graph->NewNode(opcode, inputs);
+    n->type = type;
+    return graph->Append(block, n);
+  };
+  std::vector<Node*> args;
+  for (size_t i = 0; i < callee.target->args.size(); i++) {
+    Rep rep = callee.target->args[i];
+    args.push_back(emit(Opcode::kLoadLocal, {}, Type::Bound()));
+    args.back()->index = static_cast<int32_t>(i);
+    if (rep == Rep::kBoxed) continue;
+    args.back() = emit(rep == Rep::kI64 ? Opcode::kGuardInt : Opcode::kGuardNumber, {args.back()}, rep == Rep::kI64 ? Type::Int() : Type::Float());
+    args.back()->state = state;
+  }
+  Rep rep = callee.target->result;
+  Node* result = emit(Opcode::kCallTyped, args, rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : Type::Bound());
+  result->rep = rep;
+  result->imm = reinterpret_cast<int64_t>(&callee);
+  result->index = -1;
+  result->state = state;
+  if (rep == Rep::kI64) result = emit(Opcode::kBoxInt, {result}, Type::Int());
+  if (rep == Rep::kF64) result = emit(Opcode::kBoxFloat, {result}, Type::Float());
+  emit(Opcode::kReturn, {result}, Type());
+  graph->Connect();
+  return graph;
+}
+
+}  // namespace tierjit::tier2
