@@ -162,7 +162,8 @@ bool Revise(Function* f, const ExitDescriptor& exit) {
   uint32_t seen = f->unit->feedback()->at(exit.origin).bits;
   Log("promote", absl::StrCat(f->name(), ": leaves too often at @", exit.origin, " for @", exit.resume, ", seen ", absl::Hex(seen)));
   if (exit.origin == f->entry) return true;  // by other arguments, which are known now
-  if (exit.callee != nullptr && f->widened.insert(exit.origin).second) return true;  // what is called may have other code now
+  // Something else was seen since, or what is called has other code now.
+  if (seen != 0 && exit.kind == ExitKind::kSpeculation && f->widened.insert(exit.origin).second) return true;
   if (exit.kind == ExitKind::kSpeculation) return f->generic.insert(exit.origin).second;
   return seen != 0 && f->widened.insert(exit.origin).second;
 }

@@ -106,6 +106,8 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
   int64_t start = NowNs();
   loop->compiles++;
   loop->outdated = false;
+  loop->entries = 0;
+  loop->sampled_ns = 0;
   absl::Status status = Compile(hot, loop);
   g_counters.compile_ns += NowNs() - start;
   g_counters.compiles++;
@@ -127,12 +129,13 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
     outdated = ReviseInlined(exit);
     return;
   }
-  if (exit->callee != nullptr && widened.insert(exit->origin).second) {
-    outdated = true;  // what is called may have other code now
-    return;
-  }
   uint32_t seen = unit->feedback()->at(exit->origin).bits;
   Log("promote", absl::StrCat(name(), ": leaves too often at @", exit->origin, " for @", exit->resume, ", seen ", absl::Hex(seen)));
+  // Something else was seen since, or what is called has other code now.
+  if (seen != 0 && exit->kind == ExitKind::kSpeculation && widened.insert(exit->origin).second) {
+    outdated = true;
+    return;
+  }
   if (exit->kind == ExitKind::kSpeculation) {
     if (!generic.insert(exit->origin).second) return;  // no other way is known
   } else if (seen == 0 || !widened.insert(exit->origin).second) {
@@ -152,7 +155,8 @@ tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   bool sampled = ++loop->entries % kEntriesPerSample == 0;
   int64_t start = sampled ? NowNs() : 0;
   UnitExit exit = reinterpret_cast<OptimisedLoop>(const_cast<uint8_t*>(loop->code.address()))(hot.lp, hot.ts);
-  if (sampled) loop->sampled_ns += NowNs() - start;
+  // Who finishes the function was worth it, however fast that was.
+  if (sampled) loop->sampled_ns += exit.resume == nullptr ? kWorthwhileNs : NowNs() - start;
   return {exit.resume, exit.value};
 }
 

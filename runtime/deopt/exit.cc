@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/calls.h"
 
 namespace tierjit {
@@ -32,6 +33,10 @@ void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, in
   if (Py_TYPE(iterator) == &PyRangeIter_Type) {
     _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(iterator);
     (item.where == ExitDescriptor::Where::kIteratorPosition ? it->start : it->len) = raw;
+  } else if (Py_TYPE(iterator) == &PyEnum_Type) {
+    EnumerateObject* e = reinterpret_cast<EnumerateObject*>(iterator);
+    if (item.where == ExitDescriptor::Where::kIteratorRemaining) e->index = raw;
+    else reinterpret_cast<_PyListIterObject*>(e->iterator)->it_index = raw;
   } else if (item.where == ExitDescriptor::Where::kIteratorPosition) {
     // Iterators of list and tuple have one layout.
     reinterpret_cast<_PyListIterObject*>(iterator)->it_index = raw;

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "runtime/cpython/enumerate_object.h"
+
 namespace tierjit {
 namespace {
 
@@ -38,6 +40,9 @@ uint32_t BitsOf(PyObject* o) {
     if (type == k.type) return k.bit;
   }
   if (o == Py_None) return kNoneBit;
+  if (type == &PyEnum_Type && EnumerateIsKnown()) {
+    return Py_TYPE(reinterpret_cast<EnumerateObject*>(o)->iterator) == &PyListIter_Type ? kEnumerateBit : kOtherBit;
+  }
   if (IsArray(type)) return kArrayBit;
   return type->tp_flags & Py_TPFLAGS_HEAPTYPE ? kInstanceBit : kOtherBit;
 }

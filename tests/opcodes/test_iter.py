@@ -805,3 +805,80 @@ def items_of_ranges_in_a_local(log):
 
     log.call(visible, 1000)
     log.call(visible, 0)
+
+
+@case
+def pairs_of_enumerate(log):
+    def weigh(items, start=0):
+        result = 0.0
+        for i, x in enumerate(items, start):
+            result += i * x
+        return result
+
+    def first_over(items, limit):
+        for i, x in enumerate(items):
+            if x > limit:
+                return i, x
+        return None
+
+    def goes_on(items, at):
+        e = enumerate(items)
+        total = 0
+        for i, x in e:
+            total += x
+            if i == at:
+                break
+        return total, list(e)
+
+    def grows(items, n):
+        total = 0
+        for i, x in enumerate(items):
+            if i < n:
+                items.append(x + 1)
+            total += x * i
+        return total, len(items)
+
+    def shrinks(items):
+        total = 0
+        for i, x in enumerate(items):
+            total += x
+            if i & 1:
+                items.pop()
+        return total, items
+
+    def nested(items):
+        total = 0
+        for i, x in enumerate(items):
+            for k, y in enumerate(items, i):
+                total += x * k - y * i
+        return total
+
+    def fails(items):
+        try:
+            for i, x in enumerate(items):
+                10 // (x - 7)
+        except ZeroDivisionError:
+            return i, x
+        return i, x
+
+    mixed = [1, 2.5, 3, 4.5, True] * 4
+    log.each(weigh, ([1.0] * 12,), ([1, 2, 3],), (mixed,), (mixed, 5), ([],), ((1.0, 2.0),), ("ab",), ([1.5, "x"],), (range(5),))
+    log.each(weigh, ([1.0, 2.0, 3.0], (1 << 63) - 3), ([1.0, 2.0, 3.0], 1 << 70), ([1 << 62] * 3, 2))
+    log.each(first_over, (list(range(20)), 12), ([0.5] * 9, 1), ([1, 5.5, 9], 5))
+    log.each(goes_on, (list(range(12)), 7), (list(range(12)), 20), ([1, 2, 3], 0))
+    log.call(grows, list(range(9)), 9)
+    log.call(shrinks, list(range(20)))
+    log.each(nested, (list(range(8)),), ([0.5, 1, 2],))
+    log.each(fails, (list(range(20)),), ([1, 2, 3],), ([7.0],))
+
+
+@case
+def floats_among_ints(log):
+    def scale(items, factor):
+        total = 0.0
+        for x in items:
+            total = total + factor * x - x / 2.0
+        return total
+
+    log.each(scale, ([1.5, 2, 3.5, 4] * 5, 0.5), ([1, 2, 3], 0.25), ([True, 2.0], 1.0), ([1 << 80, 2.0], 0.5), ([1, "s"], 2.0),
+             ([(1 << 53) + 1, 1.0], 1.0))

@@ -18,7 +18,7 @@ constexpr Name kNames[] = {
     {kBigIntBit, "bigint"},     {kFloatBit, "float"},        {kStrBit, "str"},             {kListBit, "list"},
     {kTupleBit, "tuple"},       {kDictBit, "dict"},          {kBytesBit, "bytes"},         {kByteArrayBit, "bytearray"},
     {kArrayBit, "array"},       {kRangeIterBit, "range_iter"}, {kListIterBit, "list_iter"}, {kTupleIterBit, "tuple_iter"},
-    {kInstanceBit, "instance"}, {kOtherBit, "other"},
+    {kInstanceBit, "instance"}, {kOtherBit, "other"},            {kEnumerateBit, "enumerate"},
 };
 
 bool ParsePart(absl::string_view text, Type* out) {

@@ -73,7 +73,13 @@ bool Lifter::Iterate() {
   StackEntry entry = it;
   Node *has_next, *sequence = nullptr;
   bool list = false;
-  if (entry.remaining != nullptr) {
+  bool enumerates = entry.remaining != nullptr && entry.step == nullptr;
+  if (enumerates) {
+    list = true;
+    sequence = Emit(Opcode::kIterSequence, {InnerIterator(entry.node)}, Type(kListBit));
+    Node* length = Emit(Opcode::kListLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
+    has_next = Compare(Opcode::kIntCompare, Relation::kLt, entry.position, length);
+  } else if (entry.remaining != nullptr) {
     has_next = Compare(Opcode::kIntCompare, Relation::kGt, entry.remaining, IntConstant(0));
   } else {
     list = SeenAs(entry.node, kListIterBit);
@@ -90,7 +96,16 @@ bool Lifter::Iterate() {
   from->successors.push_back({block_, {}});
   Node* item;
   Node* one = IntConstant(1);
-  if (sequence == nullptr) {
+  if (enumerates) {
+    PairBehind(in(), &bits);
+    item = Emit(Opcode::kListGet, {sequence, entry.position}, Type::Bound());
+    Expect(item, bits);
+    Top().remaining = EmitGuard(Opcode::kIntAdd, {entry.remaining, one}, Type::Int());
+    Top().position = Emit(Opcode::kIntAddWrap, {entry.position, one}, Type::Int());
+    Push(item);
+    item = entry.remaining;
+    next = snapshot_.decoded->instructions()[static_cast<size_t>(current_) + 1].next;
+  } else if (sequence == nullptr) {
     item = entry.position;
     // The iterator computes one step too far as well, but never shows it.
     Top().position = Emit(Opcode::kIntAddWrap, {entry.position, entry.step}, Type::Int());

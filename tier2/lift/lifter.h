@@ -77,7 +77,7 @@ std::unique_ptr<Graph> LiftEntry(const Callee& callee, int32_t entry);
 struct StackEntry {
   Node* node = nullptr;
   Node* position = nullptr;
-  Node* remaining = nullptr;   // range only
+  Node* remaining = nullptr;   // range; enumerate: its count
   Node* step = nullptr;        // range only
 };
 
@@ -121,6 +121,9 @@ class Lifter {
   void AdaptLocal(const Local& param, Local* from);
   void AdaptEntry(const StackEntry& param, StackEntry* from);
   void OpenIterator(StackEntry* entry);       // its fields into registers
+  void OpenEnumerate(StackEntry* entry);
+  Node* InnerIterator(Node* enumerate);
+  bool PairBehind(const Instruction& loop, uint32_t* item) const;
   void CloseIterator(StackEntry* entry);
   void LeaveHere();                           // ends the block: the interpreter's view goes on in Tier 1
 
@@ -178,6 +181,7 @@ class Lifter {
   bool StoreOverComplex();
   Node* LoadLocal(int local);
   bool BinaryOp();
+  bool FloatWithEither(Node* a, Node* b);
   Node* IntOp(int oparg, Node* a, Node* b);
   Node* FloatOp(int oparg, Node* a, Node* b);
   bool CompareOp();

@@ -21,7 +21,10 @@ Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
   info.block = graph_->NewBlock(unit);
   info.block->depth = LoopDepth(unit);
   const Instruction& first = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(unit))];
-  MakeParams(&info, first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset));
+  uint32_t item;
+  bool iterates = first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset) &&
+                  (!SeenAs(Top().node, kEnumerateBit) || PairBehind(first, &item));
+  MakeParams(&info, iterates);
   pending_.insert(unit);
   return info;
 }
@@ -50,6 +53,7 @@ void Lifter::MakeParams(BlockInfo* info, bool iterates) {
 // The fields of an iterator that only the operand stack knows.
 void Lifter::OpenIterator(StackEntry* entry) {
   if (entry->node->rep != Rep::kBoxed) return;
+  if (SeenAs(entry->node, kEnumerateBit)) return OpenEnumerate(entry);
   for (uint32_t kind : {kRangeIterBit, kListIterBit, kTupleIterBit}) {
     if (!SeenAs(entry->node, kind)) continue;
     Node* it = EmitGuard(Opcode::kGuardType, {entry->node}, Type(kind));
@@ -74,8 +78,52 @@ void Lifter::OpenIterator(StackEntry* entry) {
   }
 }
 
+// An enumerate counts, and its iterator of a list knows the position; `remaining` is the count.
+void Lifter::OpenEnumerate(StackEntry* entry) {
+  Node* it = EmitGuard(Opcode::kGuardType, {entry->node}, Type(kEnumerateBit));
+  EmitGuard(Opcode::kGuardUnshared, {it});
+  Node* inner = EmitGuard(Opcode::kGuardType, {InnerIterator(it)}, Type(kListIterBit));
+  EmitGuard(Opcode::kGuardUnshared, {inner});
+  EmitGuard(Opcode::kGuardBound, {Emit(Opcode::kIterSequence, {inner}, Type::Any())}, Type::Bound());
+  entry->node = it;
+  Expect(it, kEnumerateBit);
+  entry->position = Emit(Opcode::kIterField, {inner}, Type::Int());
+  entry->position->imm = kPosition;
+  entry->position->index = static_cast<int32_t>(kListIterBit);
+  entry->remaining = Emit(Opcode::kIterField, {it}, Type::Int());
+  entry->remaining->imm = kRemaining;
+  entry->remaining->index = static_cast<int32_t>(kEnumerateBit);
+}
+
+Node* Lifter::InnerIterator(Node* enumerate) {
+  Node* inner = Emit(Opcode::kIterSequence, {enumerate}, Type::Bound());
+  inner->index = static_cast<int32_t>(kEnumerateBit);
+  return inner;
+}
+
+// A FOR_ITER whose pairs are unpacked at once. `item`: types of their second halves, which are let go of early: they must be simple.
+bool Lifter::PairBehind(const Instruction& loop, uint32_t* item) const {
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  size_t at = static_cast<size_t>(snapshot_.decoded->IndexAt(loop.next));
+  if (at + 1 >= list.size() || list[at].opcode != UNPACK_SEQUENCE || list[at].oparg != 2) return false;
+  if (leader_[static_cast<size_t>(list[at].offset)] || list[at + 1].opcode != STORE_FAST_STORE_FAST) return false;
+  *item = snapshot_.feedback->second(list[at + 1].offset).bits;
+  return *item != 0 && (*item & ~kSimpleBits) == 0;
+}
+
 // The fields back into the iterator.
 void Lifter::CloseIterator(StackEntry* entry) {
+  if (entry->remaining != nullptr && entry->step == nullptr) {
+    Node* position = Emit(Opcode::kSetIterField, {InnerIterator(entry->node), entry->position});
+    position->imm = kPosition;
+    position->index = static_cast<int32_t>(kListIterBit);
+    Node* count = Emit(Opcode::kSetIterField, {entry->node, entry->remaining});
+    count->imm = kRemaining;
+    count->index = static_cast<int32_t>(kEnumerateBit);
+    entry->position = entry->remaining = nullptr;
+    here_ = nullptr;
+    return;
+  }
   auto write = [&](Node* value, int64_t which) {
     Node* n = Emit(Opcode::kSetIterField, {entry->node, value});
     n->imm = which;
@@ -105,7 +153,7 @@ void Lifter::AdaptLocal(const Local& param, Local* from) {
 
 void Lifter::AdaptEntry(const StackEntry& param, StackEntry* from) {
   if (param.position != nullptr && from->position == nullptr) {
-    Expect(from->node, param.remaining != nullptr ? kRangeIterBit : 0);
+    Expect(from->node, param.step != nullptr ? kRangeIterBit : param.remaining != nullptr ? kEnumerateBit : 0);
     OpenIterator(from);
   }
   if (param.position == nullptr && from->position != nullptr) CloseIterator(from);

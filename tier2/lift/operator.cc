@@ -52,9 +52,24 @@ bool HasFloatForm(int oparg) {
 constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
 }  // namespace
 
+// A float and what was seen as a float and as an int: the int becomes a float, whatever it is.
+bool Lifter::FloatWithEither(Node* a, Node* b) {
+  if (!HasFloatForm(in().oparg)) return false;
+  auto is_float = [&](Node* n) { return n->rep == Rep::kF64 || (n->rep == Rep::kBoxed && SeenAs(n, kFloatBit)); };
+  auto is_either = [&](Node* n) { return n->rep == Rep::kBoxed && !IsNumber(n) && SeenAs(n, kIntBit | kFloatBit); };
+  if (!(is_float(a) && is_either(b)) && !(is_either(a) && is_float(b))) return false;
+  auto as_float = [&](Node* n) { return is_either(n) ? EmitGuard(Opcode::kGuardToFloat, {n}, Type::Float()) : AsFloat(n); };
+  Node* x = as_float(a);
+  Node* r = FloatOp(in().oparg, x, as_float(b));
+  Drop(2);
+  Push(r);
+  return true;
+}
+
 bool Lifter::BinaryOp() {
   if (in().opcode != BINARY_OP) return false;
   Node *a = Top(2).node, *b = Top(1).node;
+  if (FloatWithEither(a, b)) return true;
   if (!IsNumber(a) || !IsNumber(b)) return false;
   auto is_int = [&](Node* n) { return n->rep == Rep::kI64 || (n->rep == Rep::kBoxed && SeenAs(n, kIntBit)); };
   bool ints = is_int(a) && is_int(b);

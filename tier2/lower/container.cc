@@ -1,4 +1,5 @@
 // Lists, tuples, iterators, attributes, cells, globals.
+#include "runtime/cpython/enumerate_object.h"
 #include "tier2/lower/lowerer.h"
 #include "tier2/lower/runtime_calls.h"
 
@@ -10,6 +11,7 @@ constexpr size_t kListItems = offsetof(PyListObject, ob_item);
 constexpr size_t kTupleItems = offsetof(PyTupleObject, ob_item);
 
 size_t IteratorOffset(const Node& access) {
+  if (access.index == kEnumerateBit) return offsetof(EnumerateObject, index);
   if (access.index == kRangeIterBit) {
     return access.imm == kPosition    ? offsetof(_PyRangeIterObject, start)
            : access.imm == kRemaining ? offsetof(_PyRangeIterObject, len)
@@ -84,7 +86,7 @@ bool Lowerer::Container(const Node& n) {
     }
     case Opcode::kIterField: f_->Mov(RegOf(n), Field(T::kI64, in(0), IteratorOffset(n))); return true;
     case Opcode::kSetIterField: f_->Store(Field(T::kI64, in(0), IteratorOffset(n)), ValueOf(n.input(1))); return true;
-    case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), offsetof(_PyListIterObject, it_seq))); return true;
+    case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), n.index == kEnumerateBit ? offsetof(EnumerateObject, iterator) : offsetof(_PyListIterObject, it_seq))); return true;
     case Opcode::kAttrGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), static_cast<size_t>(n.imm))); return true;
     case Opcode::kAttrSet: {
       Mem at = Field(T::kI64, in(0), static_cast<size_t>(n.imm));

@@ -12,6 +12,7 @@ PyTypeObject* Lowerer::TypeFor(uint32_t bit) const {
     case kByteArrayBit: return &PyByteArray_Type;
     case kRangeIterBit: return &PyRangeIter_Type;
     case kListIterBit: return &PyListIter_Type;
+    case kEnumerateBit: return &PyEnum_Type;
     case kTupleIterBit: return &PyTupleIter_Type;
     default: return nullptr;
   }

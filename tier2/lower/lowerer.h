@@ -53,6 +53,7 @@ class Lowerer {
   void BoxFloat(const Node& n);
   void UnboxInt(const Node& n, bool guarded);
   void UnboxBool(const Node& n, bool guarded);
+  void GuardToFloat(const Node& n);
   void CompareTo(const Node& n);
 
   // Calls of optimised code, units without frames (calls.cc).

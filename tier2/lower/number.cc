@@ -40,6 +40,7 @@ bool Lowerer::Number(const Node& n) {
       if (n.Is(Opcode::kGuardNumber)) f_->DBNe(ExitFor(n), RegOf(n), RegOf(n));
       return true;
     }
+    case Opcode::kGuardToFloat: GuardToFloat(n); return true;
     case Opcode::kUnboxFloat: f_->DMov(RegOf(n), Field(mir::Type::kDouble, IntReg(n.input(0)), kFloatValue)); return true;
     case Opcode::kIntToFloat: f_->I2D(RegOf(n), ValueOf(n.input(0))); return true;
     case Opcode::kIntToFloatExact: {
@@ -203,6 +204,26 @@ void Lowerer::UnboxInt(const Node& n, bool guarded) {
              results, args);
     if (guarded) f_->BF(ExitFor(n), fits);
     f_->Mov(result, value);
+    f_->Jmp(done);
+  });
+}
+
+void Lowerer::GuardToFloat(const Node& n) {
+  Reg o = IntReg(n.input(0)), type = TypeField(o), result = RegOf(n);
+  Label integer = f_->NewLabel(), done = f_->NewLabel();
+  f_->BNe(integer, type, &PyFloat_Type);
+  f_->DMov(result, Field(mir::Type::kDouble, o, kFloatValue));
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(integer);
+    f_->BNe(ExitFor(n), type, &PyLong_Type);
+    Reg value = f_->NewInt("value"), fits = f_->NewInt("fits");
+    Reg results[] = {value, fits};
+    Operand args[] = {o};
+    f_->Call({{mir::Type::kI64, mir::Type::kI64}, {mir::Type::kI64}}, mir::Callee{"tj2_int_value", reinterpret_cast<const void*>(tj2_int_value)},
+             results, args);
+    f_->BF(ExitFor(n), fits);
+    f_->I2D(result, value);
     f_->Jmp(done);
   });
 }

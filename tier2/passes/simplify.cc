@@ -61,6 +61,7 @@ class Simplifier {
         if (a->Is(Opcode::kBoxInt)) return Now(a->input(0));
         if (n->Is(Opcode::kGuardInt) && a->type.Is(kIntBit)) Relax(n, Opcode::kUnboxInt);
         return nullptr;
+      case Opcode::kGuardToFloat: return a->Is(Opcode::kBoxFloat) ? Now(a->input(0)) : nullptr;
       case Opcode::kGuardFloat: case Opcode::kUnboxFloat:
         if (a->Is(Opcode::kBoxFloat)) return Now(a->input(0));
         if (n->Is(Opcode::kGuardFloat) && a->type.Is(kFloatBit)) Relax(n, Opcode::kUnboxFloat);
