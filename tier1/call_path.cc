@@ -4,6 +4,7 @@
 
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/handlers.h"
+#include "tier1/attr_lookup.h"
 #include "tier1/bind.h"
 #include "tier1/call_builtin.h"
 #include "tier1/class_facts.h"
@@ -411,20 +412,52 @@ extern "C" const void* tj_enter_init(PyObject** lp, PyThreadState* ts, Site* sit
   return LinkFrame(ts, frame, unit);
 }
 
-extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp) {
-  g_failed_without_frame = false;
-  PyFunctionObject* function = GetItemMethodOf(Py_TYPE(sp[-2]));
+namespace {
+
+// Pushes and links a frame for `function` when it is compiled for just `count` arguments; NULL: the general way is right.
+_PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, int count, const void** entry) {
   UnitHeader* callee = function == nullptr ? nullptr : CompiledUnit(function);
-  bool plain = callee != nullptr && callee->argcount == 2 && ts->py_recursion_remaining > 1 && ts->interp->eval_frame == nullptr;
+  bool plain = callee != nullptr && callee->argcount == count && ts->py_recursion_remaining > 1 && ts->interp->eval_frame == nullptr;
   _PyInterpreterFrame* pushed = plain ? PushFrame(ts, function, callee) : nullptr;
-  if (pushed != nullptr) {
-    pushed->localsplus[0] = sp[-2];
-    pushed->localsplus[1] = sp[-1];
-    return {LinkFrame(ts, pushed, callee), reinterpret_cast<PyObject*>(pushed->localsplus)};
-  }
-  sp = op_binary_subscr(ts, ts->current_frame, sp, 0);
+  if (pushed != nullptr) *entry = LinkFrame(ts, pushed, callee);
+  return pushed;
+}
+
+// What a handler has left on the stack.
+Departure HandlerResult(PyObject** sp) {
   g_failed_without_frame = sp == nullptr;
   return {nullptr, sp == nullptr ? nullptr : sp[-1]};
+}
+
+}  // namespace
+
+extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp) {
+  const void* entry;
+  g_failed_without_frame = false;
+  _PyInterpreterFrame* pushed = PushPlain(ts, GetItemMethodOf(Py_TYPE(sp[-2])), 2, &entry);
+  if (pushed == nullptr) return HandlerResult(op_binary_subscr(ts, ts->current_frame, sp, 0));
+  pushed->localsplus[0] = sp[-2];
+  pushed->localsplus[1] = sp[-1];
+  return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+}
+
+extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site) {
+  const void* entry;
+  g_failed_without_frame = false;
+  ts->current_frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  if (PyObject* found = tj_find_attr(sp[-1], site)) {
+    tj_decref(sp[-1]);
+    return {nullptr, found};
+  }
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
+  _PyInterpreterFrame* pushed = PushPlain(ts, GetterOf(Py_TYPE(sp[-1]), name), 1, &entry);
+  if (pushed == nullptr) {
+    tj_rt.slow_calls++;
+    site->visits++;
+    return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
+  }
+  pushed->localsplus[0] = sp[-1];
+  return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {

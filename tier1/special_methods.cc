@@ -338,6 +338,11 @@ PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* resu
 
 PyFunctionObject* GetItemMethodOf(PyTypeObject* type) { return FunctionFor(type, Special::kSubscript); }
 
+PyFunctionObject* GetterOf(PyTypeObject* type, PyObject* name) {
+  const Known* k = Find(type, Special::kAttribute, 0, name);
+  return k == nullptr ? nullptr : k->function;
+}
+
 PyFunctionObject* CallMethodOf(PyTypeObject* type) {
   if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) return nullptr;
   return FunctionFor(type, Special::kCall);

@@ -33,6 +33,8 @@ PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* resu
 
 // The Python function that is the `__getitem__` of instances of `type`, or NULL: what FindSpecial() finds for a subscript. Borrowed.
 PyFunctionObject* GetItemMethodOf(PyTypeObject* type);
+// The getter of the property `name` of instances of `type`, or NULL. Borrowed.
+PyFunctionObject* GetterOf(PyTypeObject* type, PyObject* name);
 // The `__call__` of plain functions' kind that instances of `type` are called by, or NULL. Borrowed.
 PyFunctionObject* CallMethodOf(PyTypeObject* type);
 // Likewise `__enter__` and, in *exit, `__exit__`; NULL unless both are functions.

@@ -65,10 +65,14 @@ void Translator::LoadAttr(const Instruction& in) {
   OpHandler handler = DecisionFor(LOAD_ATTR).handler;
   bool method = in.oparg & 1;
   if (in.adaptive == LOAD_ATTR_PROPERTY) return LoadProperty(in);
+  // Unspecialised: the interpreter does not tell properties whose getter has been compiled already from other attributes.
+  bool any_kind = in.adaptive == LOAD_ATTR && !method;
+  if (any_kind) SpillBelow(1);
   FreeAccumulator(1);
   if (Top().kind != Kind::kLocal) ToAccumulator();
   bool local = Top().kind == Kind::kLocal;
   uint32_t owner = local ? LocalOffset(Top().value) : 0;
+  if (any_kind) return LoadAnyAttr(in);
   if (!method) {
     const Stencil* order[4] = {local ? s.attr_value_L : s.attr_value_R, local ? s.attr_slot_L : s.attr_slot_R,
                                local ? s.attr_fixed_L : s.attr_fixed_R, local ? s.attr_hint_L : s.attr_hint_R};
@@ -107,6 +111,31 @@ void Translator::LoadAttr(const Instruction& in) {
   AddDispose(e, 0);
   Push(Kind::kMem);
   Push(Kind::kMem);
+}
+
+// What lies below the owner is canonical.
+void Translator::LoadAnyAttr(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  bool local = Top().kind == Kind::kLocal;
+  Emission& e = Emit(local ? s.attr_value_L : s.attr_value_R);
+  AddCold(e, local ? s.attr_hint_L : s.attr_hint_R);
+  AddCold(e, local ? s.attr_slot_L : s.attr_slot_R);
+  AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);
+  AddCold(e, local ? s.call_attr_L : s.call_attr_R);
+  AddCold(e, s.after_call);
+  AddCold(e, s.cold_after_call);
+  e.returns_to_cold = true;
+  e.cell = NewCell(sizeof(PolyCell));
+  e.a = local ? LocalOffset(Top().value) : 0;
+  e.d = SlotOffset(depth() - 1);
+  e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg >> 1));
+  Drop(1);
+  e.site = MakeSite(nullptr, 0, kResultInAcc);
+  SiteDraft& draft = out_->sites[e.site];
+  draft.cell = e.cell;
+  draft.site.fill = FillAttr;
+  AddDispose(e, kResultInAcc);
+  PushAccumulator();
 }
 
 // The getter may do anything, so what lies below the owner goes to its slots.

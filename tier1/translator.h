@@ -130,6 +130,7 @@ class Translator {
   const Instruction* FusedJump() const;  // the POP_JUMP_IF_TRUE/FALSE that follows at once
   void LoadAttr(const Instruction& in);
   void LoadProperty(const Instruction& in);
+  void LoadAnyAttr(const Instruction& in);
   void StoreAttr(const Instruction& in);
   void LoadGlobal(const Instruction& in);
   void LoadName(const Instruction& in);

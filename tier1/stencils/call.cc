@@ -239,6 +239,22 @@ template <K k> BODY call_getter(SIGNATURE) {
 STENCIL(call_getter_L) { MUSTTAIL return call_getter<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(call_getter_R) { MUSTTAIL return call_getter<K::R>(lp, rt, acc, ts, REST); }
 
+extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site);
+
+// LOAD_ATTR of anything, properties included. What lies below the owner is canonical; it goes to its slot D here. A: the owner, if local.
+template <K k> BODY call_attr(SIGNATURE) {
+  PyObject** to = slot_at(lp, H_D);
+  PyObject* o = first<k>(lp, acc);
+  if constexpr (!owned(k)) incref(o);
+  *to = o;
+  Departure d = tj_call_attr(ts, to + 1, static_cast<Site*>(ADDRESS_OF(H_SITE)));
+  if (LIKELY(d.resume == nullptr)) GO(TJ_NEXT, d.value);
+  lp = reinterpret_cast<PyObject**>(d.value);
+  GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
+}
+STENCIL(call_attr_L) { MUSTTAIL return call_attr<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(call_attr_R) { MUSTTAIL return call_attr<K::R>(lp, rt, acc, ts, REST); }
+
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
 // What ends in C code (see EndsInC(), tier1/call_builtin.h): builtin functions and methods, C classes and their instances. A: slot of the

@@ -212,7 +212,7 @@ TEST_CASE("assembler: calls to C functions and thunks arrive there") {
 }
 
 TEST_CASE("assembler: cells, sites and pending lists lie behind the header, cells filled with what never matches") {
-  Native native("def f(a): return a.x\n");
+  Native native("def f(a): return a.x()\n");
   const AttrCell& cell = native.CellOf<PolyCell>("LOAD_ATTR").first;
   CHECK(cell.values_version == kNoVersion);
   CHECK(cell.plain_version == kNoVersion);
