@@ -331,15 +331,17 @@ PyObject* Ask(PyThreadState* ts, PyObject* owner, PyObject* name, Site* site) {
 
 }  // namespace
 
+PyObject* FindKnownAttr(PyObject* owner, Site* site) {
+  PyObject* value = FindAttr(owner, LoadedName(site));
+  if (value != nullptr) FillCache(owner, nullptr, site);
+  return value;
+}
+
 extern "C" FoundAttr tj_find_attr(PyObject* owner, Site* site, PyThreadState* ts) {
-  PyObject* name = LoadedName(site);
-  PyObject* value = FindAttr(owner, name);
-  if (value != nullptr) {
-    FillCache(owner, nullptr, site);
-    return {value, AttrForm::kPlain};
-  }
+  PyObject* value = FindKnownAttr(owner, site);
+  if (value != nullptr) return {value, AttrForm::kPlain};
   if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
-  value = Ask(ts, owner, name, site);
+  value = Ask(ts, owner, LoadedName(site), site);
   return {value, value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
 }
 

@@ -445,19 +445,16 @@ extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site) 
   const void* entry;
   g_failed_without_frame = false;
   ts->current_frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-  if (PyObject* found = tj_find_attr(sp[-1], site)) {
-    tj_decref(sp[-1]);
-    return {nullptr, found};
-  }
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
   _PyInterpreterFrame* pushed = PushPlain(ts, GetterOf(Py_TYPE(sp[-1]), name), 1, &entry);
-  if (pushed == nullptr) {
-    tj_rt.slow_calls++;
-    site->visits++;
-    return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
+  if (pushed != nullptr) {
+    pushed->localsplus[0] = sp[-1];
+    return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
   }
-  pushed->localsplus[0] = sp[-1];
-  return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
+  PyObject* found = FindKnownAttr(sp[-1], site);
+  if (found == nullptr) return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
+  tj_decref(sp[-1]);
+  return {nullptr, found};
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
