@@ -17,6 +17,7 @@ enum class Place : uint8_t {
   kSlot,      // `__slots__` and the like
   kMember,    // a field that a C type describes
   kGetter,    // a getter of a core type that only reads
+  kForeign,   // a getter of any C type: it may run foreign code
   kClass,     // `__class__`
   kModule,    // the dict of a module
 };
@@ -89,8 +90,10 @@ Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Known* f) {
     return plain && PyType_IsSubtype(type, PyDescr_TYPE(descr)) ? Place::kMember : Place::kNowhere;
   }
   if (Py_TYPE(descr) == &PyGetSetDescr_Type) {
-    bool plain = ReadsOnly(reinterpret_cast<PyDescrObject*>(descr)) && PyType_IsSubtype(type, PyDescr_TYPE(descr));
-    return plain && reinterpret_cast<PyGetSetDescrObject*>(descr)->d_getset->get != nullptr ? Place::kGetter : Place::kNowhere;
+    if (!PyType_IsSubtype(type, PyDescr_TYPE(descr))) return Place::kNowhere;
+    if (reinterpret_cast<PyGetSetDescrObject*>(descr)->d_getset->get == nullptr) return Place::kNowhere;
+    if (ReadsOnly(reinterpret_cast<PyDescrObject*>(descr))) return Place::kGetter;
+    return type->tp_getattro == PyObject_GenericGetAttr ? Place::kForeign : Place::kNowhere;
   }
   return Place::kNowhere;
 }
@@ -184,6 +187,11 @@ PyObject* ModuleAttr(PyObject* module, PyObject* name) {
   return dict != nullptr && FindOwn(dict, name, &value) == Own::kPresent ? Py_NewRef(value) : nullptr;
 }
 
+PyObject* CallGetter(PyObject* owner, const Known* f) {
+  PyGetSetDef* getset = reinterpret_cast<PyGetSetDescrObject*>(f->value)->d_getset;
+  return getset->get(owner, getset->closure);
+}
+
 PyObject* ReadPlace(PyObject* owner, PyObject* name, Known* f) {
   switch (f->place) {
     case Place::kInstance: return InstanceAttr(owner, name, f);
@@ -197,12 +205,11 @@ PyObject* ReadPlace(PyObject* owner, PyObject* name, Known* f) {
       return value;
     }
     case Place::kGetter: {
-      PyGetSetDef* getset = reinterpret_cast<PyGetSetDescrObject*>(f->value)->d_getset;
-      PyObject* value = getset->get(owner, getset->closure);
+      PyObject* value = CallGetter(owner, f);
       if (value == nullptr) PyErr_Clear();
       return value;
     }
-    case Place::kNowhere: break;
+    case Place::kForeign: case Place::kNowhere: break;
   }
   return nullptr;
 }
@@ -331,18 +338,28 @@ PyObject* Ask(PyThreadState* ts, PyObject* owner, PyObject* name, Site* site) {
 
 }  // namespace
 
-PyObject* FindKnownAttr(PyObject* owner, Site* site) {
-  PyObject* value = FindAttr(owner, LoadedName(site));
-  if (value != nullptr) FillCache(owner, nullptr, site);
-  return value;
+extern "C" FoundAttr tj_find_attr(PyObject* owner, Site* site, PyThreadState* ts) {
+  PyObject* name = LoadedName(site);
+  PyObject* value = FindAttr(owner, name);
+  if (value != nullptr) {
+    FillCache(owner, nullptr, site);
+    return {value, AttrForm::kPlain};
+  }
+  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
+  value = Ask(ts, owner, name, site);
+  return {value, value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
 }
 
-extern "C" FoundAttr tj_find_attr(PyObject* owner, Site* site, PyThreadState* ts) {
-  PyObject* value = FindKnownAttr(owner, site);
-  if (value != nullptr) return {value, AttrForm::kPlain};
-  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
-  value = Ask(ts, owner, LoadedName(site), site);
-  return {value, value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
+FoundAttr ReadAttr(PyObject* owner, Site* site) {
+  PyObject* name = LoadedName(site);
+  Known* f = PyType_Check(owner) ? nullptr : FindPlace(Py_TYPE(owner), name);
+  if (f != nullptr && f->place == Place::kForeign) return {CallGetter(owner, f), AttrForm::kPlain};
+  PyObject* value = nullptr;
+  if (f != nullptr) value = ReadPlace(owner, name, f);
+  if (PyType_Check(owner)) value = ClassAttr(reinterpret_cast<PyTypeObject*>(owner), name);
+  if (value == nullptr) return {nullptr, AttrForm::kNone};
+  FillCache(owner, nullptr, site);
+  return {value, AttrForm::kPlain};
 }
 
 extern "C" FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* ts) {

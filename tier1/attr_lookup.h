@@ -23,8 +23,9 @@ FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* ts);
 // The value is borrowed.
 StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site);
 }
-// As tj_find_attr() without asking objects of C types: a new reference, or NULL without an exception. [GIL]
-PyObject* FindKnownAttr(PyObject* owner, Site* site);
+// As tj_find_attr() where the frame is canonical, the owner included: getters of C types are called. kNone, or kPlain with a new
+// reference or, with an exception, NULL. [GIL]
+FoundAttr ReadAttr(PyObject* owner, Site* site);
 
 }  // namespace tierjit::tier1
 

@@ -451,10 +451,11 @@ extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site) 
     pushed->localsplus[0] = sp[-1];
     return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
   }
-  PyObject* found = FindKnownAttr(sp[-1], site);
-  if (found == nullptr) return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
+  FoundAttr found = ReadAttr(sp[-1], site);
+  if (found.form == AttrForm::kNone) return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
   tj_decref(sp[-1]);
-  return {nullptr, found};
+  g_failed_without_frame = found.value == nullptr;
+  return {nullptr, found.value};
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {

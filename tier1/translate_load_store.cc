@@ -257,4 +257,18 @@ void Translator::UnpackSequence(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+void Translator::PushHandled() {
+  SpillAll();
+  Emit(Stencils().push_exc_info).a = SlotOffset(depth());
+  Push(Kind::kMem);
+}
+
+void Translator::PopHandled() {
+  SpillAll();
+  Emission& e = Emit(Stencils().pop_except);
+  e.a = SlotOffset(depth() - 1);
+  Drop(1);
+  AddDispose(e, 0);
+}
+
 }  // namespace tierjit::tier1

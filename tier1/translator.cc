@@ -279,6 +279,9 @@ bool Translator::TranslateInstruction() {
       EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_iter, Stencils().get_iter_any});
       return true;
     case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_awaitable}); return true;
+    case PUSH_EXC_INFO: PushHandled(); return true;
+    case POP_EXCEPT: PopHandled(); return true;
+    case CHECK_EXC_MATCH: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().check_exc_match}); return true;
     case MAKE_FUNCTION: EmitHandler(in, MakeFunction, 1, 1); return true;
     case SET_FUNCTION_ATTRIBUTE: SetFunctionAttribute(in); return true;
     default: break;

@@ -165,6 +165,8 @@ class Translator {
   void Return(const Instruction& in);
   bool ReturnAtOnce(const Entry& value, uint64_t here);
   void DropLocals(int kept);
+  void PushHandled();  // PUSH_EXC_INFO
+  void PopHandled();   // POP_EXCEPT
   void Resume(const Instruction& in);
   void JumpBackward(const Instruction& in);
   void JumpTo(int32_t unit);

@@ -118,6 +118,19 @@ class ExceptionTableReader {
       : at_(reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(code->co_exceptiontable))),
         end_(at_ + PyBytes_GET_SIZE(code->co_exceptiontable)) {}
 
+  // Leaves out entries before the last one that begins at or before `unit`, if there are many. Entries are in ascending order.
+  void SkipTo(int32_t unit) {
+    const uint8_t *low = at_, *high = end_;
+    while (high - low > kShortTable) {
+      const uint8_t* middle = low + (high - low) / 2;
+      while ((*middle & kFirst) == 0) --middle;
+      if (middle == low) break;
+      at_ = middle;
+      (ReadVarint() > unit ? high : low) = middle;
+    }
+    at_ = low;
+  }
+
   // The next entry; false at the end of the table.
   bool Next(ExceptionRange* out) {
     if (at_ >= end_) return false;
@@ -133,6 +146,8 @@ class ExceptionTableReader {
  private:
   static constexpr uint8_t kValueBits = 0x3f;
   static constexpr uint8_t kMore = 0x40;
+  static constexpr uint8_t kFirst = 0x80;  // the first byte of an entry
+  static constexpr ptrdiff_t kShortTable = 24;
 
   int32_t ReadVarint() {
     uint32_t value = 0;
@@ -212,6 +227,7 @@ absl::Status DecodedCode::CheckTargets() const {
 
 bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out) {
   ExceptionTableReader table(code);
+  table.SkipTo(unit);
   for (ExceptionRange range; table.Next(&range) && range.start <= unit;) {
     if (unit < range.end) {
       *out = range;

@@ -101,7 +101,7 @@ CEILINGS = [
     ("item_get_", 123), ("item_contains_", 152), ("item_set_", 190), ("list_append", 50),
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 158), ("load_name", 171), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 61), ("store_", 129),
-    ("move_", 25), ("swap_", 43), ("copy_", 42), ("pop_", 53), ("check_local", 23), ("take_local", 29),
+    ("move_", 25), ("swap_", 43), ("copy_", 42), ("push_exc_info", 50), ("pop_except", 70), ("check_exc_match", 50), ("pop_", 53), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_", 22), ("thunk_return", 362), ("thunk_resume", 216),
     ("thunk_dispose", 177), ("thunk_entry", 128), ("thunk_", 60),

@@ -156,6 +156,37 @@ STENCIL(store_deref_R) {
   NEXT(DEAD);
 }
 
+// PUSH_EXC_INFO. A: first free slot.
+STENCIL(push_exc_info) {
+  PyObject** sp = slot_at(lp, H_A);
+  PyObject* exception = sp[-1];
+  _PyErr_StackItem* handled = ts->exc_info;
+  PyObject* previous = handled->exc_value;
+  if (previous == nullptr) previous = rt->none_object;
+  sp[-1] = previous;
+  sp[0] = exception;
+  handled->exc_value = incref(exception);
+  NEXT(DEAD);
+}
+// POP_EXCEPT. A: the exception handled before, or None.
+STENCIL(pop_except) {
+  PyObject* previous = *slot_at(lp, H_A);
+  if (previous == rt->none_object) previous = nullptr;
+  _PyErr_StackItem* handled = ts->exc_info;
+  PyObject* old = handled->exc_value;
+  handled->exc_value = previous;
+  if (old != nullptr && decref(old)) GO_WITH(TJ_DISPOSE, DEAD, old);
+  NEXT(DEAD);
+}
+// CHECK_EXC_MATCH of the very class of the exception, which keeps it alive. A: first free slot.
+STENCIL(check_exc_match) {
+  PyObject** sp = slot_at(lp, H_A);
+  PyObject* type = sp[-1];
+  if (UNLIKELY(reinterpret_cast<PyObject*>(Py_TYPE(sp[-2])) != type)) COLD_EMPTY();
+  decref_shared(type);
+  NEXT(rt->true_object);
+}
+
 // Names of a namespace, by a helper. P: the name.
 template <bool global> BODY put_name(SIGNATURE) {
   PyObject* ns = global ? frame_of(lp)->f_globals : frame_of(lp)->f_locals;
