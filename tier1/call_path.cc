@@ -335,6 +335,11 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   // All operands lie in their slots, but for the NULL that stands for no self.
   for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  if (Py_TYPE(operands[0]) == &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
+    UnitHeader* callee;
+    _PyInterpreterFrame* pushed = PushFast(ts, sp, site, &callee);
+    if (pushed != nullptr) return {LinkFrame(ts, pushed, callee), reinterpret_cast<PyObject*>(pushed->localsplus)};
+  }
   if (!EndsInC(operands[0])) return CallPython(ts, frame, sp, site);
   if (site->flags & kKeywordCall) return {nullptr, CallObject(ts, operands, sp, sp[-1])};
   return site->flags & kPlainCall ? Departure{nullptr, CallObject(ts, operands, sp, nullptr)} : CallByHandler(ts, frame, sp, site);

@@ -1,5 +1,7 @@
 """Attribute look-up through the class: hooks, descriptors, metaclasses, modules, proxies."""
 
+import datetime
+import io
 import math
 import types
 from sys import getrefcount as refcount
@@ -711,3 +713,137 @@ def comparisons_of_kinds(log):
             log.call(compare, a, b)
     for x in (0, 3, -3, 2**31, 2.0, True, "a", None):
         log.each(member, (x, [1, 2, 3]), (x, (-3, 0, "a")), (x, []), (x, [2**31, 1.0, 3.0]), (x, [None, True, "b", False]))
+
+
+@case
+def properties_of_any_site(log):
+    """Sites that have been compiled before they were ever run, and those that see many classes."""
+
+    class Base:
+        def __init__(self, value):
+            self._value = value
+
+        @property
+        def value(self):
+            return self._value
+
+    class Counting(Base):
+        @property
+        def value(self):
+            self._value += 1
+            return self._value
+
+    class Broken(Base):
+        @property
+        def value(self):
+            raise AttributeError("broken")
+
+    class Hooked(Broken):
+        def __getattr__(self, name):
+            return name, "hook"
+
+    class Plain:
+        value = "of the class"
+
+    class Own:
+        def __init__(self, value):
+            self.value = value
+
+    def read(o):
+        return [o, o.value, o.value][1:]
+
+    kinds = (Base, Counting, Own, Broken, Hooked)
+    for _ in range(4):
+        for kind in kinds:
+            o = kind(3)
+            log.call(read, o)
+            log(refcount(o))
+        log.call(read, Plain())
+        log.call(read, 5)
+        log.call(read, Base)
+    Base.value = property(lambda self, more=2: self._value * more)
+    log.call(read, Base(4))
+    Base.value = property(lambda self, *, key="k": (self._value, key))
+    log.call(read, Base(4))
+    Base.value = property(lambda: 1)
+    log.call(read, Base(4))
+    Base.value = 7
+    log.call(read, Base(4))
+
+
+@case
+def property_that_drops_its_owner(log):
+    class Dies:
+        @property
+        def value(self):
+            keep.clear()
+            return 5
+
+        def __del__(self):
+            log("dead")
+
+    def f():
+        return keep[0].value + 1
+
+    keep = []
+    for _ in range(3):
+        keep.append(Dies())
+        log.call(f)
+
+
+@case
+def getters_of_c_types(log):
+    class Day(datetime.date):
+        pass
+
+    class Odd(datetime.date):
+        @property
+        def day(self):
+            return "property"
+
+    class Shadowed(datetime.date):
+        def __init__(self, *args):
+            self.__dict__["day"] = "own"
+
+        def __getattr__(self, name):
+            return name
+
+    def read(o):
+        return o.day, o.month
+
+    for kind in (datetime.date, Day, Odd, Shadowed, datetime.datetime):
+        for _ in range(3):
+            log.call(read, kind(2020, 2, 3))
+    Day.month = "other"
+    log.call(read, Day(2020, 2, 3))
+
+    def look(view):
+        return view.nbytes, view.shape
+
+    view = memoryview(b"abc")
+    for _ in range(3):
+        log.call(look, view)
+    view.release()
+    for _ in range(3):
+        log.call(look, view)
+
+    class Stream(io.RawIOBase):
+        def __getattr__(self, name):
+            log("hook", name)
+            return name
+
+    def closed(stream):
+        return stream.closed, stream.missing
+
+    stream = Stream()
+    for _ in range(3):
+        log.call(closed, stream)
+    wrapper = io.TextIOWrapper(io.BytesIO())
+
+    def detached(text):
+        return text.closed
+
+    log.call(detached, wrapper)
+    wrapper.detach()
+    log.call(detached, wrapper)
+    log.call(detached, wrapper)

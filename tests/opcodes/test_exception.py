@@ -647,3 +647,147 @@ def return_values_and_handlers(log):
                 return str(error)
 
     log.each(f, ([1, 2],), ([1],), (5,), (None,), (["a", "b"],), ([1, "a"],))
+
+
+@case
+def exceptions_that_die_when_handled(log):
+    """Their finalizers run where the handler ends, and find what was handled before."""
+
+    class Dies(Exception):
+        def __del__(self):
+            log("dead", sys.exception())
+
+    class Holder:
+        def __del__(self):
+            log("held", sys._getframe(1).f_lineno)
+
+    def f():
+        try:
+            raise Dies
+        except Dies:
+            log(type(sys.exception()))
+        log("behind", sys.exception())
+
+    def nested():
+        try:
+            raise KeyError("outer")
+        except KeyError:
+            try:
+                raise Dies
+            except Dies:
+                pass
+            log("between", sys.exception())
+        log("behind", sys.exception())
+
+    def local():
+        holder = Holder()  # noqa: F841
+        raise ValueError
+
+    def traceback_dies():
+        try:
+            local()
+        except ValueError:
+            log("caught")
+        log("behind")
+
+    def generator():
+        try:
+            raise Dies
+        except Dies:
+            yield type(sys.exception())
+        yield sys.exception()
+
+    def resumed():
+        try:
+            raise KeyError
+        except KeyError:
+            return list(generator()), sys.exception()
+
+    for _ in range(3):
+        for function in (f, nested, traceback_dies, resumed):
+            log.call(function)
+
+
+@case
+def finalizers_of_exceptions_that_change_things(log):
+    class Traces(Exception):
+        def __del__(self):
+            sys.settrace(trace)
+
+    class Raises(Exception):
+        def __del__(self):
+            nonlocal x
+            x = "changed"
+
+    def trace(frame, event, arg):
+        if frame.f_code.co_filename == __file__:
+            log(event, frame.f_code.co_name)
+        return trace
+
+    x = "first"
+
+    def change():
+        try:
+            raise Raises
+        except Raises:
+            y = x
+        return y, x
+
+    def traced():
+        try:
+            raise Traces
+        except Traces:
+            a = 1
+        a += 1
+        sys.settrace(None)
+        return a
+
+    for _ in range(3):
+        log.call(change)
+        log.call(traced)
+        x = "first"
+
+
+@case
+def matches_by_class(log):
+    class Base(Exception):
+        pass
+
+    class Derived(Base):
+        pass
+
+    def f(error, types):
+        try:
+            raise error
+        except types as caught:
+            return type(caught), refcount(type(caught)) > 1
+
+    for error in (Base, Derived, Base(), Derived(1)):
+        for types in (Base, Derived, (Base,), (KeyError, Derived), (), Exception, 5, (Base, 5), "x", type(error)):
+            log.call(f, error, types)
+
+    def leaking():
+        before = refcount(Base)
+        for _ in range(50):
+            try:
+                raise Base
+            except Base:
+                pass
+        return refcount(Base) - before
+
+    log(leaking())
+
+
+@case
+def many_ranges(log):
+    """Tables of exception ranges that are too long to be read from the start."""
+    source = ["def f(k, log):", "    out = []"]
+    for i in range(60):
+        source += ["    try:", f"        if k == {i}: raise ValueError({i})", "        try:",
+                   f"            out.append({i} // (k - {i} + 1))",
+                   f"        finally: out.append({i})", "    except ZeroDivisionError as e:", f"        out.append('zero {i}')"]
+    source.append("    return out")
+    space = {}
+    exec("\n".join(source), space)
+    for k in (-5, -1, 0, 1, 7, 30, 58, 59, 60, 61):
+        log.call(space["f"], k, log)
