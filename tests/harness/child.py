@@ -48,10 +48,11 @@ def growth(run, repeats):
 
 
 def leaked_blocks(run, repeats):
-    """Memory blocks that each further call leaves behind, 0 when the growth ends."""
+    """Memory blocks that each further call leaves behind, 0 when the growth ends: a leak shows in every stretch of calls."""
     if repeats < 2 * TAIL or growth(run, TAIL) < TAIL:
         return 0
-    growth(run, WARMING)
+    if growth(run, WARMING) < WARMING:
+        return 0
     return max(0, growth(run, CONFIRMING) // CONFIRMING)
 
 
