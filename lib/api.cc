@@ -12,6 +12,7 @@
 #include "lib/manager.h"
 #include "lib/options.h"
 #include "lib/stats.h"
+#include "lib/tier2_report.h"
 
 struct tj_error {
   tj_status code;
@@ -116,6 +117,7 @@ std::string InfoJson(const Target& target) {
   out.String("why_not", manager.WhyNot(target.func, target.code));
   out.Int("calls", state != nullptr ? state->calls : 0);
   AddUnitInfo(UnitOf(target), &out);
+  out.Raw("tier2", Tier2Json(UnitOf(target)));
   return out.Text();
 }
 
@@ -246,6 +248,15 @@ char* tj_dump(void* func) {
   });
 }
 
+char* tj_dump_tier2(void* func, const char* what) {
+  return Guarded(static_cast<char*>(nullptr), [&]() -> char* {
+    Target target;
+    const tier1::Unit* unit = Resolve(func, &target) ? UnitOf(target) : nullptr;
+    std::string text = unit != nullptr ? Tier2Text(unit, what) : "";
+    return text.empty() ? nullptr : CopyText(text);
+  });
+}
+
 tj_status tj_machine_code(void* func, const void** begin, size_t* size, tj_error** err) {
   return Guarded(TJ_EINTERNAL, [&] {
     Target target;
@@ -253,6 +264,18 @@ tj_status tj_machine_code(void* func, const void** begin, size_t* size, tj_error
     const tier1::Unit* unit = UnitOf(target);
     if (unit == nullptr) return Fail(TJ_ESTATE, "not compiled", err);
     auto [address, bytes] = unit->machine_code();
+    *begin = address;
+    *size = bytes;
+    return TJ_OK;
+  });
+}
+
+tj_status tj_tier2_code(void* func, int index, const void** begin, size_t* size, tj_error** err) {
+  return Guarded(TJ_EINTERNAL, [&] {
+    Target target;
+    if (!Resolve(func, &target)) return NoFunction(err);
+    auto [address, bytes] = Tier2Code(UnitOf(target), index);
+    if (address == nullptr) return Fail(TJ_ESTATE, absl::StrCat("no optimised code ", index), err);
     *begin = address;
     *size = bytes;
     return TJ_OK;

@@ -11,6 +11,7 @@
 #include "lib/code_state.h"
 #include "lib/optimised_code.h"
 #include "lib/policy.h"
+#include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/calls.h"
 
@@ -33,6 +34,8 @@ struct Function final : ExitOwner {
   Phase phase = Phase::kCold;
   int64_t turns_left = 0;             // to be profiled
   int compiles = 0;
+  int64_t compile_ns = 0;
+  std::string why_not;                // of the last attempt
   bool outdated = false, compiling = false;
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
   std::set<int32_t> generic, widened;  // as of loops
@@ -137,7 +140,12 @@ bool Optimise(Function* f) {
   f->compiles++;
   f->compiling = true;
   f->outdated = false;
+  int64_t start = NowNs();
   absl::Status status = CompileFunction(f);
+  f->compile_ns += NowNs() - start;
+  NoteTier2Compilation(NowNs() - start);
+  f->why_not = std::string(status.message());
+  if (!status.ok()) NoteTier2Refusal(f->why_not);
   f->compiling = false;
   if (!status.ok()) f->targets.pop_back();
   Log("promote", absl::StrCat(NameOf(f->unit->code()), ": ", status.ok() ? absl::StrCat(f->body.size(), " bytes") : std::string(status.message())));
@@ -239,6 +247,19 @@ bool ReviseInlined(ExitDescriptor* exit) {
   CodeState* state = CodeStates::Get().Find(exit->frames.back().code);
   Function* f = state == nullptr || state->owned == nullptr ? nullptr : Find(state->owned.get());
   return f != nullptr && f->known() && Revise(f, *exit);
+}
+
+void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
+  constexpr const char* kPhases[] = {"cold", "profiled", "known", "optimised"};
+  Function* f = Find(const_cast<tier1::Unit*>(unit));
+  if (f == nullptr) return;
+  units->push_back({"function", std::max(f->entry, 0), kPhases[static_cast<int>(f->phase)], f->why_not, f->compiles, f->compile_ns, 0, &f->body});
+}
+
+size_t FunctionCodeBytes() {
+  size_t sum = 0;
+  for (const auto& [unit, f] : Functions()) sum += f->body.size() + f->way_in.size();
+  return sum;
 }
 
 CalleeTable::CalleeTable(tier1::Unit* unit) { Collect(unit, 0); }

@@ -9,12 +9,15 @@
 
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "runtime/deopt/exit.h"
 #include "tier1/compiler.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit {
+
+struct Tier2Unit;
 
 tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot);
 // The unit dies. [GIL]
@@ -23,6 +26,10 @@ void ForgetFunction(tier1::Unit* unit);
 void NoteFunctionDeath(tier1::Unit* unit);
 // An exit out of an inlined call is taken too often. False: nothing can be done about it. [GIL]
 bool ReviseInlined(ExitDescriptor* exit);
+
+// See Tier2UnitsOf(). [GIL]
+void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units);
+size_t FunctionCodeBytes();
 
 // What a unit may call, while it is compiled: the known functions among its globals, and among theirs. [GIL]
 class CalleeTable {

@@ -25,6 +25,19 @@ class JsonObject {
   std::string body_ = "{";
 };
 
+// The same for an array.
+class JsonList {
+ public:
+  void Raw(std::string_view json) {
+    if (body_.size() > 1) body_ += ", ";
+    body_ += json;
+  }
+  std::string Text() const { return body_ + "]"; }
+
+ private:
+  std::string body_ = "[";
+};
+
 }  // namespace tierjit
 
 #endif  // TIERJIT_LIB_JSON_H_

@@ -1,11 +1,12 @@
 #include "lib/optimised_code.h"
 
+#include <time.h>
+
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
 #include "lib/policy.h"
-#include "tier2/ir/text.h"
 #include "tier2/lower/lower.h"
 #include "tier2/passes/pipeline.h"
 
@@ -23,15 +24,6 @@ tier2::Environment MakeEnvironment(tier1::Unit* unit) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
           a.dealloc, a.raise, a.finished, unit->expected_breaker()};
-}
-
-std::string FeedbackText(const tier2::Snapshot& s) {
-  std::string text = "--- feedback\n";
-  for (size_t i = 0; i < s.local_bits.size(); i++) absl::StrAppend(&text, "local ", i, ": ", absl::Hex(s.local_bits[i]), "\n");
-  for (int32_t i = 0; i < s.decoded->unit_count(); i++) {
-    if (uint32_t bits = s.feedback->at(i).bits; bits != 0) absl::StrAppend(&text, "@", i, ": ", absl::Hex(bits), "\n");
-  }
-  return text;
 }
 
 // Where the code of each frame goes on.
@@ -67,21 +59,21 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
 
 absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
                                  ExitOwner* owner) {
-  bool keep = LogEnabled("tier2");
-  passes_ = keep ? absl::StrCat(FeedbackText(snapshot), "--- lift ", name, "\n", tier2::Print(*graph)) : "";
-  auto observer = [&](absl::string_view pass, const tier2::Graph& g) {
-    if (!keep) return;
-    absl::StrAppend(&passes_, "--- ", pass, "\n", tier2::Print(g));
-    if (absl::Status v = tier2::Verify(g); !v.ok()) absl::StrAppend(&passes_, "INVALID ", std::string(v.message()), "\n");
-  };
-  absl::StatusOr<tier2::Ownership> ownership = tier2::Optimise(graph, graph->frameless || policy().tier2_every_loop, observer);
-  if (!ownership.ok()) {
-    if (keep) Log("tier2", passes_);
-    return ownership.status();
-  }
+  texts_ = PassTexts(snapshot);
+  absl::Status status = Compile(graph, snapshot, unit, name, owner);
+  texts_.WriteLog(name);
+  return status;
+}
+
+absl::Status OptimisedCode::Compile(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
+                                    ExitOwner* owner) {
+  texts_.AddGraph("lift", *graph);
+  absl::StatusOr<tier2::Ownership> ownership =
+      tier2::Optimise(graph, graph->frameless || policy().tier2_every_loop, texts_.Observer());
+  if (!ownership.ok()) return ownership.status();
   absl::StatusOr<tier2::Lowered> lowered =
       tier2::Lower(*graph, *ownership, snapshot, MakeEnvironment(unit), kOptimizeLevel,
-                   graph->frameless ? kMaxFramelessInstructions : kMaxMirInstructions, keep);
+                   graph->frameless ? kMaxFramelessInstructions : kMaxMirInstructions, texts_.wanted());
   if (!lowered.ok()) return lowered.status();
   for (auto& e : lowered->exits) {
     e->owner = owner;
@@ -91,8 +83,7 @@ absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& sna
   if (!code.ok()) return code.status();
   versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants)});
   mir_instructions_ = lowered->mir_instructions;
-  mir_text_ = std::move(lowered->mir_text);
-  if (keep) Log("tier2", passes_ + mir_text_);
+  texts_.AddMir(std::move(lowered->mir_text));
   return absl::OkStatus();
 }
 
@@ -108,5 +99,11 @@ const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
 }
 
 uint64_t ExitsTaken() { return g_exits; }
+
+int64_t NowNs() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t{1000000000} * t.tv_sec + t.tv_nsec;
+}
 
 }  // namespace tierjit

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lib/pass_texts.h"
 #include "runtime/deopt/exit.h"
 #include "tier1/compiler.h"
 #include "tier2/ir/node.h"
@@ -43,13 +44,15 @@ class OptimisedCode {
   const uint8_t* address() const { return versions_.empty() ? nullptr : versions_.back().code.address(); }
   size_t size() const { return versions_.empty() ? 0 : versions_.back().code.size(); }
   size_t mir_instructions() const { return mir_instructions_; }
-  const std::string& passes() const { return passes_; }
-  const std::string& mir_text() const { return mir_text_; }
+  const std::vector<Version>& versions() const { return versions_; }  // the last one is in use
+  const PassTexts& texts() const { return texts_; }                    // of the last attempt
 
  private:
+  absl::Status Compile(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
+
   std::vector<Version> versions_;
   size_t mir_instructions_ = 0;
-  std::string passes_, mir_text_;
+  PassTexts texts_;
 };
 
 // What the unit's globals are now. [GIL]
@@ -58,6 +61,9 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot);
 // Called for each exit that is taken: see SetExitResolver(). [GIL]
 const void* OnExit(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);
 uint64_t ExitsTaken();
+
+// Of the monotonic clock.
+int64_t NowNs();
 
 }  // namespace tierjit
 

@@ -47,6 +47,8 @@ std::vector<Option> MakeTable() {
        "Hot loops go on in code of the optimising tier. Experimental. Effective from the next enable()."},
       {"tier2_every_loop", OptionType::kBool, 0, 1, &p.tier2_every_loop,
        "With tier2: also loops that are not expected to gain by it. For tests."},
+      {"tier2_texts", OptionType::kBool, 0, 1, &p.tier2_texts,
+       "With tier2: keeps the text behind each pass, for disassemble(). Concerns loops that are optimised from now on."},
       {"profiled_turns", OptionType::kInt, 1, kMaxCount, &p.profiled_turns,
        "Loop turns in which types are noted, before the optimising tier compiles a loop."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
@@ -66,7 +68,7 @@ std::vector<Option> MakeTable() {
        "Write /tmp/perf-PID.map, so that `perf report` names compiled functions. Concerns functions compiled from now "
        "on."},
       {"log", OptionType::kString, 0, 0, &p.log,
-       "Comma-separated channels written to stderr: compile, refuse, door, life, promote, tier2, all."},
+       "Comma-separated channels written to stderr: compile, refuse, door, life, promote, tier2, tier2:PASS, all."},
   };
 }
 
@@ -106,9 +108,10 @@ absl::Status StoreInt(const Option& option, int64_t value) {
 
 absl::Status StoreString(const Option& option, std::string_view value) {
   for (absl::string_view item : absl::StrSplit(View(value), ',', absl::SkipWhitespace())) {
-    if (std::find(std::begin(kLogChannels), std::end(kLogChannels), item) == std::end(kLogChannels)) {
+    bool pass = absl::StartsWith(item, "tier2:");
+    if (!pass && std::find(std::begin(kLogChannels), std::end(kLogChannels), item) == std::end(kLogChannels)) {
       return absl::OutOfRangeError(absl::StrCat(option.key, " has no channel '", item, "'; there are ",
-                                                "compile, refuse, door, life, promote, tier2, all"));
+                                                "compile, refuse, door, life, promote, tier2, tier2:PASS, all"));
     }
   }
   *static_cast<std::string*>(option.field) = std::string(value);

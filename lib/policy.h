@@ -22,6 +22,9 @@ struct Policy {
   // Also loops that are not expected to gain by it, for tests.
   bool tier2_every_loop = false;
 
+  // Whether what the optimising tier makes of a loop is kept as text behind each pass.
+  bool tier2_texts = false;
+
   // Back-edges in Tier 1's profiled version, which notes types, before the optimising tier compiles a loop.
   int64_t profiled_turns = 64;
 
@@ -48,7 +51,7 @@ struct Policy {
   bool count_refused = false;
 
   bool perf_map = false;  // write /tmp/perf-PID.map for `perf report`
-  std::string log;        // comma-separated channels to write to stderr: compile, refuse, door, life, promote, tier2, all
+  std::string log;        // comma-separated channels to write to stderr: compile, refuse, door, life, promote, tier2, tier2:PASS, all
 };
 
 // The one instance.

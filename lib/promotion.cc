@@ -1,7 +1,5 @@
 #include "lib/promotion.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -13,6 +11,7 @@
 #include "lib/function_units.h"
 #include "lib/optimised_code.h"
 #include "lib/policy.h"
+#include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
 #include "tier2/lift/lifter.h"
 
@@ -46,6 +45,8 @@ struct Loop final : ExitOwner {
   int64_t sampled_ns = 0;
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
+  int64_t compile_ns = 0;
+  std::string why_not;        // of a loop that was given up
   OptimisedCode code;
   void OnManyExits(ExitDescriptor* exit) override;
   std::string name() const override { return absl::StrCat(NameOf(unit->code()), " @", header); }
@@ -56,12 +57,6 @@ absl::flat_hash_map<tier1::Unit*, std::map<int32_t, std::unique_ptr<Loop>>>& Loo
   return *loops;
 }
 PromotionCounters g_counters{};
-
-int64_t NowNs() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return int64_t{1000000000} * t.tv_sec + t.tv_nsec;
-}
 
 _PyInterpreterFrame* FrameOf(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
@@ -98,7 +93,8 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
 
 void GiveUp(Loop* loop, const absl::Status& why) {
   loop->phase = Loop::Phase::kGivenUp;
-  g_counters.failures++;
+  loop->why_not = std::string(why.message());
+  NoteTier2Refusal(loop->why_not);
   Log("promote", absl::StrCat(loop->name(), ": ", std::string(why.message())));
 }
 
@@ -109,8 +105,8 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
   loop->entries = 0;
   loop->sampled_ns = 0;
   absl::Status status = Compile(hot, loop);
-  g_counters.compile_ns += NowNs() - start;
-  g_counters.compiles++;
+  loop->compile_ns += NowNs() - start;
+  NoteTier2Compilation(NowNs() - start);
   if (!status.ok()) {
     GiveUp(loop, status);
     return false;
@@ -167,7 +163,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
     slot = std::make_unique<Loop>();
     slot->unit = hot.unit;
     slot->header = hot.target;
-    if (static_cast<int>(loops.size()) > kMaxLoops) slot->phase = Loop::Phase::kGivenUp;
+    if (static_cast<int>(loops.size()) > kMaxLoops) GiveUp(slot.get(), absl::ResourceExhaustedError("other loops of the function were first"));
   }
   Loop* loop = slot.get();
   // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
@@ -229,18 +225,20 @@ void ForgetPromotions(tier1::Unit* unit) {
 PromotionCounters GetPromotionCounters() {
   PromotionCounters c = g_counters;
   c.exits = ExitsTaken();
+  c.code_bytes = FunctionCodeBytes();
   for (const auto& [unit, loops] : Loops()) {
     for (const auto& [header, loop] : loops) c.code_bytes += loop->code.size();
   }
   return c;
 }
 
-std::string DumpPromotions(tier1::Unit* unit, const std::string& what) {
-  std::string text;
-  auto it = Loops().find(unit);
-  if (it == Loops().end()) return text;
-  for (const auto& [header, loop] : it->second) absl::StrAppend(&text, what == "mir" ? loop->code.mir_text() : loop->code.passes());
-  return text;
+void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
+  constexpr const char* kPhases[] = {"cold", "profiled", "optimised", "given up"};
+  auto it = Loops().find(const_cast<tier1::Unit*>(unit));
+  if (it == Loops().end()) return;
+  for (const auto& [header, l] : it->second) {
+    units->push_back({"loop", header, kPhases[static_cast<int>(l->phase)], l->why_not, l->compiles, l->compile_ns, l->entries, &l->code});
+  }
 }
 
 }  // namespace tierjit

@@ -5,15 +5,16 @@
 #ifndef TIERJIT_LIB_PROMOTION_H_
 #define TIERJIT_LIB_PROMOTION_H_
 
-#include <string>
+#include <vector>
 
 #include "tier1/compiler.h"
 
 namespace tierjit {
 
+struct Tier2Unit;
+
 struct PromotionCounters {
-  uint64_t compiles, failures, entries, exits;
-  int64_t compile_ns;
+  uint64_t entries, exits;  // of loops; of all
   size_t code_bytes;
 };
 
@@ -23,8 +24,8 @@ void StopPromotion();
 // The unit dies, and with it the loops that were made from it. [GIL]
 void ForgetPromotions(tier1::Unit* unit);
 PromotionCounters GetPromotionCounters();
-// What optimised loops of `unit` look like: what = "ir" (behind the last pass), "passes" (behind each), "mir", "asm" bytes are elsewhere.
-std::string DumpPromotions(tier1::Unit* unit, const std::string& what);
+// See Tier2UnitsOf(). [GIL]
+void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units);
 
 }  // namespace tierjit
 

@@ -25,6 +25,14 @@ tier1::Counters Tier1SinceReset() {
   return now;
 }
 
+PromotionCounters PromotionsSinceReset() {
+  PromotionCounters now = GetPromotionCounters();
+  const PromotionCounters& base = stats().promotion_base;
+  now.entries -= base.entries;
+  now.exits -= base.exits;
+  return now;
+}
+
 int64_t Refused() {
   int64_t sum = 0;
   for (const auto& [code, count] : stats().refusals) sum += count;
@@ -34,6 +42,7 @@ int64_t Refused() {
 std::vector<std::pair<const char*, int64_t>> Counters() {
   const Stats& s = stats();
   const tier1::Counters t = Tier1SinceReset();
+  const PromotionCounters p = PromotionsSinceReset();
   const ArenaStats arena = Arena::Get().stats();
   auto whole = [](auto value) { return static_cast<int64_t>(value); };
   return {
@@ -53,6 +62,11 @@ std::vector<std::pair<const char*, int64_t>> Counters() {
       {"slow_calls", whole(t.slow_calls)},
       {"deopts", whole(t.deopts)},
       {"exceptions", whole(t.exceptions)},
+      {"tier2_compiles", s.tier2_compiles},
+      {"tier2_compile_ns_total", s.tier2_compile_ns},
+      {"tier2_code_bytes", whole(p.code_bytes)},
+      {"tier2_entries", whole(p.entries)},
+      {"tier2_exits", whole(p.exits)},
   };
 }
 
@@ -112,6 +126,9 @@ std::string StatsJson(std::string_view loop_door) {
   }
   out.Raw("refusals", refusals.Text());
   out.Raw("refusal_texts", texts.Text());
+  JsonObject given_up;
+  for (const auto& [why, count] : stats().tier2_refusals) given_up.Int(why, count);
+  out.Raw("tier2_refusals", given_up.Text());
   out.String("loop_door", loop_door);
   return out.Text();
 }
@@ -119,6 +136,7 @@ std::string StatsJson(std::string_view loop_door) {
 void ResetStats() {
   stats() = Stats();
   stats().tier1_base = tier1::GetCounters();
+  stats().promotion_base = GetPromotionCounters();
 }
 
 }  // namespace tierjit

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/promotion.h"
 #include "tier1/compiler.h"
 
 namespace tierjit {
@@ -21,7 +22,11 @@ struct Stats {
   int64_t forwarded_bytecodes = 0;   // the same, each call weighed with the number of instructions of its code
   int64_t loop_entries = 0;          // compiled code entered through the loop door
   std::map<std::string, int64_t> refusals;  // "TJ-nnn" -> functions
+  int64_t tier2_compiles = 0;
+  int64_t tier2_compile_ns = 0;
+  std::map<std::string, int64_t> tier2_refusals;  // why loops and functions stay in Tier 1 -> how often that was found
   tier1::Counters tier1_base = {};   // Tier 1's counters at the last reset
+  PromotionCounters promotion_base = {};
 };
 
 Stats& stats();

@@ -124,13 +124,35 @@ PyObject* InfoJson(PyObject*, PyObject* func) {
 
 PyObject* Dump(PyObject*, PyObject* func) { return TakeText(tj_dump(func)); }
 
+PyObject* DumpTier2(PyObject*, PyObject* args) {
+  PyObject* func;
+  const char* what;
+  if (!PyArg_ParseTuple(args, "Os", &func, &what)) return nullptr;
+  return TakeText(tj_dump_tier2(func, what));
+}
+
+PyObject* AddressAndBytes(const void* begin, size_t size) {
+  return Py_BuildValue("Ny#", PyLong_FromVoidPtr(const_cast<void*>(begin)), static_cast<const char*>(begin),
+                       static_cast<Py_ssize_t>(size));
+}
+
+PyObject* Tier2Code(PyObject*, PyObject* args) {
+  PyObject* func;
+  int index;
+  const void* begin;
+  size_t size;
+  tj_error* error = nullptr;
+  if (!PyArg_ParseTuple(args, "Oi", &func, &index)) return nullptr;
+  if (tj_tier2_code(func, index, &begin, &size, &error) != TJ_OK) return Raise(error);
+  return AddressAndBytes(begin, size);
+}
+
 PyObject* MachineCode(PyObject*, PyObject* func) {
   const void* begin;
   size_t size;
   tj_error* error = nullptr;
   if (tj_machine_code(func, &begin, &size, &error) != TJ_OK) return Raise(error);
-  return Py_BuildValue("Ny#", PyLong_FromVoidPtr(const_cast<void*>(begin)), static_cast<const char*>(begin),
-                       static_cast<Py_ssize_t>(size));
+  return AddressAndBytes(begin, size);
 }
 
 PyObject* StatsJson(PyObject*, PyObject* reset) { return TakeText(tj_stats_json(PyObject_IsTrue(reset) == 1)); }
@@ -155,6 +177,8 @@ PyMethodDef kMethods[] = {
     {"why_not", WhyNot, METH_O, nullptr},
     {"info_json", InfoJson, METH_O, nullptr},
     {"dump", Dump, METH_O, nullptr},
+    {"dump_tier2", DumpTier2, METH_VARARGS, nullptr},
+    {"tier2_code", Tier2Code, METH_VARARGS, nullptr},
     {"machine_code", MachineCode, METH_O, nullptr},
     {"stats_json", StatsJson, METH_O, nullptr},
     {"run_file", RunFile, METH_O, nullptr},

@@ -158,7 +158,18 @@ TJ_API char *tj_why_not(void *func);
 
 /* What is known about one function, as a JSON object; NULL for objects that are no function, method or code. Keys:
  * name, tier, state ("cold", "compiled", "refused", "off"), why_not, calls (counted before compilation), instructions,
- * code_bytes, hot_bytes, data_bytes, compile_ns, entries, back_edges, slow_calls (of the compiled code). [GIL] */
+ * code_bytes, hot_bytes, data_bytes, compile_ns, entries, back_edges, slow_calls (of the compiled code), tier2.
+ * `tier2` is an array of what the optimising tier knows of the function as a whole, and of each of its loops, where they were hot enough:
+ *   kind           "function", "loop"
+ *   line, offset   of its start, in the source and in the bytecode
+ *   phase          "cold", "profiled", "known" (to be inlined into callers), "optimised", "given up"
+ *   why_not        why it is not optimised, or ""
+ *   compiles, compile_ns, code_bytes (of the machine code in use), entries (of a loop)
+ *   exits          array of {function, line, reason, resumes_in, count}: how often it was left in which line, of itself or of an inlined
+ *                  function, and where execution went on. reason: "speculation" (what was
+ *                  seen before does not hold), "unlifted" (the way was never gone before), "interruption"
+ *   symbols        object: address that the machine code names, in decimal -> what it is
+ * [GIL] */
 TJ_API char *tj_info_json(void *func);
 
 /* Where compiled code leaves its fast paths most often: at most `limit` lines "visits function:line opcode oparg", most visited
@@ -168,11 +179,21 @@ TJ_API char *tj_slow_sites(int limit);
 /* One line an emission: bytecode offset, stencil, address, size in bytes. NULL when not compiled. [GIL] */
 TJ_API char *tj_dump(void *func);
 
+/* What the optimising tier made of the function and its loops, as text, one after the other, each below a line "=== name, loop in line N".
+ *   what  "ir" (behind the last pass), "passes" (behind each), a pass ("lift", "simplify", "gvn", ...), "feedback", "mir"
+ * NULL when there is none, or none was kept: option tier2_texts. [GIL] */
+TJ_API char *tj_dump_tier2(void *func, const char *what);
+
 /* Where the machine code lies; valid until the function's code object dies.
  *   begin  receives the address
  *   size   receives the number of bytes
  * Errors: TJ_ETYPE, TJ_ESTATE (not compiled). [GIL] */
 TJ_API tj_status tj_machine_code(void *func, const void **begin, size_t *size, tj_error **err);
+
+/* The same for what the optimising tier made; valid until the function's code object dies.
+ *   index  in `tier2` of tj_info_json()
+ * Errors: TJ_ETYPE, TJ_ESTATE (not optimised). [GIL] */
+TJ_API tj_status tj_tier2_code(void *func, int index, const void **begin, size_t *size, tj_error **err);
 
 /* Value of one counter of tj_stats_json() with a whole-numbered value, -1 if there is none of that name. [GIL] */
 TJ_API int64_t tj_counter(const char *name);
@@ -182,6 +203,7 @@ TJ_API int64_t tj_counter(const char *name);
  *                   null
  *   refusals        object: code "TJ-nnn" -> number of functions
  *   refusal_texts   object: code -> the reason in words
+ *   tier2_refusals  object: why loops and functions were not optimised -> how often that was found
  *   loop_door       "on", "off", or why loops that are already running cannot be entered
  * Times are nanoseconds (`_ns`), sizes bytes (`_bytes`). NULL when out of memory. [GIL] */
 TJ_API char *tj_stats_json(int reset);

@@ -1,4 +1,5 @@
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -48,16 +49,27 @@ class Reader {
   bool BlockLine(absl::string_view s) {
     std::pair<absl::string_view, absl::string_view> halves = absl::StrSplit(s, absl::MaxSplits(" (", 1));
     std::vector<absl::string_view> head = absl::StrSplit(halves.first, ' ');
-    if (pass_ == 2) return (block_ = FindBlock(head[0])) != nullptr;
+    if (pass_ == 2) return (block_ = FindBlock(head[0])) != nullptr && BlockState(head);
     if (blocks_.contains(head[0])) return false;
     block_ = blocks_[std::string(head[0])] = graph_->NewBlock();
-    if (head.size() > 1 && !absl::SimpleAtoi(absl::StripPrefix(head[1], "@"), &block_->unit)) return false;
+    for (size_t i = 1; i < head.size(); i++) {
+      bool unit = absl::ConsumePrefix(&head[i], "@") && absl::SimpleAtoi(head[i], &block_->unit);
+      if (!unit && !absl::StartsWith(head[i], "!s")) return false;
+    }
     if (halves.second.empty()) return true;
     for (absl::string_view p : absl::StrSplit(absl::StripSuffix(halves.second, ")"), ", ")) {
       std::pair<absl::string_view, absl::string_view> named = absl::StrSplit(p, absl::MaxSplits(": ", 1));
       Node* n = graph_->AddParam(block_, Rep::kBoxed, Type());
       if (!Typed(named.second, n) || !Name(named.first, n)) return false;
     }
+    return true;
+  }
+
+  bool BlockState(const std::vector<absl::string_view>& head) {
+    if (head.size() < 2 || !absl::StartsWith(head.back(), "!")) return true;
+    auto state = states_.find(head.back().substr(1));
+    if (state == states_.end()) return false;
+    block_->state = state->second;
     return true;
   }
 
@@ -80,16 +92,34 @@ class Reader {
     FrameState* state = states_[std::string(first.first)];
     std::pair<absl::string_view, absl::string_view> second = absl::StrSplit(first.second, absl::MaxSplits(" locals(", 1));
     std::pair<absl::string_view, absl::string_view> third = absl::StrSplit(second.second, absl::MaxSplits(") stack(", 1));
-    std::vector<absl::string_view> parts = absl::StrSplit(third.second, ") iterator(");
-    parts.back() = absl::StripSuffix(parts.back(), ")");
+    std::vector<absl::string_view> parts = absl::StrSplit(absl::StripSuffix(third.second, ")"), ") ");
     for (size_t i = 1; i < parts.size(); i++) {
-      std::pair<absl::string_view, absl::string_view> halves = absl::StrSplit(parts[i], absl::MaxSplits(", ", 1));
-      std::vector<Node*> fields;
-      int depth;
-      if (!absl::SimpleAtoi(halves.first, &depth) || !Values(halves.second, &fields) || fields.size() != 2) return false;
-      state->iterators.push_back({depth, fields[0], fields[1]});
+      bool read = absl::ConsumePrefix(&parts[i], "iterator(") ? Iterator(parts[i], state)
+                                                              : absl::ConsumePrefix(&parts[i], "inlined(@") && Inlined(parts[i], state);
+      if (!read) return false;
     }
-    return absl::SimpleAtoi(second.first, &state->resume) && Locals(third.first, state) && Values(parts[0], &state->stack);
+    std::pair<absl::string_view, absl::string_view> units = absl::StrSplit(second.first, absl::MaxSplits(" from @", 1));
+    if (!absl::SimpleAtoi(units.first, &state->resume)) return false;
+    state->origin = state->resume;
+    if (!units.second.empty() && !absl::SimpleAtoi(units.second, &state->origin)) return false;
+    return Locals(third.first, state) && Values(parts[0], &state->stack);
+  }
+
+  bool Iterator(absl::string_view s, FrameState* state) {
+    std::pair<absl::string_view, absl::string_view> halves = absl::StrSplit(s, absl::MaxSplits(", ", 1));
+    std::vector<Node*> fields;
+    int depth;
+    if (!absl::SimpleAtoi(halves.first, &depth) || !Values(halves.second, &fields) || fields.size() != 2) return false;
+    state->iterators.push_back({depth, fields[0], fields[1]});
+    return true;
+  }
+
+  static bool Inlined(absl::string_view s, FrameState* state) {
+    std::vector<absl::string_view> parts = absl::StrSplit(s, ", ");
+    InlinedFrame f;
+    if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &f.call) || !absl::SimpleAtoi(parts[1], &f.first_local)) return false;
+    state->inlined.push_back(f);
+    return absl::SimpleAtoi(parts[2], &state->inlined.back().first_stack);
   }
 
   bool Locals(absl::string_view s, FrameState* state) {
@@ -141,12 +171,14 @@ class Reader {
       for (Relation r : {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe}) {
         if (op.second == NameOf(r)) n->relation = r;
       }
-      return name.empty() || (Typed(type, n) && Name(name, n));
+      if (n->rep == Rep::kNone && !n->info().by_node && !type.empty()) return false;
+      return name.empty() ? type.empty() : Name(name, n) && (n->Is(Opcode::kGeneric) ? type.empty() : Typed(type, n));
     }
     return false;
   }
 
   bool Attribute(absl::string_view word, Node* n) {
+    if (word.empty()) return false;
     char kind = word[0];
     absl::string_view rest = word.substr(1);
     if (kind == 'v') {
@@ -156,10 +188,11 @@ class Reader {
     }
     if (kind == '#') return absl::SimpleAtoi(rest, &n->index);
     if (kind == '=') return absl::SimpleAtoi(rest, &n->imm);
+    if (kind != '!') return false;
     auto state = states_.find(rest);
     if (state == states_.end()) return false;
     n->state = state->second;
-    return kind == '!';
+    return true;
   }
 
   bool Edges(absl::string_view s) {

@@ -1,3 +1,8 @@
+#include <cstring>
+
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tier2/ir/text.h"
@@ -19,18 +24,122 @@ std::string Locals(const FrameState& s) {
 
 bool HasRelation(Opcode o) { return o == Opcode::kIntCompare || o == Opcode::kFloatCompare; }
 
-std::string PrintBlock(const Block& b) {
-  std::string text = absl::StrCat("b", b.id);
-  if (b.unit >= 0) absl::StrAppend(&text, " @", b.unit);
-  if (!b.params.empty()) {
-    absl::StrAppend(&text, " (", absl::StrJoin(b.params, ", ", [](std::string* out, const Node* n) {
-                      absl::StrAppend(out, Ref(n), ": ", NameOf(n->rep), " ", n->type.ToString());
-                    }), ")");
+// Operations without a result whose name others use.
+bool IsNamed(const Node& n) { return n.rep != Rep::kNone || n.Is(Opcode::kGeneric); }
+
+double DoubleOf(const Node& n) {
+  double value;
+  std::memcpy(&value, &n.imm, sizeof value);
+  return value;
+}
+
+std::string PrintNode(const Node& n, int64_t imm) {
+  std::string text;
+  if (IsNamed(n)) absl::StrAppend(&text, Ref(&n), " = ");
+  absl::StrAppend(&text, n.info().text);
+  if (HasRelation(n.opcode)) absl::StrAppend(&text, ".", NameOf(n.relation));
+  for (const Node* i : n.inputs) absl::StrAppend(&text, " ", Ref(i));
+  if (n.index != 0 || n.Is(Opcode::kLoadLocal) || n.Is(Opcode::kSetLocal)) absl::StrAppend(&text, " #", n.index);
+  if (imm != 0 || n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool)) absl::StrAppend(&text, " =", imm);
+  if (n.state != nullptr) absl::StrAppend(&text, " !s", n.state->id);
+  if (n.block != nullptr && n.block->end() == &n && !n.block->successors.empty()) {
+    absl::StrAppend(&text, " -> ", absl::StrJoin(n.block->successors, ", ", [](std::string* out, const Edge& e) {
+                      absl::StrAppend(out, "b", e.to->id, "(", Refs(e.args), ")");
+                    }));
   }
-  absl::StrAppend(&text, ":\n");
-  for (const Node* n : b.nodes) absl::StrAppend(&text, "  ", PrintNode(*n), "\n");
+  if (n.rep != Rep::kNone) absl::StrAppend(&text, " : ", NameOf(n.rep), " ", n.type.ToString());
   return text;
 }
+
+class Printer {
+ public:
+  Printer(const Graph& graph, const SourceLines& line_of) : graph_(graph), line_of_(line_of), loops_(FindLoops(graph)) {}
+
+  std::string Run() {
+    absl::StrAppend(&text_, "graph locals=", graph_.local_count, "\n");
+    for (const Block* b : graph_.blocks()) PrintBlock(*b);
+    for (const auto& s : graph_.states()) {
+      if (used_.contains(s.get())) PrintState(*s);
+    }
+    return std::move(text_);
+  }
+
+ private:
+  void PrintBlock(const Block& b) {
+    absl::StrAppend(&text_, "b", b.id);
+    if (b.unit >= 0) absl::StrAppend(&text_, " @", b.unit);
+    if (b.state != nullptr) absl::StrAppend(&text_, " !s", Used(b.state)->id);
+    if (!b.params.empty()) {
+      absl::StrAppend(&text_, " (", absl::StrJoin(b.params, ", ", [](std::string* out, const Node* n) {
+                        absl::StrAppend(out, Ref(n), ": ", NameOf(n->rep), " ", n->type.ToString());
+                      }), ")");
+    }
+    absl::StrAppend(&text_, ":", Place(b), "\n");
+    for (const Node* n : b.nodes) {
+      if (n->state != nullptr) Used(n->state);
+      absl::StrAppend(&text_, "  ", PrintNode(*n, Number(*n)), Remark(*n), "\n");
+    }
+  }
+
+  // Where a block stands, as a comment.
+  std::string Place(const Block& b) const {
+    std::string text;
+    for (const auto& loop : loops_) {
+      if (loop->header != &b) continue;
+      absl::StrAppend(&text, ", header of a loop at depth ", Depth(b));
+      absl::StrAppend(&text, loop->parent == nullptr ? "" : absl::StrCat(" in b", loop->parent->header->id));
+    }
+    if (text.empty() && Depth(b) > 0) absl::StrAppend(&text, ", in loop b", Innermost(b)->header->id);
+    if (b.unit >= 0 && line_of_) absl::StrAppend(&text, ", line ", line_of_(Inlined(b.state), b.unit));
+    return text.empty() ? text : absl::StrCat("  ; ", text.substr(2));
+  }
+  static bool Holds(const Loop& loop, const Block& b) { return absl::c_linear_search(loop.body, &b); }
+  int Depth(const Block& b) const {
+    return static_cast<int>(absl::c_count_if(loops_, [&](const auto& loop) { return Holds(*loop, b); }));
+  }
+  const Loop* Innermost(const Block& b) const {  // inner loops come first
+    return absl::c_find_if(loops_, [&](const auto& loop) { return Holds(*loop, b); })->get();
+  }
+
+  std::string Remark(const Node& n) const {
+    if (n.Is(Opcode::kFloat)) return absl::StrCat("  ; ", DoubleOf(n));
+    if (n.Is(Opcode::kGeneric) && line_of_) return absl::StrCat("  ; line ", line_of_(Inlined(n.state), n.index));
+    return "";
+  }
+
+  void PrintState(const FrameState& s) {
+    absl::StrAppend(&text_, "s", s.id, " @", s.resume);
+    if (s.origin != s.resume) absl::StrAppend(&text_, " from @", s.origin);
+    absl::StrAppend(&text_, " locals(", Locals(s), ") stack(", Refs(s.stack), ")");
+    for (const FrameState::Iterator& i : s.iterators) {
+      absl::StrAppend(&text_, " iterator(", i.depth, ", ", Ref(i.position), ", ", Ref(i.remaining), ")");
+    }
+    for (const InlinedFrame& f : s.inlined) {
+      absl::StrAppend(&text_, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, ")");
+    }
+    absl::StrAppend(&text_, line_of_ ? absl::StrCat("  ; line ", line_of_(Inlined(&s), s.origin)) : "", "\n");
+  }
+
+  // The code that a state is in, where it is not the unit's own.
+  static PyObject* Inlined(const FrameState* s) { return s == nullptr || s->inlined.empty() ? nullptr : s->inlined.back().code; }
+
+  // Objects are numbered as they come; those of a graph that was parsed have their number already.
+  int64_t Number(const Node& n) {
+    if (!n.Is(Opcode::kObject) || n.object == nullptr) return n.imm;
+    return objects_.emplace(n.object, static_cast<int64_t>(objects_.size()) + 1).first->second;
+  }
+  const FrameState* Used(const FrameState* s) {
+    used_.insert(s);
+    return s;
+  }
+
+  const Graph& graph_;
+  const SourceLines& line_of_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  absl::flat_hash_map<const PyObject*, int64_t> objects_;
+  absl::flat_hash_set<const FrameState*> used_;
+  std::string text_;
+};
 
 }  // namespace
 
@@ -43,43 +152,8 @@ const char* NameOf(Relation relation) {
   return kNames[static_cast<int>(relation)];
 }
 
-std::string PrintNode(const Node& n) {
-  std::string text;
-  if (n.rep != Rep::kNone) absl::StrAppend(&text, Ref(&n), " = ");
-  absl::StrAppend(&text, n.info().text);
-  if (HasRelation(n.opcode)) absl::StrAppend(&text, ".", NameOf(n.relation));
-  for (const Node* i : n.inputs) absl::StrAppend(&text, " ", Ref(i));
-  if (n.index != 0 || n.Is(Opcode::kLoadLocal) || n.Is(Opcode::kSetLocal)) absl::StrAppend(&text, " #", n.index);
-  if (n.imm != 0 || n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool)) absl::StrAppend(&text, " =", n.imm);
-  if (n.state != nullptr) absl::StrAppend(&text, " !s", n.state->id);
-  if (n.block != nullptr && n.block->end() == &n && !n.block->successors.empty()) {
-    absl::StrAppend(&text, " -> ", absl::StrJoin(n.block->successors, ", ", [](std::string* out, const Edge& e) {
-                      absl::StrAppend(out, "b", e.to->id, "(", Refs(e.args), ")");
-                    }));
-  }
-  if (n.rep != Rep::kNone) absl::StrAppend(&text, " : ", NameOf(n.rep), " ", n.type.ToString());
-  return text;
-}
+std::string PrintNode(const Node& n) { return PrintNode(n, n.imm); }
 
-std::string Print(const Graph& graph) {
-  std::string text = absl::StrCat("graph locals=", graph.local_count, "\n");
-  for (const Block* b : graph.blocks()) absl::StrAppend(&text, PrintBlock(*b));
-  std::vector<uint8_t> used(graph.states().size(), 0);
-  for (const Block* b : graph.blocks()) {
-    for (const Node* n : b->nodes) {
-      if (n->state != nullptr) used[static_cast<size_t>(n->state->id)] = 1;
-    }
-  }
-  for (const auto& s : graph.states()) {
-    if (!used[static_cast<size_t>(s->id)]) continue;
-    absl::StrAppend(&text, "s", s->id, " @", s->resume, " locals(", Locals(*s), ") stack(", Refs(s->stack), ")");
-    for (const FrameState::Iterator& i : s->iterators) {
-      absl::StrAppend(&text, " iterator(", i.depth, ", ", Ref(i.position), ", ", Ref(i.remaining), ")");
-    }
-    for (const InlinedFrame& f : s->inlined) absl::StrAppend(&text, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, ")");
-    absl::StrAppend(&text, "\n");
-  }
-  return text;
-}
+std::string Print(const Graph& graph, const SourceLines& line_of) { return Printer(graph, line_of).Run(); }
 
 }  // namespace tierjit::tier2

@@ -40,6 +40,9 @@ class Verifier {
     if (b.nodes.empty() || !Ends(b.end()->opcode)) return absl::InternalError(absl::StrCat("b", b.id, " does not end"));
     if (b.successors.size() != SuccessorsOf(b.end()->opcode)) return Wrong(*b.end(), "number of successors");
     int at = static_cast<int>(b.params.size());
+    if (b.state != nullptr && !CheckState(*b.state, b, at)) {
+      return absl::InternalError(absl::StrCat("b", b.id, ": its frame state names what is not defined there"));
+    }
     for (const Node* n : b.nodes) {
       if (n != b.end() && Ends(n->opcode)) return Wrong(*n, "ends in the middle of its block");
       if (absl::Status s = CheckNode(*n, b, at++); !s.ok()) return s;

@@ -104,7 +104,7 @@ class Numbering {
     std::vector<int> inputs;
     for (Node* i : n->inputs) inputs.push_back(Now(i)->id);
     int version = 0;
-    uint8_t reads = ReadsOf(n->opcode);
+    uint8_t reads = ReadsOf(*n);
     for (int r = 0; r < kRegions; r++) {
       if (reads & (1 << r)) version = v[static_cast<size_t>(r)];
     }

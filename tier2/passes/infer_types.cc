@@ -1,6 +1,8 @@
 #include "tier2/passes/infer_types.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 namespace tierjit::tier2 {
 namespace {
@@ -49,15 +51,19 @@ Type Bits(Opcode opcode, const Type& a, const Type& b) {
   return Type::Int();
 }
 
+constexpr int kConditions = 4;  // tests above a use that are looked at
+
 class Inference {
  public:
-  explicit Inference(Graph* graph) : graph_(graph), bound_(static_cast<size_t>(graph->node_count())) {}
+  explicit Inference(Graph* graph)
+      : graph_(graph), bound_(static_cast<size_t>(graph->node_count())), limits_({INT64_MIN, INT64_MIN + 1, 0, INT64_MAX - 1, INT64_MAX}) {}
 
   void Run() {
     // What was known before stays true.
     for (Block* b : graph_->blocks()) {
       for (Node* p : b->params) bound_[static_cast<size_t>(p->id)] = p->type.IsBottom() ? Natural(p->rep) : p->type, p->type = Type();
     }
+    NoteLimits();
     std::vector<Block*> order = graph_->ReversePostOrder();
     changed_ = true;
     for (int round = 0; changed_; round++) {
@@ -67,18 +73,30 @@ class Inference {
   }
 
  private:
+  // Where growing ranges are likely to stop: at what ints are compared with.
+  void NoteLimits() {
+    for (Block* b : graph_->blocks()) {
+      for (Node* n : b->nodes) {
+        if (!n->Is(Opcode::kIntCompare)) continue;
+        for (Node* i : n->inputs) {
+          if (i->Is(Opcode::kInt) && i->imm > INT64_MIN && i->imm < INT64_MAX) limits_.insert({i->imm - 1, i->imm, i->imm + 1});
+        }
+      }
+    }
+  }
+
   static Type Natural(Rep rep) {
     return rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : rep == Rep::kI1 ? Type::Bool() : Type::Any();
   }
 
   void Visit(Block* b, int round) {
     for (Node* n : b->nodes) {
-      Type t = Result(*n);
+      Type t = Result(*n, *b);
       if (t != n->type && !t.IsBottom()) n->type = t;
     }
     for (size_t way = 0; way < b->successors.size(); way++) {
       Edge& e = b->successors[way];
-      for (size_t i = 0; i < e.args.size(); i++) Flow(Narrowed(*b, way, e.args[i]), e.to->params[i], round);
+      for (size_t i = 0; i < e.args.size(); i++) Flow(Limited(e.args[i]->type, *b, way, e.args[i]), e.to->params[i], round);
     }
   }
 
@@ -92,22 +110,37 @@ class Inference {
     changed_ = true;
   }
 
-  static Type Widened(const Type& before, const Type& now) {
-    int64_t low = now.low() < before.low() ? (now.low() >= 0 ? 0 : INT64_MIN) : now.low();
-    int64_t high = now.high() > before.high() ? INT64_MAX : now.high();
+  Type Widened(const Type& before, const Type& now) const {
+    int64_t low = now.low() < before.low() ? *std::prev(limits_.upper_bound(now.low())) : now.low();
+    int64_t high = now.high() > before.high() ? *limits_.lower_bound(now.high()) : now.high();
     Type range = Type::IntRange(low, high);
     return Type(now.bits() & ~kIntBit).Join(range);
   }
 
-  // On the two ways of `branch (int_cmp a b)`, what is passed on is narrowed.
-  static Type Narrowed(const Block& b, size_t way, Node* arg) {
+  // `t`, the type of `value`, behind way `way` of block `b`: what `branch (int_cmp a b)` tells there, and above it as long as there is one way only.
+  Type Limited(Type t, const Block& b, size_t way, const Node* value) const {
+    return TypeAt(Narrowed(t, b, way, value), b, value);
+  }
+  // The same in `block`.
+  Type TypeAt(Type t, const Block& block, const Node* value) const {
+    const Block* b = &block;
+    for (int i = 0; i < kConditions && value->block != b && b != graph_->entry() && b->predecessors.size() == 1; i++) {
+      const Block* above = b->predecessors[0];
+      bool both = above->successors.size() == 2 && above->successors[0].to == above->successors[1].to;
+      if (!both) t = Narrowed(t, *above, above->successors[0].to == b ? 0 : 1, value);
+      b = above;
+    }
+    return t;
+  }
+  static Type Narrowed(const Type& t, const Block& b, size_t way, const Node* value) {
     const Node* end = b.end();
-    if (!end->Is(Opcode::kBranch) || !end->input(0)->Is(Opcode::kIntCompare)) return arg->type;
+    if (!end->Is(Opcode::kBranch) || !end->input(0)->Is(Opcode::kIntCompare)) return t;
     const Node* c = end->input(0);
     Relation r = way == 0 ? c->relation : Negated(c->relation);
-    if (arg == c->input(0)) return Limit(arg->type, r, c->input(1)->type);
-    if (arg == c->input(1)) return Limit(arg->type, Mirrored(r), c->input(0)->type);
-    return arg->type;
+    Type narrowed = t;
+    if (value == c->input(0)) narrowed = Limit(t, r, c->input(1)->type);
+    if (value == c->input(1)) narrowed = Limit(narrowed, Mirrored(r), c->input(0)->type);
+    return narrowed.IsBottom() ? t : narrowed;  // a way that is never gone
   }
 
   static Type Limit(const Type& t, Relation r, const Type& other) {
@@ -121,8 +154,11 @@ class Inference {
     return t.Meet(Type::IntRange(low, high));
   }
 
-  static Type Result(const Node& n) {
-    auto in = [&](int i) { return n.input(i)->type.Is(kIntBit) ? n.input(i)->type : Type::Int(); };
+  Type Result(const Node& n, const Block& b) const {
+    auto in = [&](int i) {
+      Type t = n.input(i)->type.Is(kIntBit) ? n.input(i)->type : Type::Int();
+      return n.input(i)->rep == Rep::kI64 ? TypeAt(t, b, n.input(i)) : t;
+    };
     switch (n.opcode) {
       case Opcode::kIntAdd: return Cut(static_cast<__int128>(in(0).low()) + in(1).low(), static_cast<__int128>(in(0).high()) + in(1).high());
       case Opcode::kIntSub: return Cut(static_cast<__int128>(in(0).low()) - in(1).high(), static_cast<__int128>(in(0).high()) - in(1).low());
@@ -144,7 +180,8 @@ class Inference {
   }
 
   Graph* graph_;
-  std::vector<Type> bound_;  // of parameters, by id
+  std::vector<Type> bound_;    // of parameters, by id
+  std::set<int64_t> limits_;   // where widening stops
   bool changed_ = false;
 };
 

@@ -1,5 +1,6 @@
-// Types to a fixpoint, optimistic: a loop's values are what comes in and what its body makes of that. Ranges of ints are widened to
-// the limits of int64 when they keep growing; a condition narrows what it compares on its two ways.
+// Types to a fixpoint, optimistic: a loop's values are what comes in and what its body makes of that. Ranges of ints that
+// keep growing are widened to the next number that ints are compared with, or to the limits of int64; a condition narrows what it compares on its
+// two ways.
 #ifndef TIERJIT_TIER2_PASSES_INFER_TYPES_H_
 #define TIERJIT_TIER2_PASSES_INFER_TYPES_H_
 

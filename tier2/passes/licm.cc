@@ -55,7 +55,7 @@ class Hoister {
 
   bool Movable(const Node& n, bool always, const Loop* loop) {
     if (IsPure(n.opcode)) return true;
-    if (IsStableGuard(n.opcode)) return always && loop->header->state != nullptr;
+    if (IsStableGuard(n.opcode)) return always && loop->header->state != nullptr && (ReadsOf(n) & written_) == 0;
     uint8_t reads = ReadsOf(n.opcode);
     if (reads == kNoRegion || n.Is(Opcode::kTakeStack)) return false;
     if (n.Is(Opcode::kLoadLocal)) return !escapes_ && !stored_.contains(n.index);

@@ -6,7 +6,7 @@
 
 namespace tierjit::tier2 {
 
-// Guards that may be merged with an equal one above them and moved out of loops: what they test does not change.
+// Guards that may be merged with an equal one above them and moved out of loops, as long as what ReadsOf() tells was not written.
 inline bool IsStableGuard(Opcode o) {
   return InfoOf(o).effect == Effect::kGuards && o != Opcode::kPoll && o != Opcode::kLeave && o != Opcode::kReturn &&
          o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable;
@@ -27,6 +27,10 @@ inline uint8_t ReadsOf(Opcode o) {
     case Effect::kReadsGlobal: return kGlobals;
     default: return kNoRegion;
   }
+}
+// A class by its version is a guard of what foreign code may change, and it alone, as with globals: an instance's class, and what the class has.
+inline uint8_t ReadsOf(const Node& n) {
+  return n.Is(Opcode::kGuardType) && n.type.version() != 0 ? uint8_t{kGlobals} : ReadsOf(n.opcode);
 }
 inline uint8_t WritesOf(Opcode o) {
   switch (InfoOf(o).effect) {

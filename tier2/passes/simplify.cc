@@ -23,8 +23,13 @@ class Simplifier {
     }
     graph_->Connect();
     TrivialParams();
-    if (changed_) graph_->ReplaceAll(to_);
-    return changed_;
+    if (!changed_) return false;
+    graph_->ReplaceAll(to_);
+    // A guard that stayed would go on guarding.
+    for (Block* b : graph_->blocks()) {
+      std::erase_if(b->nodes, [&](Node* n) { return static_cast<size_t>(n->id) < to_.size() && to_[static_cast<size_t>(n->id)] != nullptr; });
+    }
+    return true;
   }
 
  private:

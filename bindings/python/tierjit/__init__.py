@@ -19,7 +19,7 @@ except ImportError as error:
     _tierjit.explain(error)
 
 __all__ = [
-    "FunctionInfo", "compile", "configure", "disable", "disassemble", "enable", "get_config", "info", "is_available",
+    "ExitInfo", "FunctionInfo", "Tier2Info", "compile", "configure", "disable", "disassemble", "enable", "get_config", "info", "is_available",
     "is_compiled", "is_enabled", "jit", "never", "pause", "slow_sites", "stats", "why_unavailable",
 ]
 __version__ = _tierjit.version
@@ -138,8 +138,8 @@ def never(func):
 
 def info(func):
     """What tierjit knows about a function, as a FunctionInfo."""
-    from ._info import FunctionInfo
-    return FunctionInfo(**_parse(_tierjit.info_json(_function_of(func))))
+    from ._info import function_info
+    return function_info(_function_of(func))
 
 
 def stats(reset=False):
@@ -152,13 +152,23 @@ def slow_sites(limit=20):
     return _tierjit.slow_sites(limit)
 
 
-def disassemble(func, what="stencils"):
-    """The machine code of a compiled function as text; ValueError if it is not compiled.
+def disassemble(func, what=None, *, tier=1):
+    """The code of a compiled function as text; ValueError if there is none.
 
-    what: "stencils", one line for each piece that the compiler laid down, or "asm", assembly (needs the package
-    capstone).
+    tier 1, what: "stencils" (default), one line for each piece that the compiler laid down, or "asm", assembly (needs
+    the package capstone).
+
+    tier 2, of the function and its loops, what: "ir" (default), the intermediate representation behind the last pass; "passes", behind each
+    pass; the name of a pass ("lift", "simplify", "gvn", ...); "feedback", the types it began with; "mir", the code
+    generator's input; "asm". All but "asm" are kept of what was optimised while the option ``tier2_texts`` was on.
     """
     target = _function_of(func)
+    if tier == 2:
+        from ._info import tier2_text
+        return tier2_text(target, what or "ir")
+    if tier != 1:
+        raise ValueError(f"there is no tier {tier!r}")
+    what = what or "stencils"
     if what not in ("stencils", "asm"):
         raise ValueError(f"what must be 'stencils' or 'asm', not {what!r}")
     text = _tierjit.dump(target)
@@ -183,9 +193,9 @@ def _parse(text):
 
 
 def __getattr__(name):
-    if name == "FunctionInfo":
-        from ._info import FunctionInfo
-        return FunctionInfo
+    if name in ("ExitInfo", "FunctionInfo", "Tier2Info"):
+        from . import _info
+        return getattr(_info, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -2,7 +2,9 @@ from collections.abc import Callable
 from types import CodeType, MethodType, TracebackType
 from typing import Any, Literal, Self, TypedDict, TypeVar, overload
 
+from ._info import ExitInfo as ExitInfo
 from ._info import FunctionInfo as FunctionInfo
+from ._info import Tier2Info as Tier2Info
 
 __version__: str
 
@@ -26,9 +28,15 @@ class _Stats(TypedDict):
     slow_calls: int
     deopts: int
     exceptions: int
+    tier2_compiles: int
+    tier2_compile_ns_total: int
+    tier2_code_bytes: int
+    tier2_entries: int
+    tier2_exits: int
     native_share: float | None
     refusals: dict[str, int]
     refusal_texts: dict[str, str]
+    tier2_refusals: dict[str, int]
     loop_door: str
 
 def is_available() -> bool: ...
@@ -51,6 +59,7 @@ def configure(
     osr_threshold: int = ...,
     tier2: bool = ...,
     tier2_every_loop: bool = ...,
+    tier2_texts: bool = ...,
     profiled_turns: int = ...,
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,
@@ -74,4 +83,7 @@ def never(func: _F) -> _F: ...
 def info(func: _Function) -> FunctionInfo: ...
 def slow_sites(limit: int = ...) -> str: ...
 def stats(reset: bool = ...) -> _Stats: ...
-def disassemble(func: _Function, what: Literal["stencils", "asm"] = ...) -> str: ...
+@overload
+def disassemble(func: _Function, what: Literal["stencils", "asm"] | None = ..., *, tier: Literal[1] = ...) -> str: ...
+@overload
+def disassemble(func: _Function, what: str | None = ..., *, tier: Literal[2]) -> str: ...
