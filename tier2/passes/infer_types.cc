@@ -8,6 +8,7 @@ namespace tierjit::tier2 {
 namespace {
 
 constexpr int kRoundsBeforeWidening = 3;
+constexpr int kRoundsOfLimits = 30;  // then the numbers that ints are compared with are no longer tried one by one
 
 // [low, high] of exact results, given as 128-bit ends; what int64 does not hold leaves the unit, so the range is cut.
 Type Cut(__int128 low, __int128 high) {
@@ -56,7 +57,7 @@ constexpr int kConditions = 4;  // tests above a use that are looked at
 class Inference {
  public:
   explicit Inference(Graph* graph)
-      : graph_(graph), bound_(static_cast<size_t>(graph->node_count())), limits_({INT64_MIN, INT64_MIN + 1, 0, INT64_MAX - 1, INT64_MAX}) {}
+      : graph_(graph), bound_(static_cast<size_t>(graph->node_count())), limits_(LastLimits()) {}
 
   void Run() {
     // What was known before stays true.
@@ -68,6 +69,7 @@ class Inference {
     changed_ = true;
     for (int round = 0; changed_; round++) {
       changed_ = false;
+      if (round == kRoundsOfLimits) limits_ = LastLimits();
       for (Block* b : order) Visit(b, round);
     }
   }
@@ -84,6 +86,8 @@ class Inference {
       }
     }
   }
+
+  static std::set<int64_t> LastLimits() { return {INT64_MIN, INT64_MIN + 1, 0, INT64_MAX - 1, INT64_MAX}; }
 
   static Type Natural(Rep rep) {
     return rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : rep == Rep::kI1 ? Type::Bool() : Type::Any();
