@@ -61,16 +61,25 @@ class Verifier {
       if (!valued || !Defined(i, &b, at)) return Wrong(n, "operand is not defined here");
     }
     if (NeedsState(n) && n.state == nullptr) return Wrong(n, "no frame state");
+    if (n.Is(Opcode::kDecref)) {  // a finaliser may see the locals
+      if (n.state != nullptr && !CheckLocals(*n.state, b, at)) return Wrong(n, "its frame state names locals that are not defined here");
+      return absl::OkStatus();
+    }
     if (n.state != nullptr && !CheckState(*n.state, b, at)) return Wrong(n, "its frame state names what is not defined here");
     return absl::OkStatus();
   }
 
-  bool CheckState(const FrameState& s, const Block& b, int at) {
+  bool CheckLocals(const FrameState& s, const Block& b, int at) {
     for (const FrameState::Local& l : s.locals) {
       for (const Node* v : {l.value, l.bound}) {
         if (v != nullptr && !Defined(v, &b, at)) return false;
       }
     }
+    return true;
+  }
+
+  bool CheckState(const FrameState& s, const Block& b, int at) {
+    if (!CheckLocals(s, b, at)) return false;
     for (const FrameState::Iterator& i : s.iterators) {
       if (i.position == nullptr || !Defined(i.position, &b, at) || (i.remaining != nullptr && !Defined(i.remaining, &b, at))) return false;
     }

@@ -185,7 +185,7 @@ void Lifter::Enter() {
   state_.locals.assign(virtual_.size(), Local{});
   comes_late_.assign(virtual_.size(), 0);
   for (size_t i = 0; i < snapshot_.stack_bits.size(); i++) {
-    Node* n = Emit(Opcode::kTakeStack, {}, Type::Bound());
+    Node* n = Emit(Opcode::kTakeStack, {}, Type::Any());  // NULL where a comprehension has put an unbound local away
     n->index = static_cast<int32_t>(i);
     Expect(n, snapshot_.stack_bits[i]);
     Push(n);

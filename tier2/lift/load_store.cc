@@ -85,7 +85,10 @@ bool Lifter::LoadStore() {
       return true;
     case LOAD_FAST_CHECK: {
       Node* value = LoadLocal(oparg);
-      if (value->rep == Rep::kBoxed) value = EmitGuard(Opcode::kGuardBound, {value}, Type::Bound());
+      if (value->rep == Rep::kBoxed) {
+        value->type = Type::Any();
+        value = EmitGuard(Opcode::kGuardBound, {value}, Type::Bound());
+      }
       Push(value);
       return true;
     }

@@ -218,9 +218,9 @@ class Assigner {
     std::reverse(backwards.begin(), backwards.end());
     std::vector<Node*> nodes;
     for (Node* p : b->params) {
-      if (Owned(p) && !live.contains(p) && !UsedIn(*b, p)) nodes.push_back(Count(Opcode::kDecref, p, StateIn(*b)));
+      if (Owned(p) && !live.contains(p) && !UsedIn(*b, p)) nodes.push_back(Count(Opcode::kDecref, p, StateAt(*b, 0)));
     }
-    for (Node* r : DyingAtEntry(*b)) nodes.push_back(Count(Opcode::kDecref, r, StateIn(*b)));
+    for (Node* r : DyingAtEntry(*b)) nodes.push_back(Count(Opcode::kDecref, r, StateAt(*b, 0)));
     nodes.insert(nodes.end(), backwards.begin(), backwards.end());
     for (Node* n : nodes) n->block = b;
     b->nodes = std::move(nodes);
@@ -235,21 +235,25 @@ class Assigner {
     return used;
   }
 
-  // What a slow decref shows of the frame: the nearest state.
-  static FrameState* StateIn(const Block& b) {
-    for (Node* n : b.nodes) {
-      if (n->state != nullptr) return n->state;
+  // What a slow decref in front of node `at` shows of the frame: the state of what comes before it, or else of what comes behind it, as far as
+  // its locals have their values by then.
+  static FrameState* StateAt(const Block& b, size_t at) {
+    for (size_t i = at; i-- > 0;) {
+      if (b.nodes[i]->state != nullptr) return b.nodes[i]->state;
+    }
+    std::set<const Node*> later(b.nodes.begin() + static_cast<std::ptrdiff_t>(at), b.nodes.end());
+    for (size_t i = at; i < b.nodes.size(); i++) {
+      FrameState* s = b.nodes[i]->state;
+      if (s == nullptr) continue;
+      bool defined = std::none_of(s->locals.begin(), s->locals.end(),
+                                  [&](const FrameState::Local& l) { return later.contains(l.value) || later.contains(l.bound); });
+      if (defined) return s;
     }
     return b.state;
   }
-  static FrameState* StateNear(Node* n) {
-    if (n->state != nullptr) return n->state;
-    FrameState* last = nullptr;
-    for (Node* other : n->block->nodes) {
-      if (other->state != nullptr) last = other->state;
-      if (other == n && last != nullptr) return last;
-    }
-    return last != nullptr ? last : n->block->state;
+  static FrameState* StateBehind(Node* n) {
+    const std::vector<Node*>& nodes = n->block->nodes;
+    return StateAt(*n->block, static_cast<size_t>(std::find(nodes.begin(), nodes.end(), n) - nodes.begin()) + 1);
   }
 
   // Arguments are taken over by the parameters: one reference for each, for nothing when the value ends here.
@@ -285,7 +289,7 @@ class Assigner {
       bool ends = Owned(r) && !behind.contains(r);
       int needed = taken.contains(r) ? taken[r] : 0;
       if (needed > 0 && ends && !staying.contains(r)) needed--;
-      else if (ends && !ends_block) after.push_back(Count(Opcode::kDecref, r, StateNear(n)));
+      else if (ends && !ends_block) after.push_back(Count(Opcode::kDecref, r, StateBehind(n)));
       for (; needed > 0; needed--) before.push_back(Count(Opcode::kIncref, r, nullptr));
     }
     // One reference for each slot while a handler runs: an exception makes the frame release them.
@@ -299,7 +303,7 @@ class Assigner {
     // A value that is owned although it was born borrowed, or that nobody uses.
     if (n->rep == Rep::kBoxed && Ownership::RootOf(n) == n && Owned(n)) {
       if (Borrows(*n)) after.insert(after.begin(), Count(Opcode::kIncref, n, nullptr));
-      if (!behind.contains(n)) after.push_back(Count(Opcode::kDecref, n, StateNear(n)));
+      if (!behind.contains(n)) after.push_back(Count(Opcode::kDecref, n, StateBehind(n)));
     }
     for (size_t i = after.size(); i-- > 0;) backwards->push_back(after[i]);
     backwards->push_back(n);
