@@ -37,6 +37,7 @@ struct Function final : ExitOwner {
   int64_t compile_ns = 0;
   std::string why_not;                // of the last attempt
   bool outdated = false, compiling = false;
+  bool shared = false;                // code of others may know it
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
   std::set<int32_t> generic, widened;  // as of loops
   std::optional<DecodedCode> decoded;
@@ -239,7 +240,7 @@ void ForgetFunction(tier1::Unit* unit) {
   f->decoded.reset();
   f->body = OptimisedCode();
   f->way_in = OptimisedCode();
-  DeadFunctions().push_back(std::move(it->second));
+  if (f->shared) DeadFunctions().push_back(std::move(it->second));
   Functions().erase(it);
 }
 
@@ -277,6 +278,7 @@ void CalleeTable::Add(PyFunctionObject* function, int depth) {
   if (f == nullptr || !(f->known() || f->compiling) || f->code == nullptr || callees_.contains(key)) return;
   tier2::Callee& callee = callees_[key];
   callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->compiling ? f->targets.back().get() : f->target()};
+  f->shared |= !f->compiling;
   if (depth >= kMaxCalleeDepth) return;
   if (!f->compiling) Collect(f->unit, depth + 1);
   bodies_.push_back(SnapshotOf(*f));

@@ -38,8 +38,8 @@ std::vector<Option> MakeTable() {
       {"compile_loops_at_once", OptionType::kBool, 0, 1, &p.compile_loops_at_once,
        "Compile a function that contains a loop at its first call."},
       {"tier2_threshold", OptionType::kInt, 1, kMaxCount, &p.tier2_threshold,
-       "Entries of compiled code after which the next tier takes over. There is none in this version: entries are "
-       "counted and shown, nothing else happens."},
+       "Entries of compiled code after which the optimising tier takes over the function, if tier2 is on and there is something to gain: "
+       "a loop, or calls of functions that it knows."},
       {"osr_threshold", OptionType::kInt, 1, kMaxCount, &p.osr_threshold,
        "Loop turns of compiled code after which the optimising tier takes over in the middle of the loop, if tier2 is "
        "on. Concerns functions compiled from now on."},

@@ -28,8 +28,7 @@ struct Policy {
   // Back-edges in Tier 1's profiled version, which notes types, before the optimising tier compiles a loop.
   int64_t profiled_turns = 64;
 
-  // Entries and back-edges of Tier 1 code after which the next tier takes over. Tier 1 counts both (UnitInfo); nothing
-  // acts on the entries.
+  // Entries and back-edges of Tier 1 code after which the next tier takes over. Tier 1 counts both (UnitInfo).
   int64_t tier2_threshold = 2000;
   int64_t osr_threshold = 20000;
 
