@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "lib/policy.h"
+#include "runtime/cpython/opcode_info.h"
 
 namespace tierjit {
 namespace {
@@ -18,12 +19,12 @@ bool AnyWanted() {
   return false;
 }
 
-std::string FeedbackText(const tier2::Snapshot& s, const tier2::SourceLines& line_of) {
+std::string FeedbackText(const tier2::Snapshot& s, const tier2::SourcePlaces& place_of) {
   std::string text;
   for (size_t i = 0; i < s.local_bits.size(); i++) absl::StrAppend(&text, "local ", i, ": ", tier2::Type(s.local_bits[i]).ToString(), "\n");
   for (int32_t i = 0; i < s.decoded->unit_count(); i++) {
     if (uint32_t bits = s.feedback->at(i).bits; bits != 0) {
-      absl::StrAppend(&text, "@", i, ": ", tier2::Type(bits).ToString(), "  ; line ", line_of(nullptr, i), "\n");
+      absl::StrAppend(&text, "@", i, ": ", tier2::Type(bits).ToString(), "  ; ", place_of(nullptr, i), "\n");
     }
   }
   return text;
@@ -33,11 +34,14 @@ std::string FeedbackText(const tier2::Snapshot& s, const tier2::SourceLines& lin
 
 PassTexts::PassTexts(const tier2::Snapshot& snapshot) : wanted_(AnyWanted()) {
   if (!wanted_) return;
-  line_of_ = [own = snapshot.code](PyObject* inlined, int32_t unit) {
+  place_of_ = [own = snapshot.code, decoded = snapshot.decoded](PyObject* inlined, int32_t unit) {
     PyCodeObject* code = inlined != nullptr ? reinterpret_cast<PyCodeObject*>(inlined) : own;
-    return PyCode_Addr2Line(code, unit * static_cast<int>(sizeof(_Py_CODEUNIT)));
+    std::string text = absl::StrCat("line ", PyCode_Addr2Line(code, unit * static_cast<int>(sizeof(_Py_CODEUNIT))));
+    int at = code == own && unit < decoded->unit_count() ? decoded->IndexAt(unit) : -1;
+    if (at >= 0) absl::StrAppend(&text, ", ", OpcodeName(decoded->instructions()[static_cast<size_t>(at)].opcode));
+    return text;
   };
-  Add("feedback", FeedbackText(snapshot, line_of_));
+  Add("feedback", FeedbackText(snapshot, place_of_));
 }
 
 void PassTexts::Add(absl::string_view name, std::string text) {
@@ -47,7 +51,7 @@ void PassTexts::Add(absl::string_view name, std::string text) {
 void PassTexts::AddGraph(absl::string_view pass, const tier2::Graph& graph) {
   if (!wanted_) return;
   absl::Status valid = tier2::Verify(graph);
-  Add(pass, absl::StrCat(tier2::Print(graph, line_of_), valid.ok() ? "" : absl::StrCat("INVALID: ", valid.message(), "\n")));
+  Add(pass, absl::StrCat(tier2::Print(graph, place_of_), valid.ok() ? "" : absl::StrCat("INVALID: ", valid.message(), "\n")));
 }
 
 tier2::PassObserver PassTexts::Observer() {

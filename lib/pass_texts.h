@@ -32,7 +32,7 @@ class PassTexts {
   void Add(absl::string_view name, std::string text);
 
   bool wanted_ = false;
-  tier2::SourceLines line_of_;
+  tier2::SourcePlaces place_of_;
   std::vector<std::pair<std::string, std::string>> texts_;
 };
 

@@ -7,7 +7,7 @@ BLOCK = re.compile(r"(b\d+)\b.*:(?:  ; (.*))?$")
 NODE = re.compile(r"  (?:v\d+ = )?([a-z_0-9]+)")
 HEADER = re.compile(r"header of a loop at depth (\d+)(?: in (b\d+))?")
 INSIDE = re.compile(r"in loop (b\d+)")
-LINE = re.compile(r"line (\d+)$")
+LINE = re.compile(r"line (\d+)")
 
 
 @dataclass

@@ -53,7 +53,7 @@ std::string PrintNode(const Node& n, int64_t imm) {
 
 class Printer {
  public:
-  Printer(const Graph& graph, const SourceLines& line_of) : graph_(graph), line_of_(line_of), loops_(FindLoops(graph)) {}
+  Printer(const Graph& graph, const SourcePlaces& place_of) : graph_(graph), place_of_(place_of), loops_(FindLoops(graph)) {}
 
   std::string Run() {
     absl::StrAppend(&text_, "graph locals=", graph_.local_count, "\n");
@@ -90,7 +90,7 @@ class Printer {
       absl::StrAppend(&text, loop->parent == nullptr ? "" : absl::StrCat(" in b", loop->parent->header->id));
     }
     if (text.empty() && Depth(b) > 0) absl::StrAppend(&text, ", in loop b", Innermost(b)->header->id);
-    if (b.unit >= 0 && line_of_) absl::StrAppend(&text, ", line ", line_of_(Inlined(b.state), b.unit));
+    if (b.unit >= 0 && place_of_) absl::StrAppend(&text, ", ", place_of_(Inlined(b.state), b.unit));
     return text.empty() ? text : absl::StrCat("  ; ", text.substr(2));
   }
   static bool Holds(const Loop& loop, const Block& b) { return absl::c_linear_search(loop.body, &b); }
@@ -103,7 +103,7 @@ class Printer {
 
   std::string Remark(const Node& n) const {
     if (n.Is(Opcode::kFloat)) return absl::StrCat("  ; ", DoubleOf(n));
-    if (n.Is(Opcode::kGeneric) && line_of_) return absl::StrCat("  ; line ", line_of_(Inlined(n.state), n.index));
+    if (n.Is(Opcode::kGeneric) && place_of_) return absl::StrCat("  ; ", place_of_(Inlined(n.state), n.index));
     return "";
   }
 
@@ -117,7 +117,7 @@ class Printer {
     for (const InlinedFrame& f : s.inlined) {
       absl::StrAppend(&text_, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, ")");
     }
-    absl::StrAppend(&text_, line_of_ ? absl::StrCat("  ; line ", line_of_(Inlined(&s), s.origin)) : "", "\n");
+    absl::StrAppend(&text_, place_of_ ? absl::StrCat("  ; ", place_of_(Inlined(&s), s.origin)) : "", "\n");
   }
 
   // The code that a state is in, where it is not the unit's own.
@@ -134,7 +134,7 @@ class Printer {
   }
 
   const Graph& graph_;
-  const SourceLines& line_of_;
+  const SourcePlaces& place_of_;
   std::vector<std::unique_ptr<Loop>> loops_;
   absl::flat_hash_map<const PyObject*, int64_t> objects_;
   absl::flat_hash_set<const FrameState*> used_;
@@ -154,6 +154,6 @@ const char* NameOf(Relation relation) {
 
 std::string PrintNode(const Node& n) { return PrintNode(n, n.imm); }
 
-std::string Print(const Graph& graph, const SourceLines& line_of) { return Printer(graph, line_of).Run(); }
+std::string Print(const Graph& graph, const SourcePlaces& place_of) { return Printer(graph, place_of).Run(); }
 
 }  // namespace tierjit::tier2

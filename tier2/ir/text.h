@@ -5,7 +5,7 @@
 //     v0 = load_local #0 : boxed any
 //     v1 = guard_int v0 !s0 : boxed int
 //     jump -> b1(v1)
-//   b1 @6 !s1 (v2: i64 int):  ; header of a loop at depth 1, line 3
+//   b1 @6 !s1 (v2: i64 int):  ; header of a loop at depth 1, line 3, FOR_ITER
 //     v3 = int_cmp.lt v2 v2 : i1 bool
 //     branch v3 -> b1(v2), b2()
 //   ...
@@ -30,10 +30,10 @@ namespace tierjit::tier2 {
 const char* NameOf(Rep rep);
 const char* NameOf(Relation relation);
 
-// The source line of a code unit, for comments; of the unit's own code, or of code that is inlined there.
-using SourceLines = std::function<int(PyObject* inlined, int32_t unit)>;
+// Tells in a comment where a code unit stands in the source; of the unit's own code, or of code that is inlined there.
+using SourcePlaces = std::function<std::string(PyObject* inlined, int32_t unit)>;
 
-std::string Print(const Graph& graph, const SourceLines& line_of = nullptr);  // [any]: objects are not touched
+std::string Print(const Graph& graph, const SourcePlaces& place_of = nullptr);  // [any]: objects are not touched
 std::string PrintNode(const Node& node);                                      // one line, without line break
 
 // kInvalidArgument with the line number for what is not IR. Constant objects are null in the result. [any]

@@ -323,7 +323,7 @@ bool Lifter::LiftInstruction() {
 // An inlined call goes on in its own code, which notes how often; a function that needs handlers is not worth being without a frame.
 bool Lifter::NeedsHandler() {
   LeaveHere();
-  if (caller_ == nullptr) status_ = absl::UnimplementedError(absl::StrCat("opcode ", in().opcode, " @", in().offset, " needs a frame"));
+  if (caller_ == nullptr) status_ = absl::UnimplementedError(absl::StrCat(OpcodeName(in().opcode), " needs a frame"));
   return false;
 }
 

@@ -112,6 +112,32 @@ TEST_CASE("api: a pending exception stays as it is") {
   CHECK(tj_is_enabled() == 1);
 }
 
+TEST_CASE("api: what the optimising tier made") {
+  Attached attached;
+  CHECK(tj_configure("tier2", "1", nullptr) == TJ_OK);
+  CHECK(tj_configure("tier2_texts", "1", nullptr) == TJ_OK);
+  CHECK(tj_configure_int("osr_threshold", 50, nullptr) == TJ_OK);
+  CHECK(tj_set_mode(nullptr, TJ_ON, TJ_SELF, nullptr) == TJ_OK);
+  Ref f = FunctionFrom("def f():\n s = 0\n for i in range(2000): s += i & 7\n return s\n");
+  CHECK(tj_dump_tier2(f.get(), "ir") == nullptr);
+  const void* begin = nullptr;
+  size_t size = 0;
+  Error error;
+  CHECK(tj_tier2_code(f.get(), 0, &begin, &size, &error.error) == TJ_ESTATE);
+  Ref result(PyObject_CallNoArgs(f.get()));
+  CHECK(Taken(tj_info_json(f.get())).find("\"phase\": \"optimised\"") != std::string::npos);
+  CHECK(Taken(tj_dump_tier2(f.get(), "ir")).find("graph locals=2") != std::string::npos);
+  CHECK(tj_dump_tier2(f.get(), "nothing of that name") == nullptr);
+  CHECK(tj_tier2_code(f.get(), 0, &begin, &size, nullptr) == TJ_OK);
+  CHECK(begin != nullptr);
+  CHECK(size > 0);
+  CHECK(tj_tier2_code(f.get(), 1, &begin, &size, nullptr) == TJ_ESTATE);
+  CHECK(tj_tier2_code(Py_None, 0, &begin, &size, nullptr) == TJ_ETYPE);
+  CHECK(tj_configure("tier2", "0", nullptr) == TJ_OK);
+  CHECK(tj_configure("tier2_texts", "0", nullptr) == TJ_OK);
+  CHECK(tj_configure_int("osr_threshold", 20000, nullptr) == TJ_OK);
+}
+
 TEST_CASE("api: attaching many times") {
   for (int i = 0; i < 20; i++) {
     Attached attached;
