@@ -450,17 +450,17 @@ extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site) 
   const void* entry;
   g_failed_without_frame = false;
   ts->current_frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  FoundAttr found = ReadAttr(sp[-1], site);
+  if (found.form != AttrForm::kNone) {
+    tj_decref(sp[-1]);
+    g_failed_without_frame = found.value == nullptr;
+    return {nullptr, found.value};
+  }
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
   _PyInterpreterFrame* pushed = PushPlain(ts, GetterOf(Py_TYPE(sp[-1]), name), 1, &entry);
-  if (pushed != nullptr) {
-    pushed->localsplus[0] = sp[-1];
-    return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
-  }
-  FoundAttr found = ReadAttr(sp[-1], site);
-  if (found.form == AttrForm::kNone) return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
-  tj_decref(sp[-1]);
-  g_failed_without_frame = found.value == nullptr;
-  return {nullptr, found.value};
+  if (pushed == nullptr) return HandlerResult(op_load_attr(ts, ts->current_frame, sp, site->oparg));
+  pushed->localsplus[0] = sp[-1];
+  return {entry, reinterpret_cast<PyObject*>(pushed->localsplus)};
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {

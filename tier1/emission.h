@@ -10,7 +10,7 @@
 
 namespace tierjit::tier1 {
 
-inline constexpr int kMaxColdLinks = 6;
+inline constexpr int kMaxColdLinks = 7;
 
 struct Emission {
   const Stencil* stencil;

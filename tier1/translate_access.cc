@@ -118,6 +118,7 @@ void Translator::LoadAnyAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   bool local = Top().kind == Kind::kLocal;
   Emission& e = Emit(local ? s.attr_value_L : s.attr_value_R);
+  AddCold(e, local ? s.attr_fixed_L : s.attr_fixed_R);
   AddCold(e, local ? s.attr_hint_L : s.attr_hint_R);
   AddCold(e, local ? s.attr_slot_L : s.attr_slot_R);
   AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);

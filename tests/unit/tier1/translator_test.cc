@@ -191,7 +191,7 @@ TEST_CASE("translator: membership is a value, whatever comes next") {
 TEST_CASE("translator: attributes have a cell, and chains for instance values, slots and fixed owners") {
   Translated load = Translate("def f(a): return a.x.y\n");
   CHECK(load.Names() == "resume attr_value_L attr_value_R return_R");
-  CHECK(Translated::Chained(load.Find("attr_value_L"), {"attr_value_L", "attr_hint_L", "attr_slot_L", "attr_poly_L", "call_attr_L", "after_call", "cold_after_call"}));
+  CHECK(Translated::Chained(load.Find("attr_value_L"), {"attr_value_L", "attr_fixed_L", "attr_hint_L", "attr_slot_L", "attr_poly_L", "call_attr_L", "after_call", "cold_after_call"}));
   CHECK(load.Find("attr_value_L").returns_to_cold);
   CHECK((load.SiteOf(load.Find("attr_value_L")).fill == FillAttr));
   CHECK(load.Find("attr_value_L").cell != load.Find("attr_value_R").cell);
