@@ -32,7 +32,7 @@ inline constexpr uint32_t kAllBits = (1u << 19) - 1;
 
 // Types whose objects die without running foreign code and hold no other object.
 inline constexpr uint32_t kSimpleBits =
-    kNullBit | kNoneBit | kBoolBit | kIntBit | kBigIntBit | kFloatBit | kStrBit | kBytesBit;
+    kNullBit | kNoneBit | kBoolBit | kIntBit | kBigIntBit | kFloatBit | kStrBit | kBytesBit | kRangeIterBit;
 
 }  // namespace tierjit
 

@@ -41,9 +41,32 @@ absl::string_view BuiltinName(Node* callable) {
 
 }  // namespace
 
+// range() of ints that a loop iterates over at once: the iterator alone.
+bool Lifter::LoopOverRange() {
+  int count = in().oparg;
+  if (count < 1 || count > 2 || !Top(count + 1).node->Is(Opcode::kNull)) return false;
+  if (Top(count + 2).node->object != reinterpret_cast<PyObject*>(&PyRange_Type)) return false;
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  size_t behind = static_cast<size_t>(current_) + 1;
+  if (behind >= list.size() || list[behind].opcode != GET_ITER || leader_[static_cast<size_t>(list[behind].offset)]) return false;
+  for (int i = count; i >= 1; i--) {
+    Node* arg = Top(i).node;
+    if (arg->rep != Rep::kI64 && !(arg->rep == Rep::kBoxed && SeenAs(arg, kIntBit))) return false;
+  }
+  Node* start = count == 2 ? AsInt(Top(2).node) : IntConstant(0);
+  Node* stop = AsInt(Top(1).node);
+  Node* length = count == 2 ? EmitGuard(Opcode::kIntSub, {stop, start}, Type::Int()) : stop;
+  Drop(count + 2);
+  Node* iterator = Emit(Opcode::kRangeIterator, {start, length}, Type(kRangeIterBit));
+  Expect(iterator, kRangeIterBit);
+  Push(iterator);
+  current_++;  // GET_ITER
+  return true;
+}
+
 bool Lifter::Call() {
   if (in().opcode != CALL) return false;
-  if (PythonCall()) return true;
+  if (PythonCall() || LoopOverRange()) return true;
   if (in().oparg != 1) return false;
   Node *callable = Top(3).node, *self = Top(2).node, *arg = Top(1).node;
   if (!self->Is(Opcode::kNull)) return false;

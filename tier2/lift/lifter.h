@@ -196,6 +196,7 @@ class Lifter {
   bool ListAppend();
   bool Global();
   bool Call();
+  bool LoopOverRange();
   bool NeedsHandler();
   void Generic();
   FrameState* BoxStack();

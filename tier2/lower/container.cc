@@ -85,6 +85,7 @@ bool Lowerer::Container(const Node& n) {
       return true;
     }
     case Opcode::kIterField: f_->Mov(RegOf(n), Field(T::kI64, in(0), IteratorOffset(n))); return true;
+    case Opcode::kRangeIterator: f_->CallC("tj2_range_iterator", tj2_range_iterator, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1))}); return true;
     case Opcode::kSetIterField: f_->Store(Field(T::kI64, in(0), IteratorOffset(n)), ValueOf(n.input(1))); return true;
     case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), n.index == kEnumerateBit ? offsetof(EnumerateObject, iterator) : offsetof(_PyListIterObject, it_seq))); return true;
     case Opcode::kAttrGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), static_cast<size_t>(n.imm))); return true;

@@ -10,6 +10,7 @@ extern "C" {
 // New references; never NULL: without memory the process ends, as the frame could not be rebuilt either. [GIL]
 PyObject* tj2_box_int(int64_t value);
 PyObject* tj2_box_float(double value);
+PyObject* tj2_range_iterator(int64_t start, int64_t length);  // a negative length is none
 // The value of an exact int of more than one digit. 0 in `fits`: int64 does not hold it. [GIL]
 struct IntValue {
   int64_t value;

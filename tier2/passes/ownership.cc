@@ -12,7 +12,7 @@ using Set = std::set<Node*>;
 
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
-    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kResult: case Opcode::kTakeStack: return true;
+    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kResult: case Opcode::kTakeStack: case Opcode::kRangeIterator: return true;
     case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
     default: return false;
   }
