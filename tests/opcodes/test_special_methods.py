@@ -51,7 +51,7 @@ def make(tag, answer, kinds=("", "r")):
     return type(tag, (), members)
 
 
-@case
+@case(times=8)
 def who_is_asked(log):
     answers, gives_up = make("answers", 1), make("gives_up", None)
     inplace, inplace_gives_up = make("inplace", 1, ("i",)), make("inplace_gives_up", None, ("", "i", "r"))
