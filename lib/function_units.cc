@@ -39,6 +39,7 @@ struct Function final : ExitOwner {
   bool outdated = false, compiling = false;
   bool shared = false;                // code of others may know it
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
+  std::vector<uint32_t> arg_details;  // DetailOf() them
   std::set<int32_t> generic, widened;  // as of loops
   std::optional<DecodedCode> decoded;
   int32_t entry = -1;                 // code unit behind RESUME
@@ -79,6 +80,7 @@ tier2::Snapshot SnapshotOf(const Function& f) {
   s.decoded = &*f.decoded;
   s.feedback = f.unit->feedback();
   s.local_bits = f.arg_bits;
+  s.local_details = f.arg_details;
   s.generic = f.generic;
   AddGlobals(f.unit, &s);
   s.frameless = true;
@@ -194,6 +196,7 @@ bool Prepare(Function* f, const tier1::HotLoop& hot) {
   if (!decoded.ok() || hot.unit->ProfiledAddress(hot.target) == nullptr) return false;
   f->decoded = *std::move(decoded);
   f->arg_bits.assign(static_cast<size_t>(f->code->co_argcount), 0);
+  f->arg_details.assign(f->arg_bits.size(), 0);
   f->entry = hot.target;
   f->turns_left = policy().profiled_turns;
   f->phase = Function::Phase::kProfiled;
@@ -201,7 +204,11 @@ bool Prepare(Function* f, const tier1::HotLoop& hot) {
 }
 
 void ObserveArguments(Function* f, PyObject** lp) {
-  for (size_t i = 0; i < f->arg_bits.size(); i++) f->arg_bits[i] |= BitsOf(lp[i]);
+  for (size_t i = 0; i < f->arg_bits.size(); i++) {
+    uint32_t detail = DetailOf(lp[i]);
+    if (detail != 0) f->arg_details[i] = f->arg_bits[i] == 0 || f->arg_details[i] == detail ? detail : 0;
+    f->arg_bits[i] |= BitsOf(lp[i]);
+  }
 }
 
 }  // namespace

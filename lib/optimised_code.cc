@@ -55,6 +55,11 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
     PyObject** cell = cells.emplace(name, use.cell).first->second;
     snapshot->globals[use.unit] = {cell, *cell};
   }
+  for (const tier1::ModuleUse& use : unit->module_values()) snapshot->module_values[use.unit] = {use.module, use.value, *use.module, *use.value};
+  snapshot->find_attribute = [](PyTypeObject* type, PyObject* name, bool store) {
+    tier1::AttributePlace place = tier1::FindAttribute(type, name, store);
+    return tier2::Snapshot::Place{place.offset, place.values};
+  };
 }
 
 absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,

@@ -13,6 +13,7 @@
 #include "lib/policy.h"
 #include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
+#include "runtime/bytecode/loop_nest.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit {
@@ -28,6 +29,8 @@ constexpr int kPatience = 4;
 constexpr uint64_t kEntriesPerSample = 16;
 constexpr uint64_t kSamples = 64;
 constexpr int64_t kWorthwhileNs = 500;
+constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
+constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 20000;
 constexpr int64_t kGivenUp = INT64_MAX / 4;
@@ -52,10 +55,28 @@ struct Loop final : ExitOwner {
   std::string name() const override { return absl::StrCat(NameOf(unit->code()), " @", header); }
 };
 
-absl::flat_hash_map<tier1::Unit*, std::map<int32_t, std::unique_ptr<Loop>>>& Loops() {
-  static auto* loops = new absl::flat_hash_map<tier1::Unit*, std::map<int32_t, std::unique_ptr<Loop>>>;
+// The loops of one code object that were hot.
+struct CodeLoops {
+  LoopNest nest;
+  std::map<int32_t, std::unique_ptr<Loop>> loops;  // by header
+  int waits = 0;                                   // for a loop around the one that is hot
+  int32_t widest = -1;                             // header of the outermost loop that was seen meanwhile
+};
+
+absl::flat_hash_map<tier1::Unit*, std::unique_ptr<CodeLoops>>& Loops() {
+  static auto* loops = new absl::flat_hash_map<tier1::Unit*, std::unique_ptr<CodeLoops>>;
   return *loops;
 }
+CodeLoops& LoopsOf(tier1::Unit* unit) {
+  std::unique_ptr<CodeLoops>& code = Loops()[unit];
+  if (code == nullptr) {
+    code = std::make_unique<CodeLoops>();
+    absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code());
+    if (decoded.ok()) code->nest = LoopNest(*decoded);
+  }
+  return *code;
+}
+
 PromotionCounters g_counters{};
 
 _PyInterpreterFrame* FrameOf(PyObject** lp) {
@@ -68,8 +89,15 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
   s.decoded = &decoded;
   s.feedback = hot.unit->feedback();
   s.entry = hot.target;
+  const LoopNest& nest = LoopsOf(hot.unit).nest;
+  if (nest.IsInner(hot.target)) s.extent = *nest.Find(hot.target);
   int locals = s.code->co_nlocalsplus;
-  for (int i = 0; i < locals; i++) s.local_bits.push_back(BitsOf(hot.lp[i]));
+  for (int i = 0; i < locals; i++) {
+    s.local_bits.push_back(BitsOf(hot.lp[i]));
+    s.local_details.push_back(DetailOf(hot.lp[i]));
+    if (s.local_bits.back() == kIntBit) s.local_values[i] = PyLong_AsLongLong(hot.lp[i]);
+    if (hot.lp[i] != nullptr && PyCFunction_CheckExact(hot.lp[i])) s.local_functions[i] = hot.lp[i];
+  }
   for (int i = 0; i < hot.depth; i++) s.stack_bits.push_back(BitsOf(hot.lp[locals + i]));
   s.generic = loop.generic;
   s.expected_breaker = hot.unit->expected_breaker();
@@ -156,14 +184,36 @@ tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   return {exit.resume, exit.value};
 }
 
+int CompiledLoops(const CodeLoops& code) {
+  int count = 0;
+  for (const auto& [header, loop] : code.loops) count += loop != nullptr && loop->compiles > 0;
+  return count;
+}
+
+bool WasWatched(const CodeLoops& code, int32_t header) {
+  for (const auto& [inner, loop] : code.loops) {
+    if (code.nest.Encloses(header, inner) && loop->phase != Loop::Phase::kCold) return true;
+  }
+  return false;
+}
+
+// Whether a loop around the one that is hot will soon come by its header, so that both can be one unit.
+bool WaitsForOuter(CodeLoops* code, int32_t header) {
+  if (code->widest < 0 || code->nest.Encloses(header, code->widest)) code->widest = header;
+  if (!code->nest.IsInner(header)) return false;
+  bool inside = code->nest.Encloses(code->widest, header);
+  return code->waits++ < (inside ? kTurnsForWidest : kTurnsForOuter);
+}
+
 tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
-  auto& loops = Loops()[hot.unit];
+  CodeLoops& code = LoopsOf(hot.unit);
+  auto& loops = code.loops;
   std::unique_ptr<Loop>& slot = loops[hot.target];
   if (slot == nullptr) {
     slot = std::make_unique<Loop>();
     slot->unit = hot.unit;
     slot->header = hot.target;
-    if (static_cast<int>(loops.size()) > kMaxLoops) GiveUp(slot.get(), absl::ResourceExhaustedError("other loops of the function were first"));
+    if (CompiledLoops(code) >= kMaxLoops) GiveUp(slot.get(), absl::ResourceExhaustedError("other loops of the function were first"));
   }
   Loop* loop = slot.get();
   // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
@@ -173,6 +223,13 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   }
   switch (loop->phase) {
     case Loop::Phase::kCold:
+      // Its inner loops were watched, and so was it.
+      if (hot.profiled && WasWatched(code, hot.target)) {
+        loop->phase = Loop::Phase::kProfiled;
+        hot.unit->GiveEdges(1, true);
+        WaitsForOuter(&code, hot.target);
+        return {nullptr, nullptr};
+      }
       if (hot.unit->ProfiledAddress(hot.target) == nullptr) {
         GiveUp(loop, absl::ResourceExhaustedError("no profiled version"));
         break;
@@ -184,6 +241,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
       if (!hot.profiled) {
         hot.unit->GiveEdges(policy().profiled_turns, true);
         return {hot.unit->ProfiledAddress(hot.target), nullptr};
+      }
+      if (WaitsForOuter(&code, hot.target)) {
+        hot.unit->GiveEdges(1, true);
+        return {nullptr, nullptr};
       }
       if (Optimise(hot, loop)) return Run(hot, loop);
       break;
@@ -226,8 +287,8 @@ PromotionCounters GetPromotionCounters() {
   PromotionCounters c = g_counters;
   c.exits = ExitsTaken();
   c.code_bytes = FunctionCodeBytes();
-  for (const auto& [unit, loops] : Loops()) {
-    for (const auto& [header, loop] : loops) c.code_bytes += loop->code.size();
+  for (const auto& [unit, code] : Loops()) {
+    for (const auto& [header, loop] : code->loops) c.code_bytes += loop->code.size();
   }
   return c;
 }
@@ -236,7 +297,7 @@ void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
   constexpr const char* kPhases[] = {"cold", "profiled", "optimised", "given up"};
   auto it = Loops().find(const_cast<tier1::Unit*>(unit));
   if (it == Loops().end()) return;
-  for (const auto& [header, l] : it->second) {
+  for (const auto& [header, l] : it->second->loops) {
     units->push_back({"loop", header, kPhases[static_cast<int>(l->phase)], l->why_not, l->compiles, l->compile_ns, l->entries, &l->code});
   }
 }

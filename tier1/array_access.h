@@ -1,5 +1,4 @@
-// Elements of `array.array` of doubles, read and written without the C API. Its layout is not public, so the first array seen proves it,
-// through the buffer protocol; if it does not, all of this declines.
+// Elements of `array.array` of doubles, read and written without the C API (runtime/cpython/array_object.h).
 #ifndef TIERJIT_TIER1_ARRAY_ACCESS_H_
 #define TIERJIT_TIER1_ARRAY_ACCESS_H_
 

@@ -387,6 +387,17 @@ bool UnitImpl::RefreshGlobals() {
   return any;
 }
 
+std::vector<ModuleUse> UnitImpl::module_values() const {
+  std::vector<ModuleUse> uses;
+  for (size_t i = 0; i < whole_.site_count; i++) {
+    const Site& site = whole_.sites()[i];
+    if ((site.fill != FillAttr && site.fill != FillMethod) || site.cell == nullptr) continue;
+    AttrCell* cell = &static_cast<PolyCell*>(site.cell)->first;
+    if (cell->owner != nullptr && PyModule_CheckExact(cell->owner)) uses.push_back({site.instr, &cell->owner, &cell->value});
+  }
+  return uses;
+}
+
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
           tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished")};

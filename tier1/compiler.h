@@ -31,6 +31,12 @@ struct GlobalUse {
   PyObject** cell;
 };
 
+// A LOAD_ATTR of a module: the words that hold the module, as long as its attribute stays the same, and the attribute.
+struct ModuleUse {
+  int32_t unit;
+  PyObject **module, **value;
+};
+
 // Compiled code of one code object. It keeps no strong reference to the code object or anything else; whoever owns it
 // frees it after the code object's death only. [GIL]
 class Unit {
@@ -61,6 +67,7 @@ class Unit {
   virtual std::vector<GlobalUse> globals() const = 0;
   // Fills the cells of globals() that a change of the global has emptied. True if there were some.
   virtual bool RefreshGlobals() = 0;
+  virtual std::vector<ModuleUse> module_values() const = 0;
   // Where the code finds the eval breaker's expected value; kept true while the unit lives.
   virtual const uintptr_t* expected_breaker() const = 0;
   // Activations look at their next check whether they may go on, as tools may listen now. [GIL]
@@ -102,6 +109,13 @@ struct LoopOutcome {
 // `hook` is asked about hot loops and functions; it gives new edges, or entries. `entries`, `edges`: how many of a new unit there are
 // before the first question. `forget` is told when a unit dies. NULL: nobody. [GIL]
 void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t entries, int64_t edges);
+
+// Where instances of `type` keep the value of an attribute, as long as the type has its version: `offset` from the object, 0: not known;
+// `values`: offset of the inline values that it is one of, 0: it is a slot. [GIL]
+struct AttributePlace {
+  int64_t offset, values;
+};
+AttributePlace FindAttribute(PyTypeObject* type, PyObject* name, bool store);
 
 // What other compilers' code shares with Tier 1's.
 struct SharedAddresses {

@@ -1,5 +1,7 @@
 #include "tier1/inline_cache.h"
 
+#include <algorithm>
+
 #include "tier1/class_facts.h"
 #include "tier1/global_cache.h"
 #include "tier1/unit.h"
@@ -192,6 +194,17 @@ void FillStoreAttr(PyThreadState* ts, PyObject*, PyObject* owner, Site* site) {
   if (!InlineValuesValid(owner)) return;
   Py_ssize_t index = SharedKeyIndex(type, name);
   if (index >= 0) SetField(cell, type, version, ValueOffset(type, index), static_cast<int32_t>(type->tp_basicsize));
+}
+
+AttributePlace FindAttribute(PyTypeObject* type, PyObject* name, bool store) {
+  bool generic = store ? type->tp_setattro == PyObject_GenericSetAttr : type->tp_getattro == PyObject_GenericGetAttr;
+  if (!generic || VersionOf(type) == 0 || !LookupIsPure(type)) return {0, 0};
+  PyObject* descr = _PyType_Lookup(type, name);
+  if (descr != nullptr && IsDataDescriptor(descr)) return {std::max(SlotOffsetOf(type, descr), 0), 0};
+  if ((descr != nullptr && MayBecomeDescriptor(descr)) || !(type->tp_flags & Py_TPFLAGS_INLINE_VALUES)) return {0, 0};
+  Py_ssize_t index = SharedKeyIndex(type, name);
+  if (index < 0) return {0, 0};
+  return {ValueOffset(type, index), type->tp_basicsize};
 }
 
 void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site) {

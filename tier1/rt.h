@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "runtime/cpython/array_object.h"
 #include "runtime/feedback/feedback.h"
 #include "runtime/helpers/op.h"
 
@@ -58,14 +59,6 @@ extern "C" Rt tj_rt;
 
 inline constexpr int64_t kSmallIntMin = -5, kSmallIntMax = 256;
 inline constexpr int64_t kSmallIntSize = 32;
-
-// array.array: not public, hence proved before `array_type` is set.
-struct ArrayObject {
-  PyObject_VAR_HEAD
-  char* items;
-  Py_ssize_t allocated;
-  const char* descriptor;  // begins with the type code
-};
 
 // The interpreter charges every C-level evaluation with this many units of C recursion.
 inline constexpr int kCStackUnits = 2;

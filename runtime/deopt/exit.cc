@@ -23,10 +23,20 @@ PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw) {
       o = PyFloat_FromDouble(value);
       break;
     }
+    case ExitDescriptor::Rep::kRange: return tj_new_range_iterator(0, 0, raw);  // its fields follow
   }
   // The frame cannot be told otherwise: the values exist nowhere else.
   if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
   return o;
+}
+
+PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step) {
+  _PyRangeIterObject* it = PyObject_New(_PyRangeIterObject, &PyRangeIter_Type);
+  if (it == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
+  it->start = next;
+  it->len = remaining;
+  it->step = step;
+  return reinterpret_cast<PyObject*>(it);
 }
 
 void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw) {

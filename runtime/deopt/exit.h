@@ -39,7 +39,7 @@ struct ExitFrame {
 };
 
 struct ExitDescriptor {
-  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool };
+  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool, kRange };  // kRange: an iterator of a range, to be made; its step
   enum class Where : uint8_t {
     kLocal,              // slot `index` of localsplus
     kStack,              // entry `index` of the operand stack
@@ -86,6 +86,9 @@ PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw);
 void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);
 // Counts the exit; where execution goes on.
 const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit);
+
+// A new iterator over ints. The process ends when there is no memory. [GIL]
+extern "C" PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step);
 
 // Finds native code for exits; registered once at start. Returns NULL when there is none: the interpreter goes on. [GIL]
 using ExitResolver = const void* (*)(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);

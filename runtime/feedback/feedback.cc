@@ -1,7 +1,7 @@
 #include "runtime/feedback/feedback.h"
 
-#include <cstring>
-
+#include "absl/container/flat_hash_map.h"
+#include "runtime/cpython/array_object.h"
 #include "runtime/cpython/enumerate_object.h"
 
 namespace tierjit {
@@ -12,12 +12,19 @@ bool FitsInt64(PyObject* o) {
   return _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)) || (PyLong_AsLongLongAndOverflow(o, &overflow), overflow == 0);
 }
 
-bool IsArray(PyTypeObject* type) {
-  static PyTypeObject* array = nullptr;  // array.array, once it has been seen
-  if (type == array) return true;
-  if (array != nullptr || std::strcmp(type->tp_name, "array.array") != 0 || !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
-  array = type;
-  return true;
+// Weak references to heap types by version tag.
+absl::flat_hash_map<uint32_t, PyObject*>& SeenTypes() {
+  static auto* types = new absl::flat_hash_map<uint32_t, PyObject*>;
+  return *types;
+}
+
+void NoteType(PyTypeObject* type) {
+  if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
+  if (type->tp_version_tag == 0) return;
+  PyObject*& reference = SeenTypes()[type->tp_version_tag];
+  if (reference != nullptr) return;
+  reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr);
+  if (reference == nullptr) PyErr_Clear();
 }
 
 }  // namespace
@@ -43,18 +50,38 @@ uint32_t BitsOf(PyObject* o) {
   if (type == &PyEnum_Type && EnumerateIsKnown()) {
     return Py_TYPE(reinterpret_cast<EnumerateObject*>(o)->iterator) == &PyListIter_Type ? kEnumerateBit : kOtherBit;
   }
-  if (IsArray(type)) return kArrayBit;
+  if (IsArray(o)) return kArrayBit;
   return type->tp_flags & Py_TPFLAGS_HEAPTYPE ? kInstanceBit : kOtherBit;
+}
+
+uint32_t DetailOf(PyObject* o) {
+  uint32_t bits = BitsOf(o);
+  if (bits == kArrayBit) return static_cast<uint32_t>(TypeCodeOf(o));
+  if (bits != kInstanceBit) return 0;
+  NoteType(Py_TYPE(o));
+  return Py_TYPE(o)->tp_version_tag;
+}
+
+PyTypeObject* TypeOfVersion(uint32_t version) {
+  auto it = SeenTypes().find(version);
+  if (it == SeenTypes().end() || it->second == nullptr) return nullptr;
+  PyObject* type = nullptr;
+  if (PyWeakref_GetRef(it->second, &type) <= 0) return nullptr;
+  Py_DECREF(type);  // its instances are what the code is about, so somebody else holds it
+  return reinterpret_cast<PyTypeObject*>(type)->tp_version_tag == version ? reinterpret_cast<PyTypeObject*>(type) : nullptr;
 }
 
 void Observe(Observation* observation, PyObject* o) {
   uint32_t bits = BitsOf(o);
-  if (bits == kInstanceBit) {
-    uint32_t version = Py_TYPE(o)->tp_version_tag;
-    observation->version = (observation->bits & kInstanceBit) == 0 || observation->version == version ? version : 0;
+  if ((bits & (kInstanceBit | kArrayBit)) != 0) {
+    uint32_t detail = DetailOf(o);
+    bool first = (observation->bits & (kInstanceBit | kArrayBit)) == 0;
+    observation->detail = first || observation->detail == detail ? detail : 0;
   }
   observation->bits |= bits;
-  observation->last = o == nullptr || PyLong_CheckExact(o) ? nullptr : Py_TYPE(o);
+  // Of ints and arrays the type does not say enough.
+  bool looked_at_again = o == nullptr || PyLong_CheckExact(o) || bits == kArrayBit;
+  observation->last = looked_at_again ? nullptr : Py_TYPE(o);
 }
 
 }  // namespace tierjit

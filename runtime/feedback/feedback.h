@@ -13,11 +13,15 @@ namespace tierjit {
 struct Observation {
   PyTypeObject* last;  // type of the last value, to recognise it quickly; never dereferenced
   uint32_t bits;       // union of what was seen
-  uint32_t version;    // of the one heap type seen; 0: none or several
+  uint32_t detail;     // DetailOf() the values, where that was one only; else 0
 };
 
 // The set that holds exactly the type of `o` (NULL: kNullBit). [GIL]
 uint32_t BitsOf(PyObject* o);
+// More about instances of heap types: the type's version tag; about arrays: their type code. Else 0. [GIL]
+uint32_t DetailOf(PyObject* o);
+// The heap type that has this version tag, if DetailOf() gave it and it lives; borrowed. [GIL]
+PyTypeObject* TypeOfVersion(uint32_t version);
 // Adds `o` to the observation. [GIL]
 void Observe(Observation* observation, PyObject* o);
 

@@ -127,6 +127,7 @@ void Graph::ReplaceAll(const std::vector<Node*>& to) {
     for (FrameState::Iterator& i : s->iterators) {
       SubstituteOne(&i.position, to);
       SubstituteOne(&i.remaining, to);
+      SubstituteOne(&i.made, to);
     }
   }
 }

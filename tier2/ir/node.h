@@ -28,6 +28,7 @@ enum class Effect : uint8_t {
   kGuards,      // leaves or does nothing
   kAllocates,   // pure but for memory
   kRefcount,
+  kReadsShape,  // lengths, addresses of items, whether an instance has a dict
   kReadsLocals, kReadsList, kReadsArray, kReadsIterator, kReadsAttr, kReadsCell, kReadsGlobal,
   kWritesLocals, kWritesList, kWritesArray, kWritesIterator, kWritesAttr, kWritesCell,
   kReleases,    // drops a reference: foreign code may run when the object is not of a simple type
@@ -48,6 +49,8 @@ struct OpcodeInfo {
 };
 const OpcodeInfo& InfoOf(Opcode opcode);
 
+// `imm` of a leave that is the unit's regular end.
+inline constexpr int64_t kPlannedLeave = 1;
 // `imm` of iter_field and set_iter_field.
 enum IteratorField : int64_t { kPosition, kRemaining, kStep };
 
@@ -81,6 +84,7 @@ struct FrameState {
     int depth;                     // which stack entry
     Node* position;                // range: the next int; list, tuple: the next index
     Node* remaining;               // range only
+    Node* made = nullptr;          // the fresh_range that is to be made, where `stack` does not say it
   };
   std::vector<Iterator> iterators;
   std::vector<InlinedFrame> inlined;  // all frames but the outermost

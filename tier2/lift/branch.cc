@@ -51,7 +51,7 @@ bool Lifter::Iterate() {
     Emit(Opcode::kBranch, {taken});
     Block* from = block_;
     State before = state_;
-    uint32_t bits = seen().bits;
+    const Observation observed = seen();
     block_ = graph_->NewBlock();
     from->successors.push_back({block_, {}});
     Drop(1);
@@ -65,7 +65,7 @@ bool Lifter::Iterate() {
     Top().node = iterator;
     Node* item = Emit(Opcode::kResult, {call}, Type::Bound());
     item->imm = 1;  // above the iterator
-    Expect(item, bits);
+    ExpectSeen(item, observed);
     Push(item);
     JumpTo(next);
     return true;
@@ -90,15 +90,16 @@ bool Lifter::Iterate() {
   Emit(Opcode::kBranch, {has_next});
   Block* from = block_;
   State before = state_;
-  uint32_t bits = seen().bits;
+  const Observation observed = seen();
 
   block_ = graph_->NewBlock();
   from->successors.push_back({block_, {}});
   Node* item;
   Node* one = IntConstant(1);
   if (enumerates) {
+    uint32_t bits = 0;
     PairBehind(in(), &bits);
-    item = Emit(Opcode::kListGet, {sequence, entry.position}, Type::Bound());
+    item = Emit(Opcode::kListGet, {sequence, entry.position, Emit(Opcode::kListItems, {sequence}, Type::Int())}, Type::Bound());
     Expect(item, bits);
     Top().remaining = EmitGuard(Opcode::kIntAdd, {entry.remaining, one}, Type::Int());
     Top().position = Emit(Opcode::kIntAddWrap, {entry.position, one}, Type::Int());
@@ -107,12 +108,14 @@ bool Lifter::Iterate() {
     next = snapshot_.decoded->instructions()[static_cast<size_t>(current_) + 1].next;
   } else if (sequence == nullptr) {
     item = entry.position;
+    if (entry.start != nullptr) item = Emit(Opcode::kRangeItem, {entry.position, entry.start, entry.stop, entry.step}, Type::Int());
     // The iterator computes one step too far as well, but never shows it.
     Top().position = Emit(Opcode::kIntAddWrap, {entry.position, entry.step}, Type::Int());
     Top().remaining = Emit(Opcode::kIntSubWrap, {entry.remaining, one}, Type::Int());
   } else {
-    item = Emit(list ? Opcode::kListGet : Opcode::kTupleGet, {sequence, entry.position}, Type::Bound());
-    Expect(item, bits);
+    item = list ? Emit(Opcode::kListGet, {sequence, entry.position, Emit(Opcode::kListItems, {sequence}, Type::Int())}, Type::Bound())
+                : Emit(Opcode::kTupleGet, {sequence, entry.position}, Type::Bound());
+    ExpectSeen(item, observed);
     Top().position = Emit(Opcode::kIntAddWrap, {entry.position, one}, Type::Int());
   }
   Push(item);

@@ -1,4 +1,7 @@
-// Globals, and calls of builtins that are one operation.
+// Globals, and calls of functions of builtins and math that are one operation or a few.
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit::tier2 {
@@ -26,68 +29,168 @@ bool Lifter::Global() {
 
 namespace {
 
-// The builtin that a guarded callable is, by its C name; "" for others.
-absl::string_view BuiltinName(Node* callable) {
-  if (callable->object == nullptr) return "";
-  PyObject* o = callable->object;
-  if (PyCFunction_CheckExact(o) && PyCFunction_GET_SELF(o) != nullptr && PyModule_Check(PyCFunction_GET_SELF(o)) &&
-      std::strcmp(PyModule_GetName(PyCFunction_GET_SELF(o)), "builtins") == 0) {
-    return reinterpret_cast<PyCFunctionObject*>(o)->m_ml->ml_name;
-  }
+struct MathEntry {
+  absl::string_view name;
+  int operands;
+};
+constexpr MathEntry kMathCalls[] = {
+#define MATH1(name) {#name, 1},
+#define MATH2(name) {#name, 2},
+#include "tier2/ir/math_calls.def"
+};
+
+// The function that a guarded callable is: "len", "math.sin"; "" for others.
+std::string FunctionName(PyObject* o) {
+  if (o == nullptr) return "";
   if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return "float";
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return "int";
-  return "";
+  if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return "bool";
+  if (o == reinterpret_cast<PyObject*>(&PyRange_Type)) return "range";
+  if (!PyCFunction_CheckExact(o) || PyCFunction_GET_SELF(o) == nullptr || !PyModule_Check(PyCFunction_GET_SELF(o))) return "";
+  const char* module = PyModule_GetName(PyCFunction_GET_SELF(o));
+  if (module == nullptr) {
+    PyErr_Clear();
+    return "";
+  }
+  const char* name = reinterpret_cast<PyCFunctionObject*>(o)->m_ml->ml_name;
+  if (std::strcmp(module, "builtins") == 0) return name;
+  return std::strcmp(module, "math") == 0 ? absl::StrCat("math.", name) : "";
 }
 
 }  // namespace
 
-// range() of ints that a loop iterates over at once: the iterator alone.
-bool Lifter::LoopOverRange() {
-  int count = in().oparg;
-  if (count < 1 || count > 2 || !Top(count + 1).node->Is(Opcode::kNull)) return false;
-  if (Top(count + 2).node->object != reinterpret_cast<PyObject*>(&PyRange_Type)) return false;
-  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
-  size_t behind = static_cast<size_t>(current_) + 1;
-  if (behind >= list.size() || list[behind].opcode != GET_ITER || leader_[static_cast<size_t>(list[behind].offset)]) return false;
-  for (int i = count; i >= 1; i--) {
-    Node* arg = Top(i).node;
-    if (arg->rep != Rep::kI64 && !(arg->rep == Rep::kBoxed && SeenAs(arg, kIntBit))) return false;
-  }
-  Node* start = count == 2 ? AsInt(Top(2).node) : IntConstant(0);
-  Node* stop = AsInt(Top(1).node);
-  Node* length = count == 2 ? EmitGuard(Opcode::kIntSub, {stop, start}, Type::Int()) : stop;
-  Drop(count + 2);
-  Node* iterator = Emit(Opcode::kRangeIterator, {start, length}, Type(kRangeIterBit));
-  Expect(iterator, kRangeIterBit);
-  Push(iterator);
-  current_++;  // GET_ITER
-  return true;
+// A function that a local held at the way in, as in `sqrt = math.sqrt`, is taken to stay there.
+PyObject* Lifter::KnownCallable(Node* callable) {
+  if (callable->object != nullptr || !callable->Is(Opcode::kLoadLocal)) return callable->object;
+  auto it = snapshot_.local_functions.find(callable->index);
+  return it == snapshot_.local_functions.end() ? nullptr : it->second;
 }
 
 bool Lifter::Call() {
   if (in().opcode != CALL) return false;
-  if (PythonCall() || LoopOverRange()) return true;
-  if (in().oparg != 1) return false;
-  Node *callable = Top(3).node, *self = Top(2).node, *arg = Top(1).node;
-  if (!self->Is(Opcode::kNull)) return false;
-  absl::string_view name = BuiltinName(callable);
-  Node* r = nullptr;
-  if (name == "len") {
-    if (Node* list = GuardKind(arg, kListBit)) r = Emit(Opcode::kListLength, {list}, Type::IntRange(0, INT64_MAX >> 3));
-    else if (Node* tuple = GuardKind(arg, kTupleBit)) r = Emit(Opcode::kTupleLength, {tuple}, Type::IntRange(0, INT64_MAX >> 3));
-  } else if (name == "abs" && (arg->rep == Rep::kF64 || SeenAs(arg, kFloatBit))) {
-    r = Emit(Opcode::kFloatAbs, {AsFloat(arg)}, Type::Float());
-  } else if (name == "float" && IsNumber(arg)) {
-    r = AsFloat(arg);
-  } else if (name == "int" && (arg->rep == Rep::kF64 || SeenAs(arg, kFloatBit))) {
-    r = EmitGuard(Opcode::kFloatToInt, {AsFloat(arg)}, Type::Int());
-  } else if (name == "int") {
-    r = AsInt(arg);
+  if (PythonCall()) return true;
+  constexpr int kMostOperands = 4;
+  int count = in().oparg;
+  if (count < 1 || count > kMostOperands) return false;
+  Node *callable = Top(count + 2).node, *self = Top(count + 1).node;
+  PyObject* function = self->Is(Opcode::kNull) ? KnownCallable(callable) : nullptr;
+  std::string name = FunctionName(function);
+  if (name.empty()) return false;
+  std::vector<Node*> args;
+  for (int i = count; i >= 1; i--) {
+    if (Top(i).position != nullptr) return false;
+    args.push_back(Top(i).node);
   }
+  if (name == "range") return Range(args);
+  if (callable->object == nullptr) EmitGuard(Opcode::kGuardSame, {callable, ObjectConstant(function)}, Type(kOtherBit));
+  Node* r = name.starts_with("math.") ? MathCall(name.substr(5), args) : Builtin(name, args);
   if (r == nullptr) return false;
-  Drop(3);
+  Drop(count + 2);
   Push(r);
   return true;
+}
+
+// Neither the range nor its iterator is made where the next instruction asks for that.
+bool Lifter::Range(absl::Span<Node* const> args) {
+  const Instruction& next = snapshot_.decoded->instructions()[static_cast<size_t>(current_) + 1];
+  if (next.opcode != GET_ITER || leader_[static_cast<size_t>(next.offset)] || snapshot_.generic.contains(next.offset) || args.size() > 3) return false;
+  for (Node* a : args) {
+    if (!IsInt(a)) return false;
+  }
+  Node* one = IntConstant(1);
+  Node* start = args.size() == 1 ? IntConstant(0) : AsInt(args[0]);
+  Node* stop = AsInt(args[args.size() == 1 ? 0 : 1]);
+  Node* step = args.size() < 3 ? one : AsInt(args[2]);
+  bool down = step->Is(Opcode::kInt) && step->imm < 0;
+  if (step->Is(Opcode::kInt) && (step->imm == 0 || step->imm == INT64_MIN)) return false;
+  if (!step->Is(Opcode::kInt)) EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kGt, step, IntConstant(0))});
+  // ceil(distance / stride), at least 0.
+  Node* distance = down ? EmitGuard(Opcode::kIntSub, {start, stop}, Type::Int()) : EmitGuard(Opcode::kIntSub, {stop, start}, Type::Int());
+  Node* count = distance;
+  if (step != one) {
+    Node* stride = down ? IntConstant(-step->imm) : step;
+    Node* more = EmitGuard(Opcode::kIntAdd, {distance, EmitGuard(Opcode::kIntSub, {stride, one}, Type::Int())}, Type::Int());
+    count = EmitGuard(Opcode::kIntFloorDiv, {more, stride}, Type::Int());
+  }
+  count = Emit(Opcode::kIntMax, {count, IntConstant(0)}, Type::IntRange(0, INT64_MAX));
+  Drop(in().oparg + 2);
+  StackEntry entry;
+  entry.node = Emit(Opcode::kFreshRange, {step}, Type(kRangeIterBit));
+  Expect(entry.node, kRangeIterBit);
+  entry.position = start;
+  entry.remaining = count;
+  entry.step = step;
+  entry.start = start;
+  entry.stop = stop;
+  state_.stack.push_back(entry);
+  current_++;  // GET_ITER gives it as it is
+  return true;
+}
+
+Node* Lifter::Builtin(absl::string_view name, absl::Span<Node* const> args) {
+  if (name == "min" || name == "max") return args.size() < 2 ? nullptr : Extreme(name == "max", args);
+  if (name == "pow" && args.size() == 2 && IsFloat(args[0]) && IsNumber(args[1])) {
+    Node* base = AsFloat(args[0]);
+    return EmitGuard(Opcode::kFloatPow, {base, AsFloat(args[1])}, Type::Float());
+  }
+  if (args.size() != 1) return nullptr;
+  Node* arg = args[0];
+  if (name == "len") {
+    for (uint32_t kind : {kListBit, kBytesBit, kByteArrayBit, kTupleBit}) {
+      Node* sequence = GuardKind(arg, kind);
+      if (sequence != nullptr) return Emit(kind == kTupleBit ? Opcode::kTupleLength : Opcode::kListLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
+    }
+    return nullptr;
+  }
+  if (name == "abs") return IsFloat(arg) ? Emit(Opcode::kFloatAbs, {AsFloat(arg)}, Type::Float()) : IsInt(arg) ? EmitGuard(Opcode::kIntAbs, {AsInt(arg)}, Type::IntRange(0, INT64_MAX)) : nullptr;
+  if (name == "float") return IsNumber(arg) ? AsFloat(arg) : nullptr;
+  if (name == "int" || name == "round") return IsFloat(arg) ? Rounded(AsFloat(arg), name == "int" ? "trunc" : name) : IsInt(arg) ? AsInt(arg) : nullptr;
+  if (name == "bool") return AsTruth(arg);
+  return nullptr;
+}
+
+Node* Lifter::MathCall(absl::string_view name, absl::Span<Node* const> args) {
+  for (Node* a : args) {
+    if (!IsNumber(a)) return nullptr;
+  }
+  if (args.size() == 1) {
+    if (name == "fabs") return Emit(Opcode::kFloatAbs, {AsFloat(args[0])}, Type::Float());
+    if (name == "sqrt") return EmitGuard(Opcode::kFloatSqrt, {AsFloat(args[0])}, Type::Float());
+    if (name == "floor" || name == "ceil" || name == "trunc") return IsInt(args[0]) ? AsInt(args[0]) : Rounded(AsFloat(args[0]), name);
+  }
+  for (size_t i = 0; i < std::size(kMathCalls); i++) {
+    if (kMathCalls[i].name != name || kMathCalls[i].operands != static_cast<int>(args.size())) continue;
+    Node* a = AsFloat(args[0]);
+    Node* n = args.size() == 1 ? EmitGuard(Opcode::kFloatMath, {a}, Type::Float())
+                               : EmitGuard(Opcode::kFloatMath2, {a, AsFloat(args[1])}, Type::Float());
+    n->imm = static_cast<int64_t>(i);
+    return n;
+  }
+  return nullptr;
+}
+
+// Of operands of one kind: an int that is less than a float would be the result as it is.
+Node* Lifter::Extreme(bool max, absl::Span<Node* const> args) {
+  bool ints = true, floats = true;
+  for (Node* a : args) ints = ints && IsInt(a), floats = floats && IsFloat(a);
+  if (!ints && !floats) return nullptr;
+  Opcode opcode = ints ? (max ? Opcode::kIntMax : Opcode::kIntMin) : (max ? Opcode::kFloatMax : Opcode::kFloatMin);
+  auto number = [&](Node* a) { return ints ? AsInt(a) : AsFloat(a); };
+  Node* r = number(args[0]);
+  for (size_t i = 1; i < args.size(); i++) r = Emit(opcode, {r, number(args[i])}, ints ? Type::Int() : Type::Float());
+  return r;
+}
+
+// The int next to a float.
+Node* Lifter::Rounded(Node* value, absl::string_view how) {
+  if (how == "round") value = Emit(Opcode::kFloatRound, {value}, Type::Float());
+  Node* whole = EmitGuard(Opcode::kFloatToInt, {value}, Type::Int());
+  if (how != "floor" && how != "ceil") return whole;
+  Node* back = Emit(Opcode::kIntToFloat, {whole}, Type::Float());
+  bool floor = how == "floor";
+  Node* beyond = Compare(Opcode::kFloatCompare, floor ? Relation::kGt : Relation::kLt, back, value);
+  Node* step = Emit(Opcode::kBoolToInt, {beyond}, Type::IntRange(0, 1));
+  return Emit(floor ? Opcode::kIntSubWrap : Opcode::kIntAddWrap, {whole, step}, Type::Int());
 }
 
 }  // namespace tierjit::tier2

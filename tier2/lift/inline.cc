@@ -68,7 +68,7 @@ bool Lifter::Inline(const Callee& callee, std::vector<Node*> args) {
   Drop(in().oparg + 2);
   here_ = nullptr;
   for (size_t i = 0; i < args.size(); i++) {
-    if (args[i]->rep == Rep::kBoxed && ExpectedOf(args[i]) == 0) Expect(args[i], callee.body->local_bits[i]);
+    if (args[i]->rep == Rep::kBoxed && ExpectedOf(args[i]) == 0) ExpectSeen(args[i], {nullptr, callee.body->local_bits[i], callee.body->local_details[i]});
   }
   Lifter body(this, callee, Here());
   body.block_ = block_;

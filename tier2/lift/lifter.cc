@@ -46,14 +46,15 @@ absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_no
 }
 
 Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
-    : snapshot_(snapshot), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_) {
+    : snapshot_(snapshot), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_),
+      details_(own_details_) {
   graph_->local_count = snapshot.code->co_nlocalsplus;
   graph_->frameless = snapshot.frameless;
 }
 
 Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during)
     : snapshot_(*callee.body), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), graph_(caller->graph_),
-      expected_(caller->expected_) {}
+      expected_(caller->expected_), details_(caller->details_) {}
 
 absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
   FindLeaders();
@@ -65,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
       Node* n = Emit(Opcode::kArg, {}, rep == Rep::kI64 ? Type::Int() : rep == Rep::kF64 ? Type::Float() : Type::Bound());
       n->rep = rep;
       n->index = static_cast<int32_t>(i);
-      if (rep == Rep::kBoxed) Expect(n, snapshot_.local_bits[i]);
+      if (rep == Rep::kBoxed) ExpectSeen(n, {nullptr, snapshot_.local_bits[i], snapshot_.local_details[i]});
       args.push_back(n);
     }
     EnterWith(args);
@@ -149,6 +150,7 @@ void Lifter::ChooseVirtualLocals() {
   stored_bits_.assign(count, 0);
   std::vector<uint8_t> barred(count, 0);
   stored_.assign(count, 0);
+  stored_details_.assign(count, 0);
   for (size_t i = 0; i < count; i++) {
     barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
     virtual_[i] = EntryBits(i) & ~kNullBit;
@@ -159,7 +161,13 @@ void Lifter::ChooseVirtualLocals() {
     for (int k = 0; k < n; k++) {
       size_t local = static_cast<size_t>(locals[k]);
       stored_[local] = 1;
-      stored_bits_[local] |= (k == 0 ? snapshot_.feedback->at(in.offset) : snapshot_.feedback->second(in.offset)).bits;
+      const Observation& seen = k == 0 ? snapshot_.feedback->at(in.offset) : snapshot_.feedback->second(in.offset);
+      constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
+      if ((seen.bits & kDetailed) != 0) {
+        bool first = (stored_bits_[local] & kDetailed) == 0;
+        stored_details_[local] = first || stored_details_[local] == seen.detail ? seen.detail : 0;
+      }
+      stored_bits_[local] |= seen.bits;
       if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
     }
     if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) {
@@ -205,6 +213,10 @@ void Lifter::Enter() {
     slot->index = static_cast<int32_t>(i);
     Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
     locals[i].value = EmitGuard(guard, {EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound())}, Type(virtual_[i]));
+    if (auto now = snapshot_.local_values.find(static_cast<int32_t>(i)); guard == Opcode::kGuardInt && now != snapshot_.local_values.end()) {
+      locals[i].value->index = 1;
+      locals[i].value->imm = now->second;
+    }
   }
   state_.locals = std::move(locals);
   JumpTo(snapshot_.entry);
@@ -305,7 +317,7 @@ bool Lifter::LiftInstruction() {
   if (Jumps(&ended)) return !ended;
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
-        Global() || Call()) {
+        Global() || LoadAttribute() || StoreAttribute() || Call()) {
       return !std::exchange(ended_, false);
     }
   } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {
@@ -361,7 +373,7 @@ void Lifter::Generic() {
   for (int i = 0; i < pushed; i++) {
     Node* r = Emit(Opcode::kResult, {call}, Type::Any());
     r->imm = i;
-    if (i == pushed - 1) Expect(r, seen().bits);
+    if (i == pushed - 1) ExpectSeen(r, seen());
     Push(r);
   }
 }

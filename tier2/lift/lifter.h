@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/bytecode/decoder.h"
+#include "runtime/bytecode/loop_nest.h"
 #include "runtime/feedback/feedback.h"
 #include "tier2/ir/node.h"
 
@@ -51,7 +52,11 @@ struct Snapshot {
   const DecodedCode* decoded = nullptr;
   const Feedback* feedback = nullptr;
   int32_t entry = 0;                      // code unit where execution enters: 0, or a loop header
+  // An inner loop is compiled by itself: behind it Tier 1 goes on, until the loop around it is hot. Then all of it is one unit, entered at
+  // its header, and no loop of it at another place. Else [0, co_size).
+  LoopNest::Extent extent = {0, INT32_MAX};
   std::vector<uint32_t> local_bits;       // TypeBits of the locals at the way in, by slot
+  std::vector<uint32_t> local_details;    // DetailOf() them
   std::vector<uint32_t> stack_bits;       // of the operand stack there
   std::set<int32_t> generic;              // instructions whose speculation has failed before
   // A watched cell of a global: where its value stands and what it is now.
@@ -64,6 +69,19 @@ struct Snapshot {
   std::vector<Rep> args;                  // frameless: how they come
   const Callees* callees = nullptr;
   const uintptr_t* expected_breaker = nullptr;
+  struct ModuleValue {                    // words that hold the module, while the attribute is right, and the attribute
+    PyObject **module_cell, **value_cell;
+    PyObject *module, *value;
+  };
+  std::map<int32_t, int64_t> local_values;       // ints of locals at the way in, by slot
+  std::map<int32_t, PyObject*> local_functions;  // builtin functions in locals at the way in, by slot
+  std::map<int32_t, ModuleValue> module_values;  // by code unit of the LOAD_ATTR
+  // Where instances of a class keep the value of an attribute; offset 0: nobody knows.
+  struct Place {
+    int64_t offset = 0;                   // from the object
+    int64_t values = 0;                   // of its inline values; 0: the attribute is a slot
+  };
+  Place (*find_attribute)(PyTypeObject* type, PyObject* name, bool store) = nullptr;
 };
 
 // kResourceExhausted when the graph grows beyond `max_nodes`. [GIL: reads the code object's constants]
@@ -79,6 +97,8 @@ struct StackEntry {
   Node* position = nullptr;
   Node* remaining = nullptr;   // range; enumerate: its count
   Node* step = nullptr;        // range only
+  Node *start = nullptr, *stop = nullptr;  // a range that is not made
+  bool fresh() const { return node != nullptr && node->Is(Opcode::kFreshRange); }
 };
 
 class Lifter {
@@ -145,6 +165,9 @@ class Lifter {
   uint32_t ExpectedOf(Node* value) const;
   bool SeenAs(Node* value, uint32_t bits) const;
   void Expect(Node* value, uint32_t bits);
+  void ExpectDetail(Node* value, uint32_t detail);
+  void ExpectSeen(Node* value, const Observation& seen);
+  uint32_t DetailOf(Node* value) const;       // 0: not known, or several
   Node* GuardKind(Node* value, uint32_t bit); // an exact builtin type that is not a number; nullptr: not seen
 
   // Calls (inline.cc).
@@ -177,7 +200,7 @@ class Lifter {
   bool StoreLocal(int local, Node* value);
   Node* PrepareStore(int local, Node* value);  // all that may leave; nullptr: never right
   void CommitStore(int local, Node* value);
-  bool OldMayDie(int local) const;
+  bool OldMayDie(int local);
   bool StoreOverComplex();
   Node* LoadLocal(int local);
   bool BinaryOp();
@@ -190,14 +213,36 @@ class Lifter {
   bool Identity();
   bool Jumps(bool* ended);
   bool Iterate();
+  // A subscript of a sequence: what it is, where its items are, which one is meant.
+  struct Element {
+    Node *container = nullptr, *items = nullptr, *index = nullptr;
+    uint32_t kind = 0;
+    char type_code = 0;                       // arrays
+  };
+  bool FindElement(Node* container, Node* index, Element* out);
+  Node* LoadItem(const Element& e);
+  Node* ForArray(Node* value, char type_code);
   bool Subscript();
   bool StoreSubscript();
+  bool LoadAttribute();
+  bool StoreAttribute();
+  Node* GuardPlace(Node* owner, PyObject* name, bool store, Snapshot::Place* place);
+  bool ModuleAttribute(Node* module);
+  Node* CellIs(PyObject** cell, PyObject* value);  // a guard
   bool UnpackSequence();
   bool ListAppend();
   bool Global();
   bool Call();
-  bool LoopOverRange();
   bool NeedsHandler();
+  Node* Builtin(absl::string_view name, absl::Span<Node* const> args);  // nullptr: not one operation
+  PyObject* KnownCallable(Node* callable);
+  Node* AsTruth(Node* value);                 // nullptr: not a number
+  bool Range(absl::Span<Node* const> args);   // a call of range() for a loop
+  Node* MathCall(absl::string_view name, absl::Span<Node* const> args);
+  Node* Extreme(bool max, absl::Span<Node* const> args);
+  Node* Rounded(Node* value, absl::string_view how);
+  bool IsFloat(Node* value) const { return value->rep == Rep::kF64 || (value->rep == Rep::kBoxed && SeenAs(value, kFloatBit)); }
+  bool IsInt(Node* value) const { return value->rep == Rep::kI64 || (value->rep == Rep::kBoxed && SeenAs(value, kIntBit)); }
   void Generic();
   FrameState* BoxStack();
   bool StoresVirtual() const;
@@ -220,6 +265,9 @@ class Lifter {
   std::vector<uint32_t> own_expected_;
   std::vector<uint32_t>& expected_;           // TypeBits by node id
   bool ended_ = false;                        // the instruction has ended its block
+  std::map<int, uint32_t> own_details_;
+  std::map<int, uint32_t>& details_;          // of instances and arrays, by node id
+  std::vector<uint32_t> stored_details_;      // by local
   State state_;
   Block* block_ = nullptr;
   int current_ = 0;

@@ -1,5 +1,6 @@
 // Locals, constants and the shape of the stack.
 #include "tier2/lift/lifter.h"
+#include "tier2/passes/ownership.h"
 
 namespace tierjit::tier2 {
 
@@ -16,6 +17,9 @@ Node* Lifter::LoadLocal(int local) {
   // A load of a local without a value raises, so that is nothing to expect.
   if (i < snapshot_.local_bits.size()) Expect(n, snapshot_.local_bits[i] & ~kNullBit);
   Expect(n, stored_bits_[i]);
+  constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
+  if (i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & kDetailed) != 0) ExpectDetail(n, snapshot_.local_details[i]);
+  if ((stored_bits_[i] & kDetailed) != 0) ExpectDetail(n, stored_details_[i]);
   return n;
 }
 
@@ -55,11 +59,14 @@ bool Lifter::StoreLocal(int local, Node* value) {
 }
 
 // Whether what the local holds may be an object whose death is more than its own affair.
-bool Lifter::OldMayDie(int local) const {
+bool Lifter::OldMayDie(int local) {
   size_t i = static_cast<size_t>(local);
   if (virtual_[i] != 0) return false;
+  if (snapshot_.generic.contains(in().offset)) return true;
+  // Where items of containers are stored, the last one was such an item, too, and is held there.
+  if (Borrows(Ownership::RootOf(Top().node)->opcode)) return false;
   uint32_t seen = stored_bits_[i] | (i < snapshot_.local_bits.size() ? snapshot_.local_bits[i] : 0);
-  return (seen & ~kSimpleBits) != 0 || snapshot_.generic.contains(in().offset);
+  return (seen & ~kSimpleBits) != 0;
 }
 
 // In front of the store everything is as before; if somebody wants to be heard when the old object has died, execution goes on behind it.

@@ -37,15 +37,20 @@ void Lifter::MakeParams(BlockInfo* info, bool iterates) {
     if (comes_late_[i] && l.bound == nullptr) l.bound = BoolConstant(true);
     info->state.locals.push_back({ParamLike(graph_, info->block, l.value), ParamLike(graph_, info->block, l.bound)});
     if (l.value != nullptr && l.value->rep == Rep::kBoxed) {
-      Expect(info->state.locals.back().value, (ExpectedOf(l.value) | stored_bits_[i]) & ~kNullBit);
+      Node* param = info->state.locals.back().value;
+      Expect(param, (ExpectedOf(l.value) | stored_bits_[i]) & ~kNullBit);
+      constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
+      if (details_.contains(l.value->id)) ExpectDetail(param, DetailOf(l.value));
+      if ((stored_bits_[i] & kDetailed) != 0) ExpectDetail(param, stored_details_[i]);
     }
   }
   for (const StackEntry& e : state_.stack) {
-    StackEntry param{ParamLike(graph_, info->block, e.node), ParamLike(graph_, info->block, e.position),
-                     ParamLike(graph_, info->block, e.remaining), ParamLike(graph_, info->block, e.step)};
+    StackEntry param{e.fresh() ? e.node : ParamLike(graph_, info->block, e.node), ParamLike(graph_, info->block, e.position),
+                     ParamLike(graph_, info->block, e.remaining), e.fresh() ? e.step : ParamLike(graph_, info->block, e.step), e.start, e.stop};
     size_t id = static_cast<size_t>(e.node->id);
     uint32_t seen = id < expected_.size() ? expected_[id] : 0;
     Expect(param.node, seen != 0 ? seen : e.node->type.bits());
+    if (details_.contains(e.node->id)) ExpectDetail(param.node, DetailOf(e.node));
     info->state.stack.push_back(param);
   }
 }
@@ -113,6 +118,13 @@ bool Lifter::PairBehind(const Instruction& loop, uint32_t* item) const {
 
 // The fields back into the iterator.
 void Lifter::CloseIterator(StackEntry* entry) {
+  if (entry->fresh()) {
+    Node* made = Emit(Opcode::kMakeRange, {entry->position, entry->remaining, entry->step}, Type(kRangeIterBit));
+    Expect(made, kRangeIterBit);
+    *entry = {made};
+    here_ = nullptr;
+    return;
+  }
   if (entry->remaining != nullptr && entry->step == nullptr) {
     Node* position = Emit(Opcode::kSetIterField, {InnerIterator(entry->node), entry->position});
     position->imm = kPosition;
@@ -156,13 +168,21 @@ void Lifter::AdaptEntry(const StackEntry& param, StackEntry* from) {
     Expect(from->node, param.step != nullptr ? kRangeIterBit : param.remaining != nullptr ? kEnumerateBit : 0);
     OpenIterator(from);
   }
-  if (param.position == nullptr && from->position != nullptr) CloseIterator(from);
+  if (from->position != nullptr && (param.position == nullptr || (from->fresh() && !param.fresh()))) {
+    CloseIterator(from);
+    if (param.position != nullptr) OpenIterator(from);
+  }
   if (Node* adapted = Adapt(from->node, param.node)) from->node = adapted;
 }
 
 void Lifter::JumpTo(int32_t unit) {
   resume_ = unit;
   here_ = nullptr;
+  if (!snapshot_.extent.Contains(unit)) {
+    LeaveHere();
+    block_->end()->imm = kPlannedLeave;
+    return;
+  }
   BlockInfo& info = InfoAt(unit);
   for (size_t i = 0; i < state_.locals.size(); i++) AdaptLocal(info.state.locals[i], &state_.locals[i]);
   bool fits = true;
@@ -170,7 +190,7 @@ void Lifter::JumpTo(int32_t unit) {
     const StackEntry& param = info.state.stack[i];
     StackEntry& from = state_.stack[i];
     AdaptEntry(param, &from);
-    fits = fits && from.node->rep == param.node->rep && (from.position != nullptr) == (param.position != nullptr) &&
+    fits = fits && from.node->rep == param.node->rep && from.fresh() == param.fresh() && (!param.fresh() || from.node == param.node) && (from.position != nullptr) == (param.position != nullptr) &&
            (from.remaining != nullptr) == (param.remaining != nullptr) &&
            (param.position == nullptr || ExpectedOf(from.node) == ExpectedOf(param.node));
   }
@@ -185,10 +205,10 @@ void Lifter::JumpTo(int32_t unit) {
   }
   for (size_t i = 0; i < state_.stack.size(); i++) {
     const StackEntry &param = info.state.stack[i], &from = state_.stack[i];
-    pass(param.node, from.node);
+    if (!param.fresh()) pass(param.node, from.node);
     pass(param.position, from.position);
     pass(param.remaining, from.remaining);
-    pass(param.step, from.step);
+    if (!param.fresh()) pass(param.step, from.step);
   }
   Emit(Opcode::kJump);
   block_->successors.push_back(std::move(edge));

@@ -3,7 +3,12 @@
 
 namespace tierjit::tier2 {
 
+namespace {
+constexpr int64_t kMostProducts = 4;  // powers by multiplication
+}
+
 Node* Lifter::IntOp(int oparg, Node* a, Node* b) {
+  int64_t b_left = b->imm;
   auto guarded = [&](Opcode o) { return EmitGuard(o, {a, b}, Type::Int()); };
   auto pure = [&](Opcode o) { return Emit(o, {a, b}, Type::Int()); };
   switch (oparg) {
@@ -24,7 +29,11 @@ Node* Lifter::IntOp(int oparg, Node* a, Node* b) {
       return EmitGuard(Opcode::kFloatDiv, {u, v}, Type::Float());
     }
     case NB_POWER: case NB_INPLACE_POWER:
-      return b->Is(Opcode::kInt) && b->imm == 2 ? EmitGuard(Opcode::kIntMul, {a, a}, Type::Int()) : nullptr;
+      if (!b->Is(Opcode::kInt) || b->imm < 2 || b->imm > kMostProducts) return nullptr;
+      for (Node* r = a;;) {
+        r = EmitGuard(Opcode::kIntMul, {r, a}, Type::Int());
+        if (--b_left == 1) return r;
+      }
     default: return nullptr;
   }
 }
@@ -36,6 +45,8 @@ Node* Lifter::FloatOp(int oparg, Node* a, Node* b) {
     case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return Emit(Opcode::kFloatMul, {a, b}, Type::Float());
     case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: return EmitGuard(Opcode::kFloatDiv, {a, b}, Type::Float());
     case NB_POWER: case NB_INPLACE_POWER: return EmitGuard(Opcode::kFloatPow, {a, b}, Type::Float());
+    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return EmitGuard(Opcode::kFloatFloorDiv, {a, b}, Type::Float());
+    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return EmitGuard(Opcode::kFloatMod, {a, b}, Type::Float());
     default: return nullptr;
   }
 }
@@ -47,7 +58,8 @@ bool HasIntForm(int oparg) {
 }
 bool HasFloatForm(int oparg) {
   int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
-  return base == NB_ADD || base == NB_SUBTRACT || base == NB_MULTIPLY || base == NB_TRUE_DIVIDE || base == NB_POWER;
+  return base == NB_ADD || base == NB_SUBTRACT || base == NB_MULTIPLY || base == NB_TRUE_DIVIDE || base == NB_POWER ||
+         base == NB_FLOOR_DIVIDE || base == NB_REMAINDER;
 }
 constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
 }  // namespace
@@ -71,11 +83,10 @@ bool Lifter::BinaryOp() {
   Node *a = Top(2).node, *b = Top(1).node;
   if (FloatWithEither(a, b)) return true;
   if (!IsNumber(a) || !IsNumber(b)) return false;
-  auto is_int = [&](Node* n) { return n->rep == Rep::kI64 || (n->rep == Rep::kBoxed && SeenAs(n, kIntBit)); };
-  bool ints = is_int(a) && is_int(b);
+  bool ints = IsInt(a) && IsInt(b);
   if (ints ? !HasIntForm(in().oparg) : !HasFloatForm(in().oparg)) return false;
   bool square = (in().oparg == NB_POWER || in().oparg == NB_INPLACE_POWER) && ints;
-  if (square && !(b->Is(Opcode::kInt) && b->imm == 2)) return false;
+  if (square && !(b->Is(Opcode::kInt) && b->imm >= 2 && b->imm <= kMostProducts)) return false;
   Node* x = ints ? AsInt(a) : AsFloat(a);
   Node* y = ints ? AsInt(b) : AsFloat(b);
   Node* r = ints ? IntOp(in().oparg, x, y) : FloatOp(in().oparg, x, y);
@@ -89,14 +100,13 @@ bool Lifter::CompareOp() {
   Node *a = Top(2).node, *b = Top(1).node;
   if (!IsNumber(a) || !IsNumber(b)) return false;
   Relation relation = kRelations[in().oparg >> 5];
-  auto is_int = [&](Node* n) { return n->rep == Rep::kI64 || (n->rep == Rep::kBoxed && SeenAs(n, kIntBit)); };
   Node* r;
-  if (is_int(a) && is_int(b)) {
+  if (IsInt(a) && IsInt(b)) {
     r = Compare(Opcode::kIntCompare, relation, AsInt(a), AsInt(b));
   } else {
     // An int compares exactly with a float, so it must be one that a double holds.
     auto exact = [&](Node* n) {
-      return is_int(n) ? EmitGuard(Opcode::kIntToFloatExact, {AsInt(n)}, Type::Float()) : AsFloat(n);
+      return IsInt(n) ? EmitGuard(Opcode::kIntToFloatExact, {AsInt(n)}, Type::Float()) : AsFloat(n);
     };
     Node* x = exact(a);
     r = Compare(Opcode::kFloatCompare, relation, x, exact(b));
@@ -123,9 +133,7 @@ bool Lifter::UnaryOp() {
   return true;
 }
 
-bool Lifter::Truth() {
-  if (in().opcode != TO_BOOL) return false;
-  Node* a = Top().node;
+Node* Lifter::AsTruth(Node* a) {
   Node* r = AsBool(a);
   if (r == nullptr && (a->rep == Rep::kF64 || SeenAs(a, kFloatBit))) {
     r = Compare(Opcode::kFloatCompare, Relation::kNe, AsFloat(a), FloatConstant(0.0));
@@ -133,6 +141,12 @@ bool Lifter::Truth() {
     Node* i = AsInt(a);
     if (i != nullptr) r = Compare(Opcode::kIntCompare, Relation::kNe, i, IntConstant(0));
   }
+  return r;
+}
+
+bool Lifter::Truth() {
+  if (in().opcode != TO_BOOL) return false;
+  Node* r = AsTruth(Top().node);
   if (r == nullptr) return false;
   Drop(1);
   Push(r);

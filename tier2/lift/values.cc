@@ -79,6 +79,25 @@ void Lifter::Expect(Node* value, uint32_t bits) {
   expected_[id] |= bits;
 }
 
+namespace {
+constexpr uint32_t kSeveral = ~0u;
+}
+
+void Lifter::ExpectDetail(Node* value, uint32_t detail) {
+  auto [it, fresh] = details_.emplace(value->id, detail == 0 ? kSeveral : detail);
+  if (!fresh && it->second != detail) it->second = kSeveral;
+}
+
+void Lifter::ExpectSeen(Node* value, const Observation& seen) {
+  Expect(value, seen.bits);
+  if ((seen.bits & (kInstanceBit | kArrayBit)) != 0) ExpectDetail(value, seen.detail);
+}
+
+uint32_t Lifter::DetailOf(Node* value) const {
+  auto it = details_.find(value->id);
+  return it == details_.end() || it->second == kSeveral ? 0 : it->second;
+}
+
 uint32_t Lifter::ExpectedOf(Node* value) const {
   size_t id = static_cast<size_t>(value->id);
   return id < expected_.size() ? expected_[id] : 0;
@@ -134,7 +153,7 @@ Node* Lifter::Pop() {
 }
 
 void Lifter::PushResult(Node* node) {
-  if (node->rep == Rep::kBoxed) Expect(node, seen().bits);
+  if (node->rep == Rep::kBoxed) ExpectSeen(node, seen());
   Push(node);
 }
 

@@ -1,4 +1,5 @@
 // Lists, tuples, iterators, attributes, cells, globals.
+#include "runtime/cpython/array_object.h"
 #include "runtime/cpython/enumerate_object.h"
 #include "tier2/lower/lowerer.h"
 #include "tier2/lower/runtime_calls.h"
@@ -57,18 +58,11 @@ bool Lowerer::Container(const Node& n) {
   auto in = [&](int i) { return IntReg(n.input(i)); };
   switch (n.opcode) {
     case Opcode::kListLength: case Opcode::kTupleLength: f_->Mov(RegOf(n), Field(T::kI64, in(0), kSize)); return true;
-    case Opcode::kListGet: {
-      Reg items = f_->Load(Field(T::kI64, in(0), kListItems));
-      f_->Mov(RegOf(n), Mem{.base = items, .index = in(1), .scale = 8});
-      return true;
-    }
+    case Opcode::kListItems: f_->Mov(RegOf(n), Field(T::kI64, in(0), kListItems)); return true;
+    case Opcode::kListGet: f_->Mov(RegOf(n), Element(T::kI64, n, 2)); return true;
     case Opcode::kTupleGet: f_->Mov(RegOf(n), Mem{.base = in(0), .disp = kTupleItems, .index = in(1), .scale = 8}); return true;
     case Opcode::kListSet: {
-      Reg items = f_->Load(Field(T::kI64, in(0), kListItems));
-      Mem at{.base = items, .index = in(1), .scale = 8};
-      Reg old = f_->Load(at);
-      f_->Store(at, ValueOf(n.input(2)));
-      ReleaseOld(old);
+      StoreValue(Element(T::kI64, n, 3), n.input(2), false);
       return true;
     }
     case Opcode::kListAppend: ListAppend(n); return true;
@@ -84,20 +78,76 @@ bool Lowerer::Container(const Node& n) {
       f_->UBGe(ExitFor(n), i, ValueOf(n.input(1)));
       return true;
     }
+    case Opcode::kRangeItem: f_->Mov(RegOf(n), ValueOf(n.input(0))); return true;
+    case Opcode::kMakeRange:
+      f_->CallC("tj_new_range_iterator", tj_new_range_iterator, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1)), ValueOf(n.input(2))});
+      return true;
     case Opcode::kIterField: f_->Mov(RegOf(n), Field(T::kI64, in(0), IteratorOffset(n))); return true;
-    case Opcode::kRangeIterator: f_->CallC("tj2_range_iterator", tj2_range_iterator, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1))}); return true;
     case Opcode::kSetIterField: f_->Store(Field(T::kI64, in(0), IteratorOffset(n)), ValueOf(n.input(1))); return true;
     case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), n.index == kEnumerateBit ? offsetof(EnumerateObject, iterator) : offsetof(_PyListIterObject, it_seq))); return true;
+    case Opcode::kInlineValid: f_->Mov(RegOf(n), Field(T::kU8, in(0), static_cast<size_t>(n.imm) + offsetof(PyDictValues, valid))); return true;
+    case Opcode::kManagedDict: {
+      constexpr int64_t kManagedDictOffset = -3 * static_cast<int64_t>(sizeof(PyObject*));
+      f_->Mov(RegOf(n), Mem{.base = in(0), .disp = kManagedDictOffset});
+      return true;
+    }
     case Opcode::kAttrGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), static_cast<size_t>(n.imm))); return true;
     case Opcode::kAttrSet: {
-      Mem at = Field(T::kI64, in(0), static_cast<size_t>(n.imm));
-      Reg old = f_->Load(at);
-      f_->Store(at, ValueOf(n.input(1)));
-      ReleaseOld(old);
+      StoreValue(Field(T::kI64, in(0), static_cast<size_t>(n.imm)), n.input(1), true);
       return true;
     }
     case Opcode::kCellGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), offsetof(PyCellObject, ob_ref))); return true;
     case Opcode::kGlobalGet: f_->Mov(RegOf(n), Mem::At(T::kI64, reinterpret_cast<const void*>(n.imm))); return true;
+    default: return false;
+  }
+}
+
+// The element at operand 1 of what begins at operand `items`.
+mir::Mem Lowerer::Element(mir::Type type, const Node& n, int items) {
+  constexpr uint8_t kSizes[] = {1, 1, 2, 2, 4, 4, 8, 8, 8};
+  uint8_t size = kSizes[static_cast<int>(type)];
+  const Node* index = n.input(1);
+  if (index->Is(Opcode::kInt)) return {.type = type, .base = IntReg(n.input(items)), .disp = index->imm * size};
+  return {.type = type, .base = IntReg(n.input(items)), .index = IntReg(index), .scale = size};
+}
+
+namespace {
+
+mir::Type ElementType(int64_t type_code) {
+  using T = mir::Type;
+  switch (type_code) {
+    case 'b': return T::kI8;
+    case 'B': return T::kU8;
+    case 'h': return T::kI16;
+    case 'H': return T::kU16;
+    case 'i': return T::kI32;
+    case 'I': return T::kU32;
+    case 'd': return T::kDouble;
+    default: return T::kI64;
+  }
+}
+
+}  // namespace
+
+bool Lowerer::Array(const Node& n) {
+  using T = mir::Type;
+  switch (n.opcode) {
+    case Opcode::kGuardArray: {
+      Reg o = IntReg(n.input(0));
+      f_->BNe(ExitFor(n), TypeField(o), ArrayType());
+      Reg descriptor = f_->Load(Field(T::kI64, o, offsetof(ArrayObject, descriptor)));
+      f_->BNe(ExitFor(n), Field(T::kU8, descriptor, 0), n.imm);
+      f_->Mov(RegOf(n), o);
+      return true;
+    }
+    case Opcode::kArrayItems: {
+      Reg o = IntReg(n.input(0));
+      if (n.index == kBytesBit) f_->Add(RegOf(n), o, static_cast<int64_t>(offsetof(PyBytesObject, ob_sval)));
+      else f_->Mov(RegOf(n), Field(T::kI64, o, n.index == kByteArrayBit ? offsetof(PyByteArrayObject, ob_start) : offsetof(ArrayObject, items)));
+      return true;
+    }
+    case Opcode::kArrayGet: f_->Move(RegOf(n), Element(ElementType(n.imm), n, 2)); return true;
+    case Opcode::kArraySet: f_->Store(Element(ElementType(n.imm), n, 3), ValueOf(n.input(2))); return true;
     default: return false;
   }
 }

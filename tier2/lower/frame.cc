@@ -184,7 +184,10 @@ FrameState Lowerer::Left(const Node& n, int32_t resume) {
   s.origin = n.index;
   s.locals.resize(n.state->locals.size());
   for (const FrameState::Iterator& i : n.state->iterators) {
-    if (i.depth < static_cast<int>(n.state->stack.size() - n.inputs.size())) s.iterators.push_back(i);
+    if (i.depth >= static_cast<int>(n.state->stack.size() - n.inputs.size())) continue;
+    s.iterators.push_back(i);
+    Node* entry = n.state->stack[static_cast<size_t>(i.depth)];
+    if (entry->Is(Opcode::kFreshRange)) s.iterators.back().made = entry;
   }
   return s;
 }
@@ -239,18 +242,21 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
     if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
     ExitDescriptor::Item item{};
     item.where = where;
-    item.rep = value->rep == Rep::kI64   ? ExitDescriptor::Rep::kInt
+    bool fresh = value->Is(Opcode::kFreshRange);
+    item.rep = fresh                     ? ExitDescriptor::Rep::kRange
+               : value->rep == Rep::kI64 ? ExitDescriptor::Rep::kInt
                : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
                : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
                                          : ExitDescriptor::Rep::kBoxed;
     auto first = where == Where::kLocal ? &InlinedFrame::first_local : &InlinedFrame::first_stack;
     item.frame = static_cast<int16_t>(where == Where::kNowhere ? -1 : frame_at(index, first));
     item.index = static_cast<int16_t>(index - (item.frame < 0 ? 0 : begin_of(item.frame, first)));
+    if (fresh) value = value->input(0);
     item.value = static_cast<int16_t>(AddValue(value, &next));
     item.constant = value->Is(Opcode::kObject) ? reinterpret_cast<int64_t>(value->object) : value->imm;
     item.bound = -1;
     if (bound != nullptr && !bound->Is(Opcode::kBool)) item.bound = static_cast<int16_t>(AddValue(bound, &next));
-    if (value->rep == Rep::kBoxed) {
+    if (value->rep == Rep::kBoxed && !fresh) {
       auto mine = std::find(owned.begin(), owned.end(), Ownership::RootOf(const_cast<Node*>(value)));
       if (mine != owned.end()) item.owned = true, owned.erase(mine);
     }
@@ -261,6 +267,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   }
   for (size_t i = 0; i < state.stack.size(); i++) add(Where::kStack, static_cast<int>(i), state.stack[i], nullptr);
   for (const FrameState::Iterator& i : state.iterators) {
+    if (i.made != nullptr) add(Where::kStack, i.depth, i.made, nullptr);
     add(Where::kIteratorPosition, i.depth, i.position, nullptr);
     if (i.remaining != nullptr) add(Where::kIteratorRemaining, i.depth, i.remaining, nullptr);
   }
@@ -272,7 +279,8 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
 
 // Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
-  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) ? ExitKind::kInterruption
+  bool planned = n.Is(Opcode::kLeave) && n.imm == kPlannedLeave;
+  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardRange) || planned ? ExitKind::kInterruption
                   : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
                                          : ExitKind::kSpeculation;
   auto owned = ownership_.at.find(&n);

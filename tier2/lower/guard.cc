@@ -42,6 +42,16 @@ bool Lowerer::Guard(const Node& n) {
       f_->BEq(ExitFor(n), ValueOf(n.input(0)), 0);
       f_->Mov(RegOf(n), ValueOf(n.input(0)));
       return true;
+    case Opcode::kGuardRange: {
+      Reg x = IntReg(n.input(0));
+      Reg above = f_->Sub(x, n.type.low());
+      if (n.type.high() == INT64_MAX && n.type.low() == 0) f_->BLt(ExitFor(n), x, 0);
+      else if (n.type.low() == INT64_MIN) f_->BGt(ExitFor(n), x, n.type.high());
+      else if (n.type.high() == INT64_MAX) f_->BLt(ExitFor(n), x, n.type.low());
+      else f_->UBGt(ExitFor(n), above, n.type.high() - n.type.low());
+      f_->Mov(RegOf(n), x);
+      return true;
+    }
     case Opcode::kGuardTrue: f_->BF(ExitFor(n), ValueOf(n.input(0))); return true;
     case Opcode::kGuardFalse: f_->BT(ExitFor(n), ValueOf(n.input(0))); return true;
     case Opcode::kGuardUnshared: {

@@ -26,6 +26,7 @@ Lowerer::Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot&
 absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions, bool keep_text) {
   OpenFunction();
   CountUses();
+  FindNumbersInPlace();
   std::vector<Block*> order = graph_.ReversePostOrder();
   for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
   {
@@ -85,7 +86,7 @@ Lowerer::Operand Lowerer::ValueOf(const Node* n) {
   switch (n->opcode) {
     case Opcode::kInt: case Opcode::kBool: return Operand(n->imm);
     case Opcode::kObject: return Operand(n->object);
-    case Opcode::kNull: return Operand(0);
+    case Opcode::kNull: case Opcode::kFreshRange: return Operand(0);
     case Opcode::kFloat: {
       double v;
       __builtin_memcpy(&v, &n->imm, sizeof v);
@@ -110,6 +111,13 @@ Lowerer::Reg Lowerer::IntReg(const Node* n) {
   return r;
 }
 
+Lowerer::Reg Lowerer::DoubleReg(const Node* n) {
+  if (!IsConstant(*n)) return RegOf(*n);
+  Reg r = f_->NewDouble("c");
+  f_->DMov(r, ValueOf(n));
+  return r;
+}
+
 void Lowerer::LowerBlock(const Block& b, const Block* next) {
   f_->Bind(LabelOf(&b));
   for (const Node* n : b.nodes) {
@@ -124,10 +132,10 @@ bool Lowerer::IsBranched(const Node& n) const {
 }
 
 void Lowerer::LowerNode(const Node& n) {
-  if (IsConstant(n)) return;
+  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || in_place_[static_cast<size_t>(n.id)]) return;
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
-  if (Number(n) || Container(n) || Guard(n) || Calls(n) || Frame(n)) return;
+  if (Number(n) || Container(n) || Array(n) || Guard(n) || Calls(n) || Frame(n)) return;
 }
 
 void Lowerer::LowerEnd(const Block& b, const Block* next) {

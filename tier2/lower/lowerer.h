@@ -10,6 +10,12 @@
 
 namespace tierjit::tier2 {
 
+// Ints: small ones are shared, others of one digit are written where they are.
+inline constexpr int64_t kSmallIntMin = -5, kSmallIntCount = 262;
+inline constexpr int64_t kCompactLimit = int64_t{1} << 30;
+inline constexpr size_t kIntTag = offsetof(PyLongObject, long_value.lv_tag);
+inline constexpr int kIntTagShift = 3;  // the number of digits above the sign
+
 class Lowerer {
  public:
   Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment);
@@ -37,6 +43,7 @@ class Lowerer {
   Operand ValueOf(const Node* n);             // constants as immediates
   Operand Double(double value);               // a constant in memory
   Reg IntReg(const Node* n);                  // in a register whatever it is
+  Reg DoubleReg(const Node* n);
   static Mem Field(mir::Type type, Reg base, size_t offset) { return {.type = type, .base = base, .disp = static_cast<int64_t>(offset)}; }
   Mem Slot(int index) { return Field(mir::Type::kI64, lp_, static_cast<size_t>(index) * sizeof(PyObject*)); }
   Mem StackSlot(int depth) { return Slot(graph_.local_count + depth); }
@@ -48,8 +55,11 @@ class Lowerer {
   bool Number(const Node& n);
   bool IntArithmetic(const Node& n);
   bool FloatArithmetic(const Node& n);
+  void FloatAbs(const Node& n);
+  bool DivideByConstant(const Node& n);       // false: not by this one
   void FloorDivide(const Node& n, bool checked);
   void BoxInt(const Node& n);
+  void WriteDigit(Reg object, Reg value);
   void BoxFloat(const Node& n);
   void UnboxInt(const Node& n, bool guarded);
   void UnboxBool(const Node& n, bool guarded);
@@ -72,6 +82,8 @@ class Lowerer {
   // Containers, iterators (container.cc).
   bool Container(const Node& n);
   void ListAppend(const Node& n);
+  bool Array(const Node& n);
+  Mem Element(mir::Type type, const Node& n, int items);
   // Guards (guard.cc).
   bool Guard(const Node& n);
   void GuardReleasable(const Node& n);
@@ -87,6 +99,10 @@ class Lowerer {
   void Incref(Reg object, bool may_be_null);
   void Decref(Reg object, const Type& type, const FrameState* state);
   void ReleaseOld(Reg object);                // releasable: no foreign code
+  // A new number that only goes into a slot of an object: it is written into the number there when nobody else holds that.
+  void FindNumbersInPlace();
+  void StoreValue(const Mem& at, const Node* value, bool may_be_null);
+  void StoreInPlace(const Mem& at, const Node& box, bool may_be_null);
   Label ExitFor(const Node& n);               // the exit of a guard
   int NewExit(const FrameState& state, const Node* at, ExitKind kind = ExitKind::kSpeculation);
   int AddValue(const Node* n, int* next);     // index in tj_exit_values, or -1 for constants
@@ -104,6 +120,7 @@ class Lowerer {
   Reg lp_, ts_;
   Reg waiting_, depth_;                       // frameless: where waiting values go; how many frames more there may be
   std::vector<Reg> regs_;                     // by node id
+  std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
   std::vector<int> uses_;                     // by node id, edges and states included
   std::map<int, Label> labels_;               // by block id
   std::vector<std::function<void()>> cold_;

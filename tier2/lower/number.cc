@@ -8,10 +8,8 @@
 namespace tierjit::tier2 {
 namespace {
 
-constexpr int64_t kSmallIntMin = -5, kSmallIntCount = 262, kSmallIntSize = 32;
-constexpr int64_t kCompactLimit = int64_t{1} << 30;
+constexpr int64_t kSmallIntSize = 32;
 constexpr int64_t kExactDouble = int64_t{1} << 53;
-constexpr size_t kTag = offsetof(PyLongObject, long_value.lv_tag);
 constexpr size_t kDigit = offsetof(PyLongObject, long_value.ob_digit);
 constexpr size_t kFloatValue = offsetof(PyFloatObject, ob_fval);
 
@@ -42,6 +40,7 @@ bool Lowerer::Number(const Node& n) {
     }
     case Opcode::kGuardToFloat: GuardToFloat(n); return true;
     case Opcode::kUnboxFloat: f_->DMov(RegOf(n), Field(mir::Type::kDouble, IntReg(n.input(0)), kFloatValue)); return true;
+    case Opcode::kBoolToInt: f_->Mov(RegOf(n), ValueOf(n.input(0))); return true;
     case Opcode::kIntToFloat: f_->I2D(RegOf(n), ValueOf(n.input(0))); return true;
     case Opcode::kIntToFloatExact: {
       Reg shifted = f_->Add(ValueOf(n.input(0)), kExactDouble);
@@ -69,6 +68,24 @@ bool Lowerer::IntArithmetic(const Node& n) {
     case Opcode::kIntAdd: f_->AddChecked(ExitFor(n), RegOf(n), a(), b()); return true;
     case Opcode::kIntSub: f_->SubChecked(ExitFor(n), RegOf(n), a(), b()); return true;
     case Opcode::kIntMul: f_->MulChecked(ExitFor(n), RegOf(n), a(), b()); return true;
+    case Opcode::kIntMin: case Opcode::kIntMax: {
+      Label done = f_->NewLabel();
+      Reg x = IntReg(n.input(0)), y = IntReg(n.input(1));
+      f_->Mov(RegOf(n), x);
+      n.Is(Opcode::kIntMin) ? f_->BGe(done, y, x) : f_->BLe(done, y, x);
+      f_->Mov(RegOf(n), y);
+      f_->Bind(done);
+      return true;
+    }
+    case Opcode::kIntAbs: {
+      Label done = f_->NewLabel();
+      Reg x = IntReg(n.input(0));
+      f_->Mov(RegOf(n), x);
+      f_->BGe(done, x, 0);
+      f_->SubChecked(ExitFor(n), RegOf(n), 0, x);
+      f_->Bind(done);
+      return true;
+    }
     case Opcode::kIntNeg: f_->SubChecked(ExitFor(n), RegOf(n), 0, a()); return true;
     case Opcode::kIntNegWrap: f_->Neg(RegOf(n), a()); return true;
     case Opcode::kIntInvert: f_->Xor(RegOf(n), a(), -1); return true;
@@ -79,10 +96,21 @@ bool Lowerer::IntArithmetic(const Node& n) {
     case Opcode::kIntOr: f_->Or(RegOf(n), a(), b()); return true;
     case Opcode::kIntXor: f_->Xor(RegOf(n), a(), b()); return true;
     case Opcode::kIntShrArith: f_->Rsh(RegOf(n), a(), b()); return true;
-    case Opcode::kIntDivTrunc: f_->Div(RegOf(n), a(), b()); return true;
-    case Opcode::kIntModTrunc: f_->Mod(RegOf(n), a(), b()); return true;
+    case Opcode::kIntDivTrunc: case Opcode::kIntModTrunc:
+      if (DivideByConstant(n)) return true;
+      n.Is(Opcode::kIntModTrunc) ? f_->Mod(RegOf(n), a(), b()) : f_->Div(RegOf(n), a(), b());
+      return true;
+    case Opcode::kIntFoldDown: case Opcode::kIntFoldUp: {
+      // Without a branch, as it would go one way as often as the other.
+      Reg x = n.Is(Opcode::kIntFoldDown) ? f_->Sub(a(), b()) : IntReg(n.input(0));
+      Reg more = f_->And(f_->Rsh(x, 63), b());
+      f_->Add(RegOf(n), x, more);
+      return true;
+    }
     case Opcode::kIntFloorDiv: case Opcode::kIntMod: FloorDivide(n, true); return true;
-    case Opcode::kIntFloorDivPure: case Opcode::kIntModPure: FloorDivide(n, false); return true;
+    case Opcode::kIntFloorDivPure: case Opcode::kIntModPure:
+      if (!DivideByConstant(n)) FloorDivide(n, false);
+      return true;
     case Opcode::kIntShl: case Opcode::kIntShlWrap: {
       // Checked by shifting back.
       f_->UBGt(ExitFor(n), b(), 62);
@@ -108,9 +136,38 @@ bool Lowerer::IntArithmetic(const Node& n) {
   }
 }
 
+// By multiplication where the dividend has 31 bits, which is tested unless it is known. For 0 <= a < 2**31, 2**(k - 31) >= m and
+// M = 2**k / m + 1, rounded down, a / m is a * M >> k.
+bool Lowerer::DivideByConstant(const Node& n) {
+  constexpr int64_t kLimit = int64_t{1} << 31;
+  if (!n.input(1)->Is(Opcode::kInt)) return false;
+  int64_t m = n.input(1)->imm;
+  if (m < 2 || m >= kLimit) return false;
+  bool mod = n.Is(Opcode::kIntModPure) || n.Is(Opcode::kIntModTrunc);
+  const Type& t = n.input(0)->type;
+  Reg a = IntReg(n.input(0));
+  int bits = 64 - __builtin_clzll(static_cast<uint64_t>(m - 1));
+  int k = 31 + bits;
+  Label large = f_->NewLabel(), done = f_->NewLabel();
+  bool fits = t.Is(kIntBit) && t.low() >= 0 && t.high() < kLimit;
+  if (!fits) f_->UBGe(large, a, kLimit);
+  Reg product = f_->Mul(a, static_cast<int64_t>((static_cast<__int128>(1) << k) / m + 1));
+  Reg quotient = f_->URsh(product, k);
+  if (mod) f_->Sub(RegOf(n), a, f_->Mul(quotient, m));
+  else f_->Mov(RegOf(n), quotient);
+  if (fits) return true;
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(large);
+    FloorDivide(n, false);
+    f_->Jmp(done);
+  });
+  return true;
+}
+
 // Python rounds quotients down, and remainders have the divisor's sign.
 void Lowerer::FloorDivide(const Node& n, bool checked) {
-  bool mod = n.Is(Opcode::kIntMod) || n.Is(Opcode::kIntModPure);
+  bool mod = n.Is(Opcode::kIntMod) || n.Is(Opcode::kIntModPure) || n.Is(Opcode::kIntModTrunc);
   Reg a = IntReg(n.input(0)), b = IntReg(n.input(1));
   if (checked) {
     f_->BEq(ExitFor(n), b, 0);
@@ -148,11 +205,49 @@ bool Lowerer::FloatArithmetic(const Node& n) {
       f_->DDiv(RegOf(n), a(), b());
       return true;
     case Opcode::kFloatNeg: f_->DNeg(RegOf(n), a()); return true;
-    case Opcode::kFloatAbs: f_->CallC("fabs", static_cast<double (*)(double)>(std::fabs), RegOf(n), {a()}); return true;
-    case Opcode::kFloatSqrt:
-      f_->DBLt(ExitFor(n), a(), Double(0.0));
-      f_->CallC("sqrt", static_cast<double (*)(double)>(std::sqrt), RegOf(n), {a()});
+    case Opcode::kFloatAbs: FloatAbs(n); return true;
+    case Opcode::kFloatSqrt: {
+      // Of NaN and inf as well as of negative ones the interpreter takes care.
+      Label usual = f_->NewLabel();
+      f_->DBGe(usual, a(), Double(0.0));
+      f_->Jmp(ExitFor(n));
+      f_->Bind(usual);
+      Reg results[] = {RegOf(n)};
+      Operand args[] = {a()};
+      f_->Call({{mir::Type::kDouble}, {mir::Type::kDouble}}, mir::Callee{"sqrt", reinterpret_cast<const void*>(tj2_sqrt), true}, results, args);
       return true;
+    }
+    case Opcode::kFloatMath: case Opcode::kFloatMath2: {
+      const void* function = MathFunction(n.imm);
+      Reg results[] = {RegOf(n)};
+      std::vector<Operand> args;
+      for (const Node* i : n.inputs) args.push_back(ValueOf(i));
+      f_->Call({{mir::Type::kDouble}, std::vector<mir::Type>(args.size(), mir::Type::kDouble)}, mir::Callee{"math", function}, results, args);
+      // Errors make no finite numbers.
+      Label finite = f_->NewLabel();
+      Reg nothing = f_->DSub(RegOf(n), RegOf(n));
+      f_->DBEq(finite, nothing, Double(0.0));
+      f_->Jmp(ExitFor(n));
+      f_->Bind(finite);
+      return true;
+    }
+    case Opcode::kFloatRound: f_->CallC("rint", static_cast<double (*)(double)>(std::nearbyint), RegOf(n), {a()}); return true;
+    case Opcode::kFloatMin: case Opcode::kFloatMax: {
+      Label second = f_->NewLabel(), done = f_->NewLabel();
+      Reg x = DoubleReg(n.input(0)), y = DoubleReg(n.input(1));
+      n.Is(Opcode::kFloatMin) ? f_->DBLt(second, y, x) : f_->DBGt(second, y, x);
+      f_->DMov(RegOf(n), x);
+      f_->Jmp(done);
+      f_->Bind(second);
+      f_->DMov(RegOf(n), y);
+      f_->Bind(done);
+      return true;
+    }
+    case Opcode::kFloatFloorDiv: case Opcode::kFloatMod: {
+      f_->DBEq(ExitFor(n), b(), Double(0.0));
+      n.Is(Opcode::kFloatMod) ? f_->CallC("mod", tj2_float_mod, RegOf(n), {a(), b()}) : f_->CallC("floordiv", tj2_float_floordiv, RegOf(n), {a(), b()});
+      return true;
+    }
     case Opcode::kFloatPow: {
       // A positive base; results that are not finite may have to raise OverflowError.
       Label usual = f_->NewLabel();
@@ -182,13 +277,31 @@ bool Lowerer::FloatArithmetic(const Node& n) {
   }
 }
 
+// By signs, as there is no way to the bits but through memory. NaN may have one, too.
+void Lowerer::FloatAbs(const Node& n) {
+  Reg x = DoubleReg(n.input(0));
+  Label done = f_->NewLabel(), nan = f_->NewLabel();
+  f_->DMov(RegOf(n), x);
+  f_->DBGt(done, x, Double(0.0));
+  f_->DBNe(nan, x, x);
+  Reg zero = f_->NewDouble("zero");
+  f_->DMov(zero, Double(0.0));
+  f_->DSub(RegOf(n), zero, x);
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(nan);
+    f_->CallC("fabs", static_cast<double (*)(double)>(std::fabs), RegOf(n), {x});
+    f_->Jmp(done);
+  });
+}
+
 void Lowerer::UnboxInt(const Node& n, bool guarded) {
   Reg o = IntReg(n.input(0));
   if (guarded) f_->BNe(ExitFor(n), TypeField(o), &PyLong_Type);
   Label large = f_->NewLabel(), done = f_->NewLabel();
   Reg result = RegOf(n);
-  Reg tag = f_->Load(Field(mir::Type::kI64, o, kTag));
-  f_->UBGe(large, tag, 16);
+  Reg tag = f_->Load(Field(mir::Type::kI64, o, kIntTag));
+  f_->UBGe(large, tag, 2 << kIntTagShift);
   // (1 - sign) * digit: the sign bits are 0, 1 (zero) or 2 (negative).
   Reg sign = f_->And(tag, 3);
   Reg factor = f_->Sub(1, sign);
@@ -239,6 +352,17 @@ void Lowerer::UnboxBool(const Node& n, bool guarded) {
   f_->Bind(done);
 }
 
+// A value of one digit, with its sign.
+void Lowerer::WriteDigit(Reg o, Reg v) {
+  Reg negative = f_->Rsh(v, 63);
+  Reg sign = f_->And(negative, 2);
+  Reg tag = f_->Or(sign, 1 << kIntTagShift);
+  f_->Store(Field(mir::Type::kI64, o, kIntTag), tag);
+  Reg flipped = f_->Xor(v, negative);
+  Reg magnitude = f_->Sub(flipped, negative);
+  f_->Store(Field(mir::Type::kU32, o, kDigit), magnitude);
+}
+
 // Small ints are shared; others come from the free blocks, which keep their type.
 void Lowerer::BoxInt(const Node& n) {
   Reg v = IntReg(n.input(0));
@@ -264,13 +388,7 @@ void Lowerer::BoxInt(const Node& n) {
   f_->Mov(o, Mem{.base = items, .index = left, .scale = 8});
   f_->Store(Mem::At(mir::Type::kU32, env_.ints.count), left);
   f_->Store(Field(mir::Type::kI64, o, offsetof(PyObject, ob_refcnt)), 1);
-  Reg negative = f_->Rsh(v, 63);
-  Reg sign = f_->And(negative, 2);
-  Reg tag = f_->Or(sign, 8);
-  f_->Store(Field(mir::Type::kI64, o, kTag), tag);
-  Reg flipped = f_->Xor(v, negative);
-  Reg magnitude = f_->Sub(flipped, negative);
-  f_->Store(Field(mir::Type::kU32, o, kDigit), magnitude);
+  WriteDigit(o, v);
   f_->Bind(done);
   Later([=, this] {
     f_->Bind(slow);

@@ -14,19 +14,47 @@ PyObject* Require(PyObject* o) {
 PyObject* tj2_box_int(int64_t value) { return Require(PyLong_FromLongLong(value)); }
 PyObject* tj2_box_float(double value) { return Require(PyFloat_FromDouble(value)); }
 
-PyObject* tj2_range_iterator(int64_t start, int64_t length) {
-  _PyRangeIterObject* it = PyObject_New(_PyRangeIterObject, &PyRangeIter_Type);
-  Require(reinterpret_cast<PyObject*>(it));
-  it->start = start;
-  it->step = 1;
-  it->len = length < 0 ? 0 : length;
-  return reinterpret_cast<PyObject*>(it);
-}
-
 IntValue tj2_int_value(PyObject* o) {
   int overflow;
   long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
   return {v, overflow == 0};
+}
+
+asm(R"(
+  .text
+  .p2align 4
+  .globl tj2_sqrt
+  .hidden tj2_sqrt
+  .type tj2_sqrt, @function
+tj2_sqrt:
+  sqrtsd %xmm0, %xmm0
+  ret
+)");
+
+double tj2_float_mod(double a, double b) {
+  double m = std::fmod(a, b);
+  if (m == 0.0) return std::copysign(0.0, b);
+  return (b < 0.0) != (m < 0.0) ? m + b : m;
+}
+
+double tj2_float_floordiv(double a, double b) {
+  double m = std::fmod(a, b);
+  double quotient = (a - m) / b;
+  if (m != 0.0 && (b < 0.0) != (m < 0.0)) quotient -= 1.0;
+  if (quotient == 0.0) return std::copysign(0.0, a / b);
+  double down = std::floor(quotient);
+  return quotient - down > 0.5 ? down + 1.0 : down;
+}
+
+const void* MathFunction(int64_t entry) {
+  using One = double (*)(double);
+  using Two = double (*)(double, double);
+  static const void* const kFunctions[] = {
+#define MATH1(name) reinterpret_cast<const void*>(static_cast<One>(std::name)),
+#define MATH2(name) reinterpret_cast<const void*>(static_cast<Two>(std::name)),
+#include "tier2/ir/math_calls.def"
+  };
+  return kFunctions[entry];
 }
 
 double tj2_pow(double base, double exponent) { return std::pow(base, exponent); }

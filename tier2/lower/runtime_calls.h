@@ -10,7 +10,6 @@ extern "C" {
 // New references; never NULL: without memory the process ends, as the frame could not be rebuilt either. [GIL]
 PyObject* tj2_box_int(int64_t value);
 PyObject* tj2_box_float(double value);
-PyObject* tj2_range_iterator(int64_t start, int64_t length);  // a negative length is none
 // The value of an exact int of more than one digit. 0 in `fits`: int64 does not hold it. [GIL]
 struct IntValue {
   int64_t value;
@@ -18,9 +17,16 @@ struct IntValue {
 };
 IntValue tj2_int_value(PyObject* o);
 // base ** exponent as float.__pow__ computes it. The base is positive. [any]
+double tj2_sqrt(double value);  // changes xmm0 only
+// As float.__mod__ and float.__floordiv__; the divisor is not 0. [any]
+double tj2_float_mod(double a, double b);
+double tj2_float_floordiv(double a, double b);
 double tj2_pow(double base, double exponent);
 int64_t tj2_list_append(PyObject* list, PyObject* item);  // takes the item; 0: no memory, exception set
 }
+
+// libm's function for an entry of math_calls.def.
+const void* MathFunction(int64_t entry);
 
 }  // namespace tierjit::tier2
 

@@ -40,7 +40,7 @@ class Marker {
   static bool RaisesInPython(const Node& n) {
     switch (n.opcode) {
       case Opcode::kIntFloorDiv: case Opcode::kIntMod: case Opcode::kIntShl: case Opcode::kIntShr: case Opcode::kFloatDiv:
-      case Opcode::kFloatPow: case Opcode::kFloatSqrt: case Opcode::kFloatMath: case Opcode::kFloatToInt: case Opcode::kNormalizeIndex:
+      case Opcode::kFloatPow: case Opcode::kFloatSqrt: case Opcode::kFloatMath: case Opcode::kFloatMath2: case Opcode::kFloatFloorDiv: case Opcode::kFloatMod: case Opcode::kFloatToInt: case Opcode::kNormalizeIndex:
       case Opcode::kGuardBound: return true;
       default: return false;
     }

@@ -9,13 +9,13 @@
 namespace tierjit::tier2 {
 namespace {
 
-constexpr int kRegions = 7;
+constexpr int kRegions = 8;
 using Versions = std::array<int, kRegions>;
 
 bool Numbered(const Node& n) {
   return n.rep != Rep::kNone && (IsPure(n.opcode) || IsStableGuard(n.opcode) || ReadsOf(n.opcode) != kNoRegion ||
                                  n.info().effect == Effect::kAllocates) &&
-         !n.Is(Opcode::kTakeStack);
+         !n.Is(Opcode::kTakeStack) && !n.Is(Opcode::kMakeRange);
 }
 bool NumberedGuard(const Node& n) { return n.rep == Rep::kNone && IsStableGuard(n.opcode); }
 
@@ -99,7 +99,16 @@ class Numbering {
     return n;
   }
 
+  // A number dies without consequences, and it is known to be one.
+  bool IsKnownNumber(Node* value) const {
+    for (Opcode o : {Opcode::kGuardFloat, Opcode::kGuardNumber, Opcode::kGuardInt, Opcode::kUnboxFloat, Opcode::kUnboxInt}) {
+      if (table_.contains(Key{o, Relation::kLt, 0, 0, nullptr, {Now(value)->id}, 0, 0, 0})) return true;
+    }
+    return false;
+  }
+
   void Visit(Node* n, const Versions& v) {
+    if (n->Is(Opcode::kGuardReleasable) && IsKnownNumber(n->input(0))) gone_[n] = true;
     if (!Numbered(*n) && !NumberedGuard(*n)) return;
     std::vector<int> inputs;
     for (Node* i : n->inputs) inputs.push_back(Now(i)->id);

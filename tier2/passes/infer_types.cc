@@ -56,8 +56,8 @@ constexpr int kConditions = 4;  // tests above a use that are looked at
 
 class Inference {
  public:
-  explicit Inference(Graph* graph)
-      : graph_(graph), bound_(static_cast<size_t>(graph->node_count())), limits_(LastLimits()) {}
+  explicit Inference(Graph* graph, bool guess = false)
+      : graph_(graph), guess_(guess), bound_(static_cast<size_t>(graph->node_count())), limits_(LastLimits()) {}
 
   void Run() {
     // What was known before stays true.
@@ -159,6 +159,7 @@ class Inference {
   }
 
   Type Result(const Node& n, const Block& b) const {
+    if (guess_ && n.Is(Opcode::kGuardInt) && n.index == 1) return Type::IntRange(n.imm, n.imm);
     auto in = [&](int i) {
       Type t = n.input(i)->type.Is(kIntBit) ? n.input(i)->type : Type::Int();
       return n.input(i)->rep == Rep::kI64 ? TypeAt(t, b, n.input(i)) : t;
@@ -177,6 +178,21 @@ class Inference {
       case Opcode::kNormalizeIndex:
         return Type::IntRange(std::max<int64_t>(0, in(0).low() >= 0 ? in(0).low() : 0), std::max<int64_t>(0, in(1).high() - 1));
       case Opcode::kGuardInt: case Opcode::kUnboxInt: return n.input(0)->type.Meet(Type::Int()).IsBottom() ? Type::Int() : n.input(0)->type.Meet(Type::Int());
+      case Opcode::kIntFoldDown: case Opcode::kIntFoldUp: return Type::IntRange(0, in(1).high() - 1);
+      case Opcode::kRangeItem: {
+        if (n.inputs.size() < 4) return n.type;
+        bool up = in(3).low() > 0, down = in(3).high() < 0;
+        if (up && in(2).high() > in(1).low()) return Type::IntRange(in(1).low(), in(2).high() - 1);
+        if (down && in(1).high() > in(2).low()) return Type::IntRange(in(2).low() + 1, in(1).high());
+        return in(0);
+      }
+      case Opcode::kIntMin: return Type::IntRange(std::min(in(0).low(), in(1).low()), std::min(in(0).high(), in(1).high()));
+      case Opcode::kIntMax: return Type::IntRange(std::max(in(0).low(), in(1).low()), std::max(in(0).high(), in(1).high()));
+      case Opcode::kIntAbs: {
+        if (in(0).low() >= 0) return in(0);
+        int64_t most = std::max(in(0).high() < 0 ? 0 : in(0).high(), in(0).low() == INT64_MIN ? INT64_MAX : -in(0).low());
+        return Type::IntRange(0, most);
+      }
       case Opcode::kBoxInt: return in(0);
       case Opcode::kGuardBound: return n.input(0)->type.Meet(Type::Bound()).IsBottom() ? Type::Bound() : n.input(0)->type.Meet(Type::Bound());
       default: return n.type;
@@ -184,6 +200,7 @@ class Inference {
   }
 
   Graph* graph_;
+  bool guess_;                 // ints at the way in are those that were seen
   std::vector<Type> bound_;    // of parameters, by id
   std::set<int64_t> limits_;   // where widening stops
   bool changed_ = false;
@@ -192,5 +209,48 @@ class Inference {
 }  // namespace
 
 void InferTypes(Graph* graph) { Inference(graph).Run(); }
+
+namespace {
+
+// Bounds that are only the value of that one run are none.
+Type Bounds(const Type& t, int64_t seen) {
+  int64_t low = t.low() != seen ? t.low() : seen >= 0 ? 0 : INT64_MIN;
+  int64_t high = t.high() != seen ? t.high() : INT64_MAX;
+  return Type::IntRange(low, high);
+}
+
+}  // namespace
+
+void GuardEntryRanges(Graph* graph) {
+  Block* entry = graph->entry();
+  if (entry->successors.size() != 1) return;
+  std::vector<std::pair<Node*, Type>> before;
+  for (Block* b : graph->blocks()) {
+    for (Node* p : b->params) before.push_back({p, p->type});
+    for (Node* n : b->nodes) before.push_back({n, n->type});
+  }
+  Inference(graph, true).Run();
+  Edge& way_in = entry->successors[0];
+  std::vector<std::pair<size_t, Type>> found;
+  for (size_t i = 0; i < way_in.args.size(); i++) {
+    const Node* n = way_in.args[i];
+    if (!n->Is(Opcode::kGuardInt) || n->index != 1) continue;
+    Type t = Bounds(way_in.to->params[i]->type, n->imm);
+    if (t.low() != INT64_MIN || t.high() != INT64_MAX) found.push_back({i, t});
+  }
+  for (auto& [n, type] : before) n->type = type;
+  for (auto& [i, type] : found) {
+    Node* value = way_in.args[i];
+    Node* guard = graph->NewNode(Opcode::kGuardRange, {value});
+    guard->type = type;
+    guard->state = graph->NewState();
+    int id = guard->state->id;
+    *guard->state = *value->state;
+    guard->state->id = id;
+    guard->state->origin = -1;  // says nothing of the instruction
+    graph->InsertBefore(entry->end(), guard);
+    way_in.args[i] = guard;
+  }
+}
 
 }  // namespace tierjit::tier2

@@ -9,6 +9,10 @@
 namespace tierjit::tier2 {
 
 void InferTypes(Graph* graph);
+// What locals are at the way in is known of one run only. Where a loop keeps such an int within bounds, it is guarded to be within them
+// at the way in, so that these hold in the loop:
+//   v3 = guard_int v2 ... jump -> b1(v3)   =>   v9 = guard_range v3 : int[0,96] ... jump -> b1(v9)
+void GuardEntryRanges(Graph* graph);
 
 }  // namespace tierjit::tier2
 

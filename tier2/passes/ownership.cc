@@ -12,16 +12,8 @@ using Set = std::set<Node*>;
 
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
-    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kResult: case Opcode::kTakeStack: case Opcode::kRangeIterator: return true;
+    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kResult: case Opcode::kTakeStack: return true;
     case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
-    default: return false;
-  }
-}
-// Held by something else, which may let go.
-bool Borrows(const Node& n) {
-  switch (n.opcode) {
-    case Opcode::kLoadLocal: case Opcode::kListGet: case Opcode::kTupleGet: case Opcode::kAttrGet: case Opcode::kCellGet:
-    case Opcode::kGlobalGet: case Opcode::kIterSequence: return true;
     default: return false;
   }
 }
@@ -36,7 +28,7 @@ bool Takes(const Node& n, size_t i) {
   }
 }
 
-bool IsCounted(Node* n) { return n != nullptr && n->rep == Rep::kBoxed; }
+bool IsCounted(Node* n) { return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange); }
 
 class Assigner {
  public:
@@ -152,7 +144,7 @@ class Assigner {
   bool OwnWhatMayBeReleased() {
     bool changed = false;
     auto own = [&](Node* r) {
-      if (!Borrows(*r) || Owned(r)) return;
+      if (!Borrows(r->opcode) || Owned(r)) return;
       out_.owned[static_cast<size_t>(r->id)] = 1;
       changed = true;
     };
@@ -302,7 +294,7 @@ class Assigner {
     }
     // A value that is owned although it was born borrowed, or that nobody uses.
     if (n->rep == Rep::kBoxed && Ownership::RootOf(n) == n && Owned(n)) {
-      if (Borrows(*n)) after.insert(after.begin(), Count(Opcode::kIncref, n, nullptr));
+      if (Borrows(n->opcode)) after.insert(after.begin(), Count(Opcode::kIncref, n, nullptr));
       if (!behind.contains(n)) after.push_back(Count(Opcode::kDecref, n, StateBehind(n)));
     }
     for (size_t i = after.size(); i-- > 0;) backwards->push_back(after[i]);
@@ -369,6 +361,14 @@ void SplitBranchEdges(Graph* graph) {
 }
 
 }  // namespace
+
+bool Borrows(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kLoadLocal: case Opcode::kListGet: case Opcode::kTupleGet: case Opcode::kAttrGet: case Opcode::kCellGet:
+    case Opcode::kGlobalGet: case Opcode::kIterSequence: return true;
+    default: return false;
+  }
+}
 
 Node* Ownership::RootOf(Node* n) {
   while (n->Is(Opcode::kGuardType) || n->Is(Opcode::kGuardBound) || n->Is(Opcode::kGuardSame)) n = n->input(0);

@@ -17,6 +17,9 @@
 
 namespace tierjit::tier2 {
 
+// The result is held by something else, which may let go.
+bool Borrows(Opcode opcode);
+
 struct Ownership {
   std::vector<uint8_t> owned;                    // by node id: the unit holds one reference while the value lives
   std::map<const Node*, std::vector<Node*>> at;  // guards and generics: owned values that live when they leave, operands included

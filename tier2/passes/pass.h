@@ -13,12 +13,13 @@ inline bool IsStableGuard(Opcode o) {
 }
 
 // The regions of memory that effects read and write.
-enum Region : uint8_t { kNoRegion = 0, kLocals = 1, kLists = 2, kArrays = 4, kIterators = 8, kAttrs = 16, kCells = 32, kGlobals = 64 };
-inline constexpr uint8_t kAllRegions = 127;
+enum Region : uint8_t { kNoRegion = 0, kLocals = 1, kLists = 2, kArrays = 4, kIterators = 8, kAttrs = 16, kCells = 32, kGlobals = 64, kShapes = 128 };
+inline constexpr uint8_t kAllRegions = 255;
 
 inline uint8_t ReadsOf(Opcode o) {
   switch (InfoOf(o).effect) {
     case Effect::kReadsLocals: return kLocals;
+    case Effect::kReadsShape: return kShapes;
     case Effect::kReadsList: return kLists;
     case Effect::kReadsArray: return kArrays;
     case Effect::kReadsIterator: return kIterators;
@@ -33,6 +34,7 @@ inline uint8_t ReadsOf(const Node& n) {
   return n.Is(Opcode::kGuardType) && n.type.version() != 0 ? uint8_t{kGlobals} : ReadsOf(n.opcode);
 }
 inline uint8_t WritesOf(Opcode o) {
+  if (o == Opcode::kListAppend) return kLists | kShapes;
   switch (InfoOf(o).effect) {
     case Effect::kWritesLocals: return kLocals;
     case Effect::kWritesList: return kLists;

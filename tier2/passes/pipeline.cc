@@ -23,6 +23,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
 #endif
   };
   pass("simplify", Simplify);
+  pass("entry_ranges", GuardEntryRanges);
   pass("infer_types", InferTypes);
   pass("simplify_typed", Simplify);
   pass("gvn", NumberValues);

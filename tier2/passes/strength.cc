@@ -1,5 +1,7 @@
 #include "tier2/passes/strength.h"
 
+#include <utility>
+
 namespace tierjit::tier2 {
 namespace {
 
@@ -35,6 +37,31 @@ Node* ConstantBefore(Graph* graph, Node* at, int64_t value) {
   return graph->InsertBefore(at, c);
 }
 
+bool IsBelow(const Type& t, int64_t m) { return t.Is(kIntBit) && t.low() >= 0 && t.high() < m; }
+
+// (t + x) % m where 0 <= t < m: t + x % m, less m if that is too much. The remainder is not waited for by the next turn, nor does the sum
+// overflow. The same for t - x.
+bool FoldRemainder(Graph* graph, Node* n) {
+  constexpr int64_t kMostModulus = int64_t{1} << 61;
+  Node *sum = n->input(0), *m = n->input(1);
+  bool add = sum->Is(Opcode::kIntAdd) || sum->Is(Opcode::kIntAddWrap), sub = sum->Is(Opcode::kIntSub) || sum->Is(Opcode::kIntSubWrap);
+  if ((!add && !sub) || !m->Is(Opcode::kInt) || m->imm < 2 || m->imm > kMostModulus) return false;
+  Node *t = sum->input(0), *x = sum->input(1);
+  if (add && !IsBelow(t->type, m->imm)) std::swap(t, x);
+  if (!IsBelow(t->type, m->imm)) return false;
+  if (!IsBelow(x->type, m->imm)) {
+    Node* rest = graph->NewNode(Opcode::kIntModPure, {x, m});
+    rest->type = Type::IntRange(0, m->imm - 1);
+    x = graph->InsertBefore(n, rest);
+  }
+  Node* both = graph->NewNode(add ? Opcode::kIntAddWrap : Opcode::kIntSubWrap, {t, x});
+  both->type = add ? Type::IntRange(0, 2 * m->imm - 2) : Type::IntRange(1 - m->imm, m->imm - 1);
+  n->inputs[0] = graph->InsertBefore(n, both);
+  n->opcode = add ? Opcode::kIntFoldDown : Opcode::kIntFoldUp;
+  n->state = nullptr;
+  return true;
+}
+
 // Python's // and %: the sign follows the divisor.
 void Divide(Graph* graph, Node* n) {
   Node *a = n->input(0), *b = n->input(1);
@@ -44,6 +71,7 @@ void Divide(Graph* graph, Node* n) {
     n->inputs[1] = ConstantBefore(graph, n, value);
     return Become(n, mod ? Opcode::kIntAnd : Opcode::kIntShrArith);
   }
+  if (mod && FoldRemainder(graph, n)) return;
   if (!b->type.Is(kIntBit)) return;
   if (a->type.Is(kIntBit) && a->type.low() >= 0 && b->type.low() > 0) {
     return Become(n, mod ? Opcode::kIntModTrunc : Opcode::kIntDivTrunc);
@@ -52,6 +80,8 @@ void Divide(Graph* graph, Node* n) {
 }
 
 void Reduce(Graph* graph, Node* n) {
+  // Its type is known now; where the range began and ends need not live for it.
+  if (n->Is(Opcode::kRangeItem)) n->inputs.resize(1);
   if (n->inputs.size() == 2 && n->rep == Rep::kI64 && n->input(0)->type.Is(kIntBit) && n->input(1)->type.Is(kIntBit)) {
     const Type &a = n->input(0)->type, &b = n->input(1)->type;
     switch (n->opcode) {
