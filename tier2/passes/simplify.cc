@@ -81,8 +81,8 @@ class Simplifier {
       case Opcode::kBoxFloat:
         return a->Is(Opcode::kGuardFloat) || a->Is(Opcode::kGuardNumber) || a->Is(Opcode::kUnboxFloat) ? Now(a->input(0)) : nullptr;
       case Opcode::kBoxBool: return a->Is(Opcode::kGuardBool) || a->Is(Opcode::kUnboxBool) ? Now(a->input(0)) : nullptr;
-      case Opcode::kGuardType:
-        return a->type.Is(n->type.bits()) && (n->type.version() == 0 || a->type.version() == n->type.version()) ? a : nullptr;
+      // A class may change while foreign code runs, so what was known of its version is for value numbering to say.
+      case Opcode::kGuardType: return n->type.version() == 0 && a->type.Is(n->type.bits()) ? a : nullptr;
       case Opcode::kGuardBound: return !a->type.IsBottom() && !a->type.MayBe(kNullBit) ? a : nullptr;
       case Opcode::kGuardReleasable: if (a->type.IsSimple() && !a->type.IsBottom()) Drop(n); return nullptr;
       case Opcode::kGuardTrue: if (a->Is(Opcode::kBool) && a->imm != 0) Drop(n); return nullptr;
