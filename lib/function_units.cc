@@ -151,7 +151,7 @@ bool Optimise(Function* f) {
   if (!status.ok()) NoteTier2Refusal(f->why_not);
   f->compiling = false;
   if (!status.ok()) f->targets.pop_back();
-  Log("promote", absl::StrCat(NameOf(f->unit->code()), ": ", status.ok() ? absl::StrCat(f->body.size(), " bytes") : std::string(status.message())));
+  Log("promote", absl::StrCat(NameOf(f->unit->code()), ": ", status.ok() ? absl::StrCat("unit ", f->number, ", ", f->body.size(), " bytes") : std::string(status.message())));
   f->phase = status.ok() ? Function::Phase::kOptimised : Function::Phase::kKnown;
   f->unit->SetOptimised(status.ok() ? reinterpret_cast<OptimisedEntry>(const_cast<uint8_t*>(f->way_in.address())) : nullptr);
   if (status.ok()) {
@@ -222,7 +222,7 @@ tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
   }
   Function* f = slot.get();
   hot.unit->GiveEntries(1);
-  if (f->phase == Function::Phase::kCold && !Prepare(f, hot)) {
+  if (f->phase == Function::Phase::kCold && !(f->wanted() && Prepare(f, hot))) {
     hot.unit->GiveEntries(kNever);
     return {nullptr, nullptr};
   }

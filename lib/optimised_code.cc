@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/exit_points.h"
 #include "lib/policy.h"
 #include "tier2/lower/lower.h"
 #include "tier2/passes/pipeline.h"
@@ -19,11 +20,19 @@ constexpr size_t kMaxFramelessInstructions = 1500;  // more could need more of t
 constexpr int kOptimizeLevel = 2;
 
 uint64_t g_exits = 0;
+int64_t g_owners = 0;
 
-tier2::Environment MakeEnvironment(tier1::Unit* unit) {
+// Exit points are further instructions, and may not decide what is compiled.
+constexpr size_t kRoomForExitPoints = 4;
+
+tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, unit->expected_breaker()};
+          a.dealloc, a.raise, a.finished, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+}
+
+size_t MaxInstructions(const tier2::Graph& graph) {
+  return (graph.frameless ? kMaxFramelessInstructions : kMaxMirInstructions) * (policy().fail_guards != 0 ? kRoomForExitPoints : 1);
 }
 
 // Where the code of each frame goes on.
@@ -43,6 +52,9 @@ absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
 }
 
 }  // namespace
+
+int64_t ExitOwner::NextNumber() { return g_owners++; }
+bool ExitOwner::wanted() const { return policy().tier2_units.Contains(number); }
 
 // All uses of a name go by the first cell that knows its value, so that its value is the same one.
 void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
@@ -77,8 +89,8 @@ absl::Status OptimisedCode::Compile(tier2::Graph* graph, const tier2::Snapshot& 
       tier2::Optimise(graph, graph->frameless || policy().tier2_every_loop, texts_.Observer());
   if (!ownership.ok()) return ownership.status();
   absl::StatusOr<tier2::Lowered> lowered =
-      tier2::Lower(*graph, *ownership, snapshot, MakeEnvironment(unit), kOptimizeLevel,
-                   graph->frameless ? kMaxFramelessInstructions : kMaxMirInstructions, texts_.wanted());
+      tier2::Lower(*graph, *ownership, snapshot, MakeEnvironment(unit, *owner, name, versions_.size()), kOptimizeLevel, MaxInstructions(*graph),
+                   texts_.wanted());
   if (!lowered.ok()) return lowered.status();
   for (auto& e : lowered->exits) {
     e->owner = owner;

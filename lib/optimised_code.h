@@ -24,9 +24,16 @@ class ExitOwner {
   virtual void OnManyExits(ExitDescriptor* exit) = 0;
   virtual std::string name() const = 0;
   uint64_t exits_before_revision = 100;
+  // By the order in which loops and functions become hot.
+  const int64_t number = NextNumber();
+  // Whether the options let the tier have it.
+  bool wanted() const;
 
  protected:
   ~ExitOwner() = default;
+
+ private:
+  static int64_t NextNumber();
 };
 
 // Code that was replaced may still run, so it stays as long as its owner.

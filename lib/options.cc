@@ -49,6 +49,14 @@ std::vector<Option> MakeTable() {
        "With tier2: also loops that are not expected to gain by it. For tests."},
       {"tier2_texts", OptionType::kBool, 0, 1, &p.tier2_texts,
        "With tier2: keeps the text behind each pass, for disassemble(). Concerns loops that are optimised from now on."},
+      {"tier2_units", OptionType::kRange, 0, 0, &p.tier2_units,
+       "Loops that the optimising tier may take, by the order in which they become hot: N, N-M or N-; empty: all. For "
+       "finding the one that goes wrong."},
+      {"fail_guards", OptionType::kInt, 0, kMaxCount, &p.fail_guards,
+       "Not 0: optimised code leaves at random places although nothing is wrong, by random numbers that begin with this "
+       "one. For tests."},
+      {"fail_only", OptionType::kRange, 0, 0, &p.fail_only,
+       "With fail_guards: only at the places of these numbers within each loop: N, N-M or N-; empty: all."},
       {"profiled_turns", OptionType::kInt, 1, kMaxCount, &p.profiled_turns,
        "Loop turns in which types are noted, before the optimising tier compiles a loop."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
@@ -118,14 +126,34 @@ absl::Status StoreString(const Option& option, std::string_view value) {
   return absl::OkStatus();
 }
 
+std::string RangeText(const Range& range) {
+  if (range.last == Range::kNoLimit) return range.first == 0 ? "" : absl::StrCat(range.first, "-");
+  return range.first == range.last ? absl::StrCat(range.first) : absl::StrCat(range.first, "-", range.last);
+}
+
+absl::Status StoreRange(const Option& option, std::string_view value) {
+  Range range;
+  std::vector<absl::string_view> ends = absl::StrSplit(View(value), absl::MaxSplits('-', 1));
+  bool right = value.empty() || absl::SimpleAtoi(ends[0], &range.first);
+  if (right && !value.empty() && ends.size() == 1) range.last = range.first;
+  if (right && ends.size() == 2 && !ends[1].empty()) right = absl::SimpleAtoi(ends[1], &range.last);
+  if (!right || range.first < 0 || range.last < range.first) {
+    return absl::OutOfRangeError(absl::StrCat(option.key, " must be N, N-M, N- or empty, not '", View(value), "'"));
+  }
+  *static_cast<Range*>(option.field) = range;
+  return absl::OkStatus();
+}
+
 const char* TypeName(OptionType type) {
   switch (type) {
     case OptionType::kInt: return "int";
     case OptionType::kBool: return "bool";
-    case OptionType::kString: return "str";
+    case OptionType::kString: case OptionType::kRange: return "str";
   }
   return "";
 }
+
+bool TakesText(const Option& option) { return option.type == OptionType::kString || option.type == OptionType::kRange; }
 
 absl::Status WrongType(const Option& option, std::string_view value) {
   return absl::InvalidArgumentError(
@@ -150,6 +178,7 @@ std::string ValueJson(const Option& option, const Policy& instance) {
     case OptionType::kInt: return absl::StrCat(*reinterpret_cast<const int64_t*>(field));
     case OptionType::kBool: return *reinterpret_cast<const bool*>(field) ? "true" : "false";
     case OptionType::kString: return JsonString(*reinterpret_cast<const std::string*>(field));
+    case OptionType::kRange: return JsonString(RangeText(*reinterpret_cast<const Range*>(field)));
   }
   return "null";
 }
@@ -205,6 +234,7 @@ absl::Status SetOption(std::string_view key, std::string_view value) {
   int64_t number;
   switch (option->type) {
     case OptionType::kString: return StoreString(*option, value);
+    case OptionType::kRange: return StoreRange(*option, value);
     case OptionType::kBool:
       if (!ParseBool(value, &number)) return WrongType(*option, value);
       return StoreInt(*option, number);
@@ -218,7 +248,7 @@ absl::Status SetOption(std::string_view key, std::string_view value) {
 absl::Status SetOption(std::string_view key, int64_t value) {
   const Option* option = Find(key);
   if (option == nullptr) return UnknownOption(key);
-  if (option->type == OptionType::kString) return WrongType(*option, absl::StrCat(value));
+  if (TakesText(*option)) return WrongType(*option, absl::StrCat(value));
   return StoreInt(*option, value);
 }
 
@@ -226,7 +256,7 @@ absl::Status SetOption(std::string_view key, double value) {
   const Option* option = Find(key);
   if (option == nullptr) return UnknownOption(key);
   bool whole = std::trunc(value) == value && std::fabs(value) < 9e18;
-  if (option->type == OptionType::kString || !whole) return WrongType(*option, absl::StrCat(value));
+  if (TakesText(*option) || !whole) return WrongType(*option, absl::StrCat(value));
   return StoreInt(*option, static_cast<int64_t>(value));
 }
 

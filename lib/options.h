@@ -11,13 +11,13 @@
 
 namespace tierjit {
 
-enum class OptionType { kInt, kBool, kString };
+enum class OptionType { kInt, kBool, kString, kRange };
 
 struct Option {
   const char* key;
   OptionType type;
   int64_t min, max;  // of an integer
-  void* field;       // int64_t*, bool* or std::string* inside policy()
+  void* field;       // int64_t*, bool*, std::string* or Range* inside policy()
   const char* doc;
 };
 

@@ -8,6 +8,14 @@
 
 namespace tierjit {
 
+// Numbers from `first` to `last`, both included.
+struct Range {
+  int64_t first = 0;
+  int64_t last = kNoLimit;
+  static constexpr int64_t kNoLimit = INT64_MAX;
+  bool Contains(int64_t number) const { return first <= number && number <= last; }
+};
+
 struct Policy {
   // Calls of a function before Tier 1 compiles it. Compiling costs as much as a few interpreted calls of the same code,
   // but most functions of a program run once or twice only; counting costs 25-40 ns a call, so the window is short.
@@ -24,6 +32,13 @@ struct Policy {
 
   // Whether what the optimising tier makes of a loop is kept as text behind each pass.
   bool tier2_texts = false;
+  // Loops that it may take, by the order in which they become hot: a program that goes wrong is narrowed down to one of them.
+  Range tier2_units;
+
+  // For tests. Not 0: optimised code leaves at random places although nothing is wrong, by random numbers that begin with this one; only
+  // at the places of these numbers within each unit.
+  int64_t fail_guards = 0;
+  Range fail_only;
 
   // Back-edges in Tier 1's profiled version, which notes types, before the optimising tier compiles a loop.
   int64_t profiled_turns = 64;

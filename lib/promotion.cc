@@ -113,7 +113,7 @@ absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
   snapshot.callees = &callees.all();
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(snapshot, kMaxNodes);
   if (!graph.ok()) return graph.status();
-  absl::Status status = loop->code.Make(graph->get(), snapshot, hot.unit, NameOf(hot.unit->code()), loop);
+  absl::Status status = loop->code.Make(graph->get(), snapshot, hot.unit, loop->name(), loop);
   loop->exits_before_revision = std::max<uint64_t>(kMinExitsBeforeRevision, loop->code.mir_instructions());
   for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
   return status;
@@ -140,7 +140,7 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
     return false;
   }
   loop->phase = Loop::Phase::kOptimised;
-  Log("promote", absl::StrCat(loop->name(), ": ", loop->code.size(), " bytes in ",
+  Log("promote", absl::StrCat(loop->name(), ": unit ", loop->number, ", ", loop->code.size(), " bytes in ",
                               (NowNs() - start) / 1000, " us"));
   return true;
 }
@@ -223,6 +223,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   }
   switch (loop->phase) {
     case Loop::Phase::kCold:
+      if (!loop->wanted()) {
+        GiveUp(loop, absl::FailedPreconditionError("not among the units of the option tier2_units"));
+        break;
+      }
       // Its inner loops were watched, and so was it.
       if (hot.profiled && WasWatched(code, hot.target)) {
         loop->phase = Loop::Phase::kProfiled;

@@ -8,7 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/exit_points.h"
 #include "lib/json.h"
+#include "lib/promotion.h"
 #include "runtime/code/arena.h"
 
 namespace tierjit {
@@ -130,6 +132,7 @@ std::string StatsJson(std::string_view loop_door) {
   for (const auto& [why, count] : stats().tier2_refusals) given_up.Int(why, count);
   out.Raw("tier2_refusals", given_up.Text());
   out.String("loop_door", loop_door);
+  out.Raw("exit_points", ExitPointsJson());
   return out.Text();
 }
 

@@ -114,10 +114,11 @@ UnitExit EndWithFrame(PyThreadState* ts, const ExitDescriptor& unit, const void*
 void SetFrameRunner(const FrameRunner& runner) { g_runner = runner; }
 
 UnitExit ExitToFrames(PyThreadState* ts, ExitDescriptor* exit) {
+  bool made_to_fail = TakeMadeToFail();
   Builder builder(ts);
   builder.Add({exit, tj_exit_values}, nullptr);
   builder.Finish();
-  return EndWithFrame(ts, *exit, ResolveExit(ts, exit));
+  return EndWithFrame(ts, *exit, ResolveExit(ts, exit, made_to_fail));
 }
 
 extern "C" {
@@ -130,6 +131,7 @@ int64_t tj_frames_left(PyThreadState* ts) {
 }
 
 void tj_exit_frameless(PyThreadState* ts, int64_t* waiting, ExitDescriptor* exit) {
+  bool made_to_fail = TakeMadeToFail();
   Builder builder(ts);
   PyFunctionObject* function = nullptr;
   for (const Activation& a : Waiting(waiting)) {
@@ -138,7 +140,7 @@ void tj_exit_frameless(PyThreadState* ts, int64_t* waiting, ExitDescriptor* exit
   }
   builder.Add({exit, tj_exit_values}, function);
   builder.Finish();
-  tj_finished_value = RunDownTo(ts, *exit, static_cast<int>(exit->frames.size()) - 1, 0, ResolveExit(ts, exit));
+  tj_finished_value = RunDownTo(ts, *exit, static_cast<int>(exit->frames.size()) - 1, 0, ResolveExit(ts, exit, made_to_fail));
 }
 
 UnitExit tj_call_finished(PyThreadState* ts, ExitDescriptor* site) {

@@ -1,13 +1,30 @@
 #include "runtime/deopt/exit.h"
 
 #include <cstring>
+#include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/calls.h"
 
 namespace tierjit {
 
 extern "C" int64_t tj_exit_values[kMaxExitValues] = {};
+
+namespace {
+
+bool g_made_to_fail = false;  // the exit that follows was not wanted by the program
+
+// The first failure comes at once, so that short programs have them all; later ones ever more rarely, so that code behind is reached.
+constexpr uint64_t kFirstVisits = 1;
+constexpr uint64_t kMaxVisits = 1000;
+
+uint64_t NextRandom(uint64_t* state) {
+  *state = *state * 6364136223846793005u + 1442695040888963407u;
+  return *state >> 33;
+}
+
+}  // namespace
 
 PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw) {
   PyObject* o = nullptr;
@@ -61,6 +78,18 @@ int64_t Raw(const ExitDescriptor::Item& item) { return item.value >= 0 ? tj_exit
 
 PyObject* Box(const ExitDescriptor::Item& item) { return BoxExitValue(item, Raw(item)); }
 
+// A local that was not stored to stays the object that it was.
+bool HoldsAlready(PyObject* old, const ExitDescriptor::Item& item) {
+  if (old == nullptr) return false;
+  int64_t raw = Raw(item);
+  if (item.rep == ExitDescriptor::Rep::kFloat) {
+    return PyFloat_CheckExact(old) && std::memcmp(&raw, &reinterpret_cast<PyFloatObject*>(old)->ob_fval, sizeof raw) == 0;
+  }
+  if (item.rep != ExitDescriptor::Rep::kInt || !PyLong_CheckExact(old)) return false;
+  int overflow;
+  return PyLong_AsLongLongAndOverflow(old, &overflow) == raw && overflow == 0;
+}
+
 // Only the slot knows the number that it holds, so that may become another one where it is.
 bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item) {
   if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
@@ -69,56 +98,85 @@ bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item) {
   return true;
 }
 
-void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item) {
+// What the frame lets go. It dies when all is in its place: slots may be what values were borrowed from, and finalizers may run code that
+// leaves units itself.
+using Dropped = absl::InlinedVector<PyObject*, 32>;
+
+void Drop(const Dropped& dropped) {
+  for (PyObject* o : dropped) Py_DECREF(o);
+}
+
+void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item, Dropped* dropped) {
   if (item.bound >= 0 && tj_exit_values[item.bound] == 0) return;
   PyObject* old = lp[item.index];
-  if (StoreInPlace(old, item)) return;
+  if (HoldsAlready(old, item) || StoreInPlace(old, item)) return;
   lp[item.index] = Box(item);
-  Py_XDECREF(old);
+  if (old != nullptr) dropped->push_back(old);
+}
+
+// Numbers last: their blocks may be borrowed by others until those have references of their own.
+void StoreLocals(PyObject** lp, const ExitDescriptor* exit, Dropped* dropped) {
+  for (bool objects : {true, false}) {
+    for (const ExitDescriptor::Item& item : exit->items) {
+      if (item.where == ExitDescriptor::Where::kLocal && (item.rep == ExitDescriptor::Rep::kBoxed) == objects) StoreLocal(lp, item, dropped);
+    }
+  }
 }
 
 }  // namespace
 
+ExitPoint MakeExitPoint(uint64_t seed, const char* operation, int32_t origin, ExitPoint::Kind kind) {
+  NextRandom(&seed);
+  int64_t visits = 1 + static_cast<int64_t>(NextRandom(&seed) % kFirstVisits);
+  return {visits, visits, 0, seed, operation, origin, kind};
+}
+
+void tj_fail_here(ExitPoint* point) {
+  uint64_t most = point->failures < 5 ? kFirstVisits << (2 * point->failures) : kMaxVisits;
+  point->failures++;
+  point->visits_left = 1 + static_cast<int64_t>(NextRandom(&point->random) % most);
+  g_made_to_fail = point->kind == ExitPoint::Kind::kGuard;
+}
+
 void SetExitResolver(ExitResolver resolver) { g_resolver = resolver; }
 
 void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit) {
-  for (const ExitDescriptor::Item& item : exit->items) {
-    if (item.where == ExitDescriptor::Where::kLocal) StoreLocal(lp, item);
-  }
+  Dropped dropped;
+  StoreLocals(lp, exit, &dropped);
+  Drop(dropped);
 }
 
 void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
+  using Where = ExitDescriptor::Where;
   PyObject** stack = lp + exit->nlocalsplus;
+  Dropped dropped;
   for (const ExitDescriptor::Item& item : exit->items) {
-    if (item.where == ExitDescriptor::Where::kStack) stack[item.index] = Box(item);
+    if (item.where == Where::kStack) stack[item.index] = Box(item);
   }
+  StoreLocals(lp, exit, &dropped);
   for (const ExitDescriptor::Item& item : exit->items) {
-    switch (item.where) {
-      case ExitDescriptor::Where::kLocal: StoreLocal(lp, item); break;
-      case ExitDescriptor::Where::kIteratorPosition: case ExitDescriptor::Where::kIteratorRemaining:
-        StoreIteratorField(stack[item.index], item, Raw(item));
-        break;
-      default: break;
+    if (item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
+      StoreIteratorField(stack[item.index], item, Raw(item));
     }
+    PyObject* nowhere = item.where == Where::kNowhere ? reinterpret_cast<PyObject*>(Raw(item)) : nullptr;
+    if (nowhere != nullptr) dropped.push_back(nowhere);
   }
-  // Deaths may run code that leaves units itself, so the values are read first.
-  PyObject* dropped[kMaxExitValues];
-  int count = 0;
-  for (const ExitDescriptor::Item& item : exit->items) {
-    if (item.where == ExitDescriptor::Where::kNowhere) dropped[count++] = reinterpret_cast<PyObject*>(Raw(item));
-  }
-  for (int i = 0; i < count; i++) Py_XDECREF(dropped[i]);
+  Drop(dropped);
 }
 
-const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit) {
+bool TakeMadeToFail() { return std::exchange(g_made_to_fail, false); }
+
+const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail) {
+  if (made_to_fail) return exit->address;
   exit->count++;
   return g_resolver(ts, ts->current_frame, exit);
 }
 
 UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
   if (!exit->frames.empty()) return ExitToFrames(ts, exit);
+  bool made_to_fail = TakeMadeToFail();
   tj_materialise(lp, exit);
-  return {ResolveExit(ts, exit), nullptr};
+  return {ResolveExit(ts, exit, made_to_fail), nullptr};
 }
 
 }  // namespace tierjit

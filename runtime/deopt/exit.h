@@ -72,6 +72,29 @@ struct ExitDescriptor {
   void* owner;           // for the one who resolves it
 };
 
+// A place where code can be left, in code that is made to leave at random although nothing is wrong (for tests). The code counts
+// `visits_left` down and calls tj_fail_here() at 0.
+struct ExitPoint {
+  int64_t visits_left;
+  int64_t first_visits;  // what `visits_left` began with
+  uint64_t failures;     // how often the code was made to leave here [GIL]
+  uint64_t random;       // state of the generator
+  const char* operation;
+  int32_t origin;        // code unit
+  enum class Kind : uint8_t {
+    kGuard,              // leaves when something does not hold
+    kEnd,                // always leaves: visits are only counted
+    kDetour,             // goes a slow way within the code
+  } kind;
+  bool reached() const { return failures != 0 || visits_left != first_visits; }
+  bool taken() const { return failures != 0 || (kind == Kind::kEnd && reached()); }
+};
+
+// A point in a program of random numbers that `seed` begins.
+ExitPoint MakeExitPoint(uint64_t seed, const char* operation, int32_t origin, ExitPoint::Kind kind);
+// Notes the failure, which counts for nothing else, and says when the next one comes. [GIL]
+extern "C" void tj_fail_here(ExitPoint* point);
+
 extern "C" int64_t tj_exit_values[kMaxExitValues];  // [GIL]
 
 // Brings the frame of `lp` into canonical state. [GIL]
@@ -84,8 +107,10 @@ extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
 // The object that an item stands for: a new reference, or the unit's own.
 PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw);
 void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);
-// Counts the exit; where execution goes on.
-const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit);
+// Counts the exit unless it was made to fail; where execution goes on.
+const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail = false);
+// Whether the exit that has just been taken was made to fail. To be asked before anything else can run.
+bool TakeMadeToFail();
 
 // A new iterator over ints. The process ends when there is no memory. [GIL]
 extern "C" PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step);

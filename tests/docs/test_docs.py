@@ -29,7 +29,7 @@ def test_options():
     described = tierjit.get_config(described=True)
     assert set(described) == set(rows) - {"option", "---"}
     for name, option in described.items():
-        default = {True: "true", False: "false", "": "empty"}.get(option["default"], str(option["default"]))
+        default = str(option["default"]).lower() or "empty"
         assert rows[name][1:3] == [option["type"], default], name
         if option["type"] == "int":
             assert rows[name][3] == f"{option['min']} to {option['max']}", name

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import sys
+import time
 import types
 
 CASE_SECONDS = 30       # then the watchdog dumps the stack and ends the process
@@ -49,8 +50,11 @@ def growth(run, repeats):
 
 def leaked_blocks(run, repeats):
     """Memory blocks that each further call leaves behind, 0 when the growth ends: a leak shows in every stretch of calls."""
+    started = time.monotonic()
     if repeats < 2 * TAIL or growth(run, TAIL) < TAIL:
         return 0
+    if (time.monotonic() - started) * (WARMING + CONFIRMING) / TAIL > CASE_SECONDS / 2:
+        return 0        # it would not come to an end
     if growth(run, WARMING) < WARMING:
         return 0
     return max(0, growth(run, CONFIRMING) // CONFIRMING)

@@ -351,7 +351,7 @@ def many_constants(log):
     log.call(lambda x: space["f"](x)[:3], 599)
 
 
-@case
+@case(times=6)
 def far_jumps(log):
     """A loop body and branches longer than one byte of offset."""
     body = "\n".join(f"  if x == {i}: total += {i}\n  else: total -= 1" for i in range(200))
@@ -482,3 +482,47 @@ def shadowed_comprehension_variable(log):
     log.call(f, "outer")
     log.call(g)
     log.each(h, (True,), (False,))
+
+
+@case
+def numbers_stay_the_objects_that_they_are(log):
+    same = lambda x: x
+    ints, floats = [k * 1000 for k in range(50)], [k * 1.5 for k in range(50)]
+
+    def loop(n):
+        others, kept = 0, []
+        for i in range(1000, n):
+            r = same(i)
+            others += r is not i
+            x, y = ints[i % 50], floats[i % 50]
+            # Used as numbers and then as objects.
+            others += x + 1 > 0 and x is not ints[i % 50]
+            others += y * 2 >= 0 and y is not floats[i % 50]
+            kept.append(x)
+            kept[-1:] = [y, x]
+        return others, all(a is floats[i % 50] and b is ints[i % 50] for i, (a, b) in zip(range(1000, n), zip(kept[::2], kept[1::2])))
+
+    log(loop(1010), loop(1400), loop(1100))
+
+
+@case
+def deleted_behind_the_loop(log):
+    def loop(n, value):
+        for i in range(n):
+            value = value + i
+        del value
+        return value
+
+    def loop_in_loop(n, value):
+        for k in range(n):
+            try:
+                for i in range(k):
+                    value = (value, i)[1]
+                if k % 3 == 2: del value
+                log(value)
+            except UnboundLocalError as error:
+                value = str(error)
+        return value
+
+    log.each(loop, (3, 1), (40, 2), (40, 1.5))
+    log.each(loop_in_loop, (3, 1), (20, "x"))

@@ -88,8 +88,9 @@ void Lowerer::CallTyped(const Node& n) {
   f_->CallGenerated(FramelessSignature(target.args, target.result), Mem::At(T::kI64, &target.code), results, args);
   Label finished = f_->NewLabel();
   f_->BT(finished, status);
-  Later([=, this] {
+  Later([=, this, &n] {
     f_->Bind(finished);
+    if (site >= 0) MayFail("behind call", n.state->origin, finished, ExitPoint::Kind::kEnd);
     CallFinished(site);
   });
 }

@@ -103,6 +103,7 @@ void Lowerer::StoreLocal(const Node& n) {
     f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
     f_->CallC("tj_dealloc", env_.dealloc, {old});
     f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+    MayFail("behind store_local", n.state->origin, changed);
     f_->BEq(done, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
     f_->Bind(changed);
     // All locals are in their slots already.
@@ -157,6 +158,7 @@ void Lowerer::Generic(const Node& n) {
     // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
     f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
     f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+    MayFail("behind generic", in.offset, changed);
   }
   f_->Bind(on);
   int popped = NumPopped(in.opcode, in.oparg);
@@ -300,6 +302,23 @@ void Lowerer::StoreExitValues(int exit) {
     mir::Type type = node->rep == Rep::kF64 ? mir::Type::kDouble : mir::Type::kI64;
     f_->Store(Mem::At(type, &tj_exit_values[at]), RegOf(*node));
   }
+}
+
+void Lowerer::MayFail(const char* operation, int32_t origin, Label label, ExitPoint::Kind kind) {
+  if (!env_.new_exit_point) return;
+  ExitPoint* point = env_.new_exit_point(operation, origin, kind);
+  if (point == nullptr) return;
+  Label fails = f_->NewLabel();
+  Mem visits = Mem::At(mir::Type::kI64, &point->visits_left);
+  Reg left = f_->Sub(f_->Load(visits), 1);
+  f_->Store(visits, left);
+  if (kind == ExitPoint::Kind::kEnd) return;
+  f_->BEq(fails, left, 0);
+  Later([=, this] {
+    f_->Bind(fails);
+    f_->CallC("tj_fail_here", tj_fail_here, {static_cast<const ExitPoint*>(point)});
+    f_->Jmp(label);
+  });
 }
 
 void Lowerer::EmitExit(int exit) {

@@ -135,6 +135,7 @@ void Lowerer::LowerNode(const Node& n) {
   if (IsConstant(n) || n.Is(Opcode::kFreshRange) || in_place_[static_cast<size_t>(n.id)]) return;
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
+  if (env_.new_exit_point && n.info().effect == Effect::kGuards) MayFail(n.info().text, n.state->origin, ExitFor(n));
   if (Number(n) || Container(n) || Array(n) || Guard(n) || Calls(n) || Frame(n)) return;
 }
 
@@ -150,7 +151,10 @@ void Lowerer::LowerEnd(const Block& b, const Block* next) {
       if (b.successors[1].to != next) f_->Jmp(LabelOf(b.successors[1].to));
       return;
     case Opcode::kReturn: Return(*end.input(0)); return;
-    default: f_->Jmp(ExitFor(end)); return;
+    default:
+      MayFail(end.info().text, end.state->origin, ExitFor(end), ExitPoint::Kind::kEnd);
+      f_->Jmp(ExitFor(end));
+      return;
   }
 }
 

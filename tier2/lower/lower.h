@@ -7,6 +7,7 @@
 #define TIERJIT_TIER2_LOWER_LOWER_H_
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct Environment {
   const void* raise;         // where a unit goes on with an exception set and the frame in canonical state
   const void* finished;      // ends a function whose frame is popped already
   const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
+  // For tests: a place where the code is made to leave at random, or nullptr. Empty: code leaves only when it has to.
+  std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> new_exit_point;
 };
 
 // Code with what its exits need; both live and die together.

@@ -107,6 +107,8 @@ class Lowerer {
   int NewExit(const FrameState& state, const Node* at, ExitKind kind = ExitKind::kSpeculation);
   int AddValue(const Node* n, int* next);     // index in tj_exit_values, or -1 for constants
   void EmitExit(int exit);
+  // Code that is to leave at random goes to `label` now and then.
+  void MayFail(const char* operation, int32_t origin, Label label, ExitPoint::Kind kind = ExitPoint::Kind::kGuard);
   void StoreExitValues(int exit);
   FrameState Left(const Node& generic, int32_t resume);
   void FailGeneric(const Node& n);

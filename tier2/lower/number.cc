@@ -380,6 +380,7 @@ void Lowerer::BoxInt(const Node& n) {
   }
   Reg shifted = f_->Add(v, kCompactLimit - 1);
   f_->UBGe(slow, shifted, 2 * kCompactLimit - 1);
+  MayFail("box_int", -1, slow, ExitPoint::Kind::kDetour);
   Reg count = f_->Load(Mem::At(mir::Type::kU32, env_.ints.count));
   Reg left = f_->Sub(count, 1);
   f_->UBGe(slow, left, env_.usable_span);
@@ -402,6 +403,7 @@ void Lowerer::BoxFloat(const Node& n) {
   Reg v = f_->NewDouble("d");
   f_->DMov(v, ValueOf(n.input(0)));
   Label slow = f_->NewLabel(), done = f_->NewLabel();
+  MayFail("box_float", -1, slow, ExitPoint::Kind::kDetour);
   Reg count = f_->Load(Mem::At(mir::Type::kU32, env_.floats.count));
   Reg left = f_->Sub(count, 1);
   f_->UBGe(slow, left, env_.usable_span);

@@ -38,6 +38,7 @@ class _Stats(TypedDict):
     refusal_texts: dict[str, str]
     tier2_refusals: dict[str, int]
     loop_door: str
+    exit_points: dict[str, Any]
 
 def is_available() -> bool: ...
 def why_unavailable() -> str | None: ...
@@ -60,6 +61,9 @@ def configure(
     tier2: bool = ...,
     tier2_every_loop: bool = ...,
     tier2_texts: bool = ...,
+    tier2_units: str = ...,
+    fail_guards: int = ...,
+    fail_only: str = ...,
     profiled_turns: int = ...,
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,

@@ -1,0 +1,65 @@
+#include "lib/exit_points.h"
+
+#include <deque>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/json.h"
+#include "lib/policy.h"
+
+namespace tierjit {
+namespace {
+
+struct PointsOfUnit {
+  std::string name;
+  std::deque<ExitPoint> points;  // by number; the code refers to them by address
+};
+
+std::deque<PointsOfUnit>& Units() {
+  static auto* units = new std::deque<PointsOfUnit>;
+  return *units;
+}
+
+uint64_t SeedOf(int64_t unit, size_t version, size_t number) {
+  uint64_t seed = static_cast<uint64_t>(policy().fail_guards);
+  for (uint64_t part : {static_cast<uint64_t>(unit), static_cast<uint64_t>(version), static_cast<uint64_t>(number)}) {
+    seed = (seed ^ part) * 0x9e3779b97f4a7c15u;
+  }
+  return seed;
+}
+
+}  // namespace
+
+std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> ExitPointsOf(const std::string& name, int64_t unit,
+                                                                                                    size_t version) {
+  if (policy().fail_guards == 0) return {};
+  PointsOfUnit* of_unit = &Units().emplace_back(PointsOfUnit{absl::StrCat("unit ", unit, ": ", name, ", version ", version), {}});
+  auto next = [of_unit, unit, version, number = size_t{0}](const char* operation, int32_t origin, ExitPoint::Kind kind) mutable {
+    size_t mine = number++;
+    if (!policy().fail_only.Contains(static_cast<int64_t>(mine))) return static_cast<ExitPoint*>(nullptr);
+    return &of_unit->points.emplace_back(MakeExitPoint(SeedOf(unit, version, mine), operation, origin, kind));
+  };
+  return next;
+}
+
+std::string ExitPointsJson() {
+  int64_t points = 0, reached = 0, taken = 0;
+  std::vector<std::string> never;
+  for (const PointsOfUnit& unit : Units()) {
+    for (const ExitPoint& point : unit.points) {
+      points++;
+      reached += point.reached();
+      taken += point.taken();
+      if (point.taken()) continue;
+      never.push_back(JsonString(absl::StrCat(unit.name, ": ", point.operation, " @", point.origin, point.reached() ? "" : ", not reached")));
+    }
+  }
+  JsonObject out;
+  out.Int("points", points);
+  out.Int("reached", reached);
+  out.Int("taken", taken);
+  out.Raw("never", absl::StrCat("[", absl::StrJoin(never, ","), "]"));
+  return out.Text();
+}
+
+}  // namespace tierjit

@@ -1,0 +1,24 @@
+// The places where optimised code is made to leave at random (option fail_guards), and how often it did. All of it: [GIL].
+#ifndef TIERJIT_LIB_EXIT_POINTS_H_
+#define TIERJIT_LIB_EXIT_POINTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "runtime/deopt/exit.h"
+
+namespace tierjit {
+
+// What a compilation asks for exit points of its own; empty while the option is off. They are numbered from 0 on, by `unit` and
+// `version` each time the same, and live as long as the process: code that refers to them may still run when it has been replaced.
+std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> ExitPointsOf(const std::string& name, int64_t unit,
+                                                                                                    size_t version);
+
+// {"points", "reached", "taken", "never": [text, ...]}: all, those that the program came by, those where the code was left; and those of
+// them that it came by without being left.
+std::string ExitPointsJson();
+
+}  // namespace tierjit
+
+#endif  // TIERJIT_LIB_EXIT_POINTS_H_
