@@ -18,13 +18,25 @@ absl::flat_hash_map<uint32_t, PyObject*>& SeenTypes() {
   return *types;
 }
 
+// The type is dead: programs make classes without end.
+PyObject* ForgetType(PyObject*, PyObject* reference) {
+  absl::erase_if(SeenTypes(), [&](const auto& seen) { return seen.second == reference; });
+  Py_DECREF(reference);  // the caller has another one
+  Py_RETURN_NONE;
+}
+
+PyObject* WeakReference(PyTypeObject* type) {
+  static PyMethodDef method = {"forget_type", ForgetType, METH_O, nullptr};
+  static PyObject* forget = PyCFunction_New(&method, nullptr);
+  return forget == nullptr ? nullptr : PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), forget);
+}
+
 void NoteType(PyTypeObject* type) {
   if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
-  if (type->tp_version_tag == 0) return;
-  PyObject*& reference = SeenTypes()[type->tp_version_tag];
-  if (reference != nullptr) return;
-  reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr);
-  if (reference == nullptr) PyErr_Clear();
+  uint32_t version = type->tp_version_tag;
+  if (version == 0 || SeenTypes().contains(version)) return;
+  if (PyObject* reference = WeakReference(type)) SeenTypes()[version] = reference;
+  else PyErr_Clear();
 }
 
 }  // namespace
@@ -64,7 +76,7 @@ uint32_t DetailOf(PyObject* o) {
 
 PyTypeObject* TypeOfVersion(uint32_t version) {
   auto it = SeenTypes().find(version);
-  if (it == SeenTypes().end() || it->second == nullptr) return nullptr;
+  if (it == SeenTypes().end()) return nullptr;
   PyObject* type = nullptr;
   if (PyWeakref_GetRef(it->second, &type) <= 0) return nullptr;
   Py_DECREF(type);  // its instances are what the code is about, so somebody else holds it
