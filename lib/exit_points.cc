@@ -44,14 +44,15 @@ std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind 
 
 std::string ExitPointsJson() {
   int64_t points = 0, reached = 0, taken = 0;
-  std::vector<std::string> never;
+  std::vector<std::string> never, often;
   for (const PointsOfUnit& unit : Units()) {
     for (const ExitPoint& point : unit.points) {
       points++;
       reached += point.reached();
       taken += point.taken();
-      if (point.taken()) continue;
-      never.push_back(JsonString(absl::StrCat(unit.name, ": ", point.operation, " @", point.origin, point.reached() ? "" : ", not reached")));
+      std::string text = absl::StrCat(unit.name, ": ", point.operation, " @", point.origin);
+      if (!point.taken()) never.push_back(JsonString(absl::StrCat(text, point.reached() ? "" : ", not reached")));
+      else if (policy().fail_only.last != Range::kNoLimit) often.push_back(JsonString(absl::StrCat(text, ": ", point.failures)));
     }
   }
   JsonObject out;
@@ -59,6 +60,7 @@ std::string ExitPointsJson() {
   out.Int("reached", reached);
   out.Int("taken", taken);
   out.Raw("never", absl::StrCat("[", absl::StrJoin(never, ","), "]"));
+  out.Raw("made_to_fail", absl::StrCat("[", absl::StrJoin(often, ","), "]"));
   return out.Text();
 }
 

@@ -15,8 +15,8 @@ namespace tierjit {
 std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> ExitPointsOf(const std::string& name, int64_t unit,
                                                                                                     size_t version);
 
-// {"points", "reached", "taken", "never": [text, ...]}: all, those that the program came by, those where the code was left; and those of
-// them that it came by without being left.
+// {"points", "reached", "taken", "never": [text, ...], "made_to_fail": [text, ...]}: how many there are, how many the program came by, and
+// where the code was left; those where it never was; and, if the option fail_only names a few, the others with how often it was.
 std::string ExitPointsJson();
 
 }  // namespace tierjit

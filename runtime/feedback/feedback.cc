@@ -1,5 +1,8 @@
 #include "runtime/feedback/feedback.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/container/flat_hash_map.h"
 #include "runtime/cpython/array_object.h"
 #include "runtime/cpython/enumerate_object.h"
@@ -18,24 +21,33 @@ absl::flat_hash_map<uint32_t, PyObject*>& SeenTypes() {
   return *types;
 }
 
-// The type is dead: programs make classes without end.
-PyObject* ForgetType(PyObject*, PyObject* reference) {
-  absl::erase_if(SeenTypes(), [&](const auto& seen) { return seen.second == reference; });
-  Py_DECREF(reference);  // the caller has another one
-  Py_RETURN_NONE;
+bool IsDead(PyObject* reference) {
+  PyObject* type = nullptr;
+  if (PyWeakref_GetRef(reference, &type) <= 0) return true;
+  Py_DECREF(type);
+  return false;
 }
 
-PyObject* WeakReference(PyTypeObject* type) {
-  static PyMethodDef method = {"forget_type", ForgetType, METH_O, nullptr};
-  static PyObject* forget = PyCFunction_New(&method, nullptr);
-  return forget == nullptr ? nullptr : PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), forget);
+// Programs make classes without end. (That a reference is told of the death of its type would show in what gc.collect() counts.)
+void ForgetDeadTypes() {
+  static size_t limit = 64;
+  if (SeenTypes().size() < limit) return;
+  std::vector<PyObject*> dead;
+  absl::erase_if(SeenTypes(), [&](const auto& seen) {
+    if (!IsDead(seen.second)) return false;
+    dead.push_back(seen.second);
+    return true;
+  });
+  for (PyObject* reference : dead) Py_DECREF(reference);
+  limit = std::max<size_t>(64, 2 * SeenTypes().size());
 }
 
 void NoteType(PyTypeObject* type) {
   if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
   uint32_t version = type->tp_version_tag;
   if (version == 0 || SeenTypes().contains(version)) return;
-  if (PyObject* reference = WeakReference(type)) SeenTypes()[version] = reference;
+  ForgetDeadTypes();
+  if (PyObject* reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr)) SeenTypes()[version] = reference;
   else PyErr_Clear();
 }
 

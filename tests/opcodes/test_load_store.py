@@ -526,3 +526,40 @@ def deleted_behind_the_loop(log):
 
     log.each(loop, (3, 1), (40, 2), (40, 1.5))
     log.each(loop_in_loop, (3, 1), (20, "x"))
+
+
+@case
+def locals_of_inner_loops(log):
+    """They come late, so code that loads two of them, or stores one and loads another, has to know whether they are there."""
+    def two_loads(n, items):
+        out = []
+        for k in range(n):
+            for i in range(k % 3):
+                x = y = i
+                items = [items[-1], k]
+            if k % 3: out.append((x + y, items[x] if x < 2 else y))
+        return out[-3:]
+
+    def store_and_load(n):
+        seen = 0
+        for k in range(n):
+            for i in range(k % 4):
+                late = i
+            if k > 1:
+                a = k
+                seen += late + a
+        return seen
+
+    def missing(n):
+        for k in range(n):
+            for i in range(k - 30):
+                late = i
+            if k % 8 == 7:
+                try:
+                    b = k; log(late + b)
+                except UnboundLocalError as error:
+                    log(str(error))
+
+    log.each(two_loads, (3, [1, 2]), (40, [5, 6]))
+    log.each(store_and_load, (5,), (60,))
+    log.call(missing, 50)

@@ -86,10 +86,13 @@ bool Lifter::LoadStore() {
   int oparg = in().oparg;
   switch (in().opcode) {
     case LOAD_FAST: Push(LoadLocal(oparg)); return true;
-    case LOAD_FAST_LOAD_FAST:
-      Push(LoadLocal(oparg >> 4));
-      Push(LoadLocal(oparg & 15));
+    case LOAD_FAST_LOAD_FAST: {
+      // Both may leave, so nothing is pushed before.
+      Node *first = LoadLocal(oparg >> 4), *second = LoadLocal(oparg & 15);
+      Push(first);
+      Push(second);
       return true;
+    }
     case LOAD_FAST_CHECK: {
       Node* value = LoadLocal(oparg);
       if (value->rep == Rep::kBoxed) {
@@ -104,11 +107,15 @@ bool Lifter::LoadStore() {
       if (!StoreLocal(oparg, Top().node)) return false;
       Drop(1);
       return true;
-    case STORE_FAST_LOAD_FAST:
+    case STORE_FAST_LOAD_FAST: {
+      // The load may leave, so it comes first.
+      bool same = oparg >> 4 == (oparg & 15);
+      Node* loaded = same ? nullptr : LoadLocal(oparg & 15);
       if (!StoreLocal(oparg >> 4, Top().node)) return false;
       Drop(1);
-      Push(LoadLocal(oparg & 15));
+      Push(same ? LoadLocal(oparg & 15) : loaded);
       return true;
+    }
     case STORE_FAST_STORE_FAST: {
       if (oparg >> 4 == (oparg & 15)) return false;
       Node* first = PrepareStore(oparg >> 4, Top(1).node);
