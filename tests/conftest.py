@@ -53,7 +53,7 @@ class CaseFile(pytest.File):
     def collect(self):
         names, _ = parent.parse_file(str(self.path))
         for mode in self.config.laboratory.modes:
-            for name in [name for name in names if name not in mode.without]:
+            for name in names:
                 yield CaseItem.from_parent(self, name=f"{name}[{mode.name}]", case_name=name, mode=mode)
             if mode.checks_share:
                 yield ShareItem.from_parent(self, name=f"native_share[{mode.name}]", case_name=None, mode=mode)

@@ -12,7 +12,6 @@ class Mode:
     repeats: int            # calls of each case
     checks_share: bool      # the share of natively run bytecodes must reach the file's floor
     why: str
-    without: dict = dataclasses.field(default_factory=dict)     # cases that it is not for, and why
 
 
 MODES = {mode.name: mode for mode in (
@@ -24,8 +23,7 @@ MODES = {mode.name: mode for mode in (
          "the optimising tier as early as possible: loops are profiled at their first turn, then compiled"),
     Mode("tier2_random", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1,
                                 "osr_threshold": 1, "profiled_turns": 2, "fail_guards": 1}, {}, 20, False,
-         "the same, and optimised code leaves at every exit that it has, although nothing is wrong",
-         {"numbers_stay_the_objects_that_they_are": "an exit makes new objects of the numbers that it finds in registers"}),
+         "the same, and optimised code leaves at every exit that it has, although nothing is wrong"),
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
 )}
 

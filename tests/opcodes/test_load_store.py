@@ -485,27 +485,6 @@ def shadowed_comprehension_variable(log):
 
 
 @case
-def numbers_stay_the_objects_that_they_are(log):
-    same = lambda x: x
-    ints, floats = [k * 1000 for k in range(50)], [k * 1.5 for k in range(50)]
-
-    def loop(n):
-        others, kept = 0, []
-        for i in range(1000, n):
-            r = same(i)
-            others += r is not i
-            x, y = ints[i % 50], floats[i % 50]
-            # Used as numbers and then as objects.
-            others += x + 1 > 0 and x is not ints[i % 50]
-            others += y * 2 >= 0 and y is not floats[i % 50]
-            kept.append(x)
-            kept[-1:] = [y, x]
-        return others, all(a is floats[i % 50] and b is ints[i % 50] for i, (a, b) in zip(range(1000, n), zip(kept[::2], kept[1::2])))
-
-    log(loop(1010), loop(1400), loop(1100))
-
-
-@case
 def deleted_behind_the_loop(log):
     def loop(n, value):
         for i in range(n):
