@@ -78,7 +78,8 @@ class Writer:
         r = self.random
         relation = r.choice(("<", "<=", "==", "!=", ">", ">=", "is", "is not"))
         if relation.startswith("is"):
-            return f"{r.choice(NUMBERS + ('i', 'xs[-1]'))} {relation} {r.choice(NUMBERS + ('None', 'ts[0]', 'xs[-1]'))}"
+            # Which object a number is may differ: see docs/tier2.md.
+            return f"{r.choice(NUMBERS + ('i', 'xs[-1]', 'xs', 'type(a)'))} {relation} {r.choice(('None', 'xs', 'ys', 'int', 'float', 'True'))}"
         text = f"{self.number(1 + depth)} {relation} {self.number(1 + depth)}"
         return text if r.random() < 0.7 or depth else f"not {text}" if r.random() < 0.5 else f"{text} and {self.number(1)}"
 
@@ -92,7 +93,7 @@ class Writer:
             f"ts = ({self.number(1)}, a, b, i)", f"p.v = {self.number(1)}", f"p = {r.choice('PQ')}({self.number(1)})", "ys = xs", "ys = xs[:]",
             "if len(xs) > 6: del xs[0]", f"d[i % 3] = {self.number(1)}", f"{target}, *_ = ts", "ys = [v for v in xs if v is not None]",
             f"xs[0], xs[-1] = xs[-1], {self.number(1)}", f"ys = [{self.number(1)} for k in range(3)]", f"g = {self.number(1)}",
-            f"seen.append(({target} is xs[-1], ys is xs))", f"del {target}")))
+            f"seen.append(({target} is None, ys is xs, type({target}) is type(xs[-1])))", f"del {target}")))
 
     def guarded(self, indent, depth):
         r = self.random
