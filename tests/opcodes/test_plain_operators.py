@@ -228,3 +228,56 @@ def new_globals_of_the_same_code(log):
         for _ in range(10):
             space["f"]()
     log([s["n"] for s in spaces])
+
+
+class Adding:
+    """Each operation is noted."""
+    def __init__(self, log): self.log = log
+
+    def __add__(self, other):
+        self.log("added", other)
+        return 1
+
+    def __mul__(self, other):
+        self.log("multiplied", other)
+        return 0
+
+    def __lt__(self, other):
+        self.log("compared", other)
+        return True
+
+    def __len__(self):
+        self.log("measured")
+        return 3
+
+
+@case
+def results_that_nobody_wants(log):
+    """They are computed all the same: operands may raise, or be told."""
+    def unused(values):
+        for v in values:
+            v + 1
+            v * 2
+            v < 3
+
+    def lengths(values):
+        for v in values: len(v)
+
+    def overwritten(values):
+        for v in values:
+            x = v + 1
+            x = 5
+        return x
+
+    def always_the_same(values, seen):
+        for v in values:
+            seen.append(v * 0 == 0)
+        return seen
+
+    for odd in (None, "s", float("nan"), float("inf"), 2.5, True, 1 << 70, Adding(log)):
+        log.call(unused, [1] * 12 + [odd])
+        log.call(unused, [0.5] * 12 + [odd])
+        log.call(lengths, [[1]] * 12 + [odd])
+        log.call(overwritten, [1] * 12 + [odd])
+        log.call(always_the_same, [1] * 12 + [odd], [])
+        log.call(always_the_same, [1.0] * 12 + [odd], [])

@@ -101,6 +101,9 @@ struct Node {
   Type type;                       // of the result, as far as it is known
   Block* block = nullptr;
   std::vector<Node*> inputs;
+  // A guard that brings a value into its representation where any value would do: of no use when the value is not wanted. Others stand for an
+  // operation that raises or runs foreign code when the type is not the one that was seen.
+  bool only_for_value = false;
   FrameState* state = nullptr;     // of guards and escapes: the state *before* the instruction they belong to
 
   const OpcodeInfo& info() const { return InfoOf(opcode); }

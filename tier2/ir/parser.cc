@@ -171,6 +171,7 @@ class Reader {
       for (Relation r : {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe}) {
         if (op.second == NameOf(r)) n->relation = r;
       }
+      n->only_for_value = op.second == "value";
       if (n->rep == Rep::kNone && !n->info().by_node && !type.empty()) return false;
       return name.empty() ? type.empty() : Name(name, n) && (n->Is(Opcode::kGeneric) ? type.empty() : Typed(type, n));
     }

@@ -38,6 +38,7 @@ std::string PrintNode(const Node& n, int64_t imm) {
   if (IsNamed(n)) absl::StrAppend(&text, Ref(&n), " = ");
   absl::StrAppend(&text, n.info().text);
   if (HasRelation(n.opcode)) absl::StrAppend(&text, ".", NameOf(n.relation));
+  if (n.only_for_value) absl::StrAppend(&text, ".value");
   for (const Node* i : n.inputs) absl::StrAppend(&text, " ", Ref(i));
   if (n.index != 0 || n.Is(Opcode::kLoadLocal) || n.Is(Opcode::kSetLocal)) absl::StrAppend(&text, " #", n.index);
   if (imm != 0 || n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool)) absl::StrAppend(&text, " =", imm);

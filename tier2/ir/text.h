@@ -12,7 +12,8 @@
 //   s0 @4 from @6 locals(v0, -) stack() iterator(0, v2, -) inlined(@9, 1, 0)
 //
 // `#` index, `=` immediate, `!s` frame state, `from` the instruction that the state is left for when it is not the one where the frame goes
-// on, `-` a local whose slot is right, `v1?v2` a local that is v1 if v2, else its slot. A constant object is told by its number in the graph's
+// on, `-` a local whose slot is right, `v1?v2` a local that is v1 if v2, else its slot. `guard_int.value` is there for its value alone: nobody minds
+// when it is not asked for. A constant object is told by its number in the graph's
 // order of first use (`=`). What stands behind `;` is a comment.
 #ifndef TIERJIT_TIER2_IR_TEXT_H_
 #define TIERJIT_TIER2_IR_TEXT_H_

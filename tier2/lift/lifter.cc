@@ -212,7 +212,7 @@ void Lifter::Enter() {
     Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());
     slot->index = static_cast<int32_t>(i);
     Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-    locals[i].value = EmitGuard(guard, {EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound())}, Type(virtual_[i]));
+    locals[i].value = EmitGuardForValue(guard, EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound()), Type(virtual_[i]));
     if (auto now = snapshot_.local_values.find(static_cast<int32_t>(i)); guard == Opcode::kGuardInt && now != snapshot_.local_values.end()) {
       locals[i].value->index = 1;
       locals[i].value->imm = now->second;
@@ -266,7 +266,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
       comes_late_[i] = 1;
     } else if (value->rep == Rep::kBoxed) {
       Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-      locals[i].value = EmitGuard(guard, {value}, Type(virtual_[i]));
+      locals[i].value = EmitGuardForValue(guard, value, Type(virtual_[i]));
     }
   }
   state_.locals = std::move(locals);

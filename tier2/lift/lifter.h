@@ -150,6 +150,7 @@ class Lifter {
   // Building (values.cc).
   Node* Emit(Opcode opcode, absl::Span<Node* const> inputs = {}, Type type = Type());
   Node* EmitGuard(Opcode opcode, absl::Span<Node* const> inputs, Type type = Type());
+  Node* EmitGuardForValue(Opcode opcode, Node* value, Type type);  // see Node::only_for_value
   Node* Compare(Opcode opcode, Relation relation, Node* a, Node* b);
   Node* IntConstant(int64_t value);
   Node* FloatConstant(double value);

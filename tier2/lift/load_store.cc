@@ -29,7 +29,7 @@ Node* Lifter::PrepareStore(int local, Node* value) {
   if (virtual_[i] != 0) {
     if (value->rep == Rep::kBoxed) {
       Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-      value = EmitGuard(guard, {value}, Type(virtual_[i]));
+      value = EmitGuardForValue(guard, value, Type(virtual_[i]));
     }
     Rep wanted = virtual_[i] == kIntBit ? Rep::kI64 : virtual_[i] == kFloatBit ? Rep::kF64 : Rep::kI1;
     return value->rep == wanted ? value : nullptr;

@@ -152,9 +152,9 @@ Node* Lifter::Adapt(Node* value, const Node* param) {
   if (value->rep == param->rep) return value;
   if (param->rep == Rep::kBoxed) return Boxed(value);
   if (value->rep != Rep::kBoxed) return nullptr;
-  if (param->rep == Rep::kI64) return EmitGuard(Opcode::kGuardInt, {value}, Type::Int());
-  if (param->rep == Rep::kF64) return EmitGuard(Opcode::kGuardFloat, {value}, Type::Float());
-  return EmitGuard(Opcode::kGuardBool, {value}, Type::Bool());
+  if (param->rep == Rep::kI64) return EmitGuardForValue(Opcode::kGuardInt, value, Type::Int());
+  if (param->rep == Rep::kF64) return EmitGuardForValue(Opcode::kGuardFloat, value, Type::Float());
+  return EmitGuardForValue(Opcode::kGuardBool, value, Type::Bool());
 }
 
 void Lifter::AdaptLocal(const Local& param, Local* from) {

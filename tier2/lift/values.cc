@@ -16,6 +16,12 @@ Node* Lifter::EmitGuard(Opcode opcode, absl::Span<Node* const> inputs, Type type
   return n;
 }
 
+Node* Lifter::EmitGuardForValue(Opcode opcode, Node* value, Type type) {
+  Node* n = EmitGuard(opcode, {value}, type);
+  n->only_for_value = true;
+  return n;
+}
+
 Node* Lifter::Compare(Opcode opcode, Relation relation, Node* a, Node* b) {
   Node* n = Emit(opcode, {a, b}, Type::Bool());
   n->relation = relation;

@@ -5,8 +5,7 @@
 namespace tierjit::tier2 {
 namespace {
 
-// A guard that gives a value is there for the value; when nobody wants it, the operation that needed the type is gone. Checked
-// arithmetic likewise: its exit only hands an exact result to the interpreter.
+// The exit of checked arithmetic only hands an exact result to the interpreter: when nobody wants that, it need not be taken.
 bool Removable(const Node& n) {
   if (n.rep == Rep::kNone) return false;
   // An identity is tested for its own sake; results and what was on the stack come with a reference that somebody has to release.
@@ -36,12 +35,15 @@ class Marker {
   }
 
  private:
-  // Division by zero, a missing item: the exit is how the program gets its exception.
+  // Division by zero, a missing item, an operand of a type that cannot be added: the exit is how the program gets its exception.
   static bool RaisesInPython(const Node& n) {
     switch (n.opcode) {
       case Opcode::kIntFloorDiv: case Opcode::kIntMod: case Opcode::kIntShl: case Opcode::kIntShr: case Opcode::kFloatDiv:
       case Opcode::kFloatPow: case Opcode::kFloatSqrt: case Opcode::kFloatMath: case Opcode::kFloatMath2: case Opcode::kFloatFloorDiv: case Opcode::kFloatMod: case Opcode::kFloatToInt: case Opcode::kNormalizeIndex:
       case Opcode::kGuardBound: return true;
+      case Opcode::kGuardInt: case Opcode::kGuardFloat: case Opcode::kGuardNumber: case Opcode::kGuardBool: case Opcode::kGuardToFloat:
+      case Opcode::kGuardType: case Opcode::kGuardArray:
+        return !n.only_for_value;
       default: return false;
     }
   }

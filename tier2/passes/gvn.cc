@@ -125,6 +125,7 @@ class Numbering {
       scopes_.back().push_back(std::move(key));
     } else if (n->rep != Rep::kNone) {
       to_[static_cast<size_t>(n->id)] = it->second;
+      it->second->only_for_value = it->second->only_for_value && n->only_for_value;
     } else {
       gone_[n] = true;
     }
