@@ -1,6 +1,7 @@
 #include "lib/exit_points.h"
 
 #include <deque>
+#include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,13 +16,18 @@ struct PointsOfUnit {
   std::deque<ExitPoint> points;  // by number; the code refers to them by address
 };
 
-std::deque<PointsOfUnit>& Units() {
-  static auto* units = new std::deque<PointsOfUnit>;
-  return *units;
+// Compilations without the GIL add points, too.
+struct Registry {
+  std::mutex mutex;
+  std::deque<PointsOfUnit> units;
+};
+
+Registry& registry() {
+  static Registry& instance = *new Registry;
+  return instance;
 }
 
-uint64_t SeedOf(int64_t unit, size_t version, size_t number) {
-  uint64_t seed = static_cast<uint64_t>(policy().fail_guards);
+uint64_t SeedOf(uint64_t seed, int64_t unit, size_t version, size_t number) {
   for (uint64_t part : {static_cast<uint64_t>(unit), static_cast<uint64_t>(version), static_cast<uint64_t>(number)}) {
     seed = (seed ^ part) * 0x9e3779b97f4a7c15u;
   }
@@ -33,11 +39,14 @@ uint64_t SeedOf(int64_t unit, size_t version, size_t number) {
 std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> ExitPointsOf(const std::string& name, int64_t unit,
                                                                                                     size_t version) {
   if (policy().fail_guards == 0) return {};
-  PointsOfUnit* of_unit = &Units().emplace_back(PointsOfUnit{absl::StrCat("unit ", unit, ": ", name, ", version ", version), {}});
-  auto next = [of_unit, unit, version, number = size_t{0}](const char* operation, int32_t origin, ExitPoint::Kind kind) mutable {
+  std::lock_guard<std::mutex> lock(registry().mutex);
+  PointsOfUnit* of_unit = &registry().units.emplace_back(PointsOfUnit{absl::StrCat("unit ", unit, ": ", name, ", version ", version), {}});
+  auto next = [of_unit, unit, version, only = policy().fail_only, seed = static_cast<uint64_t>(policy().fail_guards),
+               number = size_t{0}](const char* operation, int32_t origin, ExitPoint::Kind kind) mutable -> ExitPoint* {
     size_t mine = number++;
-    if (!policy().fail_only.Contains(static_cast<int64_t>(mine))) return static_cast<ExitPoint*>(nullptr);
-    return &of_unit->points.emplace_back(MakeExitPoint(SeedOf(unit, version, mine), operation, origin, kind));
+    if (!only.Contains(static_cast<int64_t>(mine))) return nullptr;
+    std::lock_guard<std::mutex> lock(registry().mutex);
+    return &of_unit->points.emplace_back(MakeExitPoint(SeedOf(seed, unit, version, mine), operation, origin, kind));
   };
   return next;
 }
@@ -45,7 +54,8 @@ std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind 
 std::string ExitPointsJson() {
   int64_t points = 0, reached = 0, taken = 0;
   std::vector<std::string> never, often;
-  for (const PointsOfUnit& unit : Units()) {
+  std::lock_guard<std::mutex> lock(registry().mutex);
+  for (const PointsOfUnit& unit : registry().units) {
     for (const ExitPoint& point : unit.points) {
       points++;
       reached += point.reached();

@@ -1,4 +1,5 @@
-// The places where optimised code is made to leave at random (option fail_guards), and how often it did. All of it: [GIL].
+// The places where optimised code is made to leave at random (option fail_guards), and how often it did. All of it: [GIL],
+// but what ExitPointsOf() gives may be called on any thread.
 #ifndef TIERJIT_LIB_EXIT_POINTS_H_
 #define TIERJIT_LIB_EXIT_POINTS_H_
 

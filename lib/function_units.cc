@@ -9,9 +9,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/compilation.h"
+#include "lib/manager.h"
 #include "lib/optimised_code.h"
 #include "lib/policy.h"
 #include "lib/tier2_report.h"
+#include "lib/promotion_stats.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/calls.h"
 
@@ -147,7 +150,8 @@ bool Optimise(Function* f) {
   absl::Status status = CompileFunction(f);
   f->compile_ns += NowNs() - start;
   NoteTier2Compilation(NowNs() - start);
-  f->why_not = std::string(status.message());
+  NotePause(NowNs() - start);
+  f->why_not = status.ok() ? "" : PromotionReason(status);
   if (!status.ok()) NoteTier2Refusal(f->why_not);
   f->compiling = false;
   if (!status.ok()) f->targets.pop_back();
@@ -222,6 +226,7 @@ tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
   }
   Function* f = slot.get();
   hot.unit->GiveEntries(1);
+  if (f->phase != Function::Phase::kOptimised && Manager::Get().paused()) return {nullptr, nullptr};
   if (f->phase == Function::Phase::kCold && !(f->wanted() && Prepare(f, hot))) {
     hot.unit->GiveEntries(kNever);
     return {nullptr, nullptr};

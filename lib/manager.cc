@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/forks.h"
 #include "lib/options.h"
 #include "lib/policy.h"
 #include "lib/promotion.h"
@@ -142,6 +143,7 @@ void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
   manager->Detach();
   manager->loop_door_.End();
+  EndForks();
   manager->StopHooks();
   CodeStates::Get().End();
   manager->interpreter_prepared_ = false;

@@ -2,12 +2,16 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/compilation.h"
 #include "lib/exit_points.h"
 #include "lib/policy.h"
+#include "lib/promotion_stats.h"
 #include "tier2/lower/lower.h"
 #include "tier2/passes/pipeline.h"
 
@@ -15,25 +19,12 @@ namespace tierjit {
 namespace {
 
 constexpr uint64_t kNoteworthyExits = 1024;  // of one exit, for the log
-constexpr size_t kMaxMirInstructions = 12000;
 constexpr size_t kMaxFramelessInstructions = 1500;  // more could need more of the C stack than is counted for an activation
-constexpr int kOptimizeLevel = 2;
-
-uint64_t g_exits = 0;
-int64_t g_owners = 0;
-
 // Exit points are further instructions, and may not decide what is compiled.
 constexpr size_t kRoomForExitPoints = 4;
 
-tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
-  tier1::SharedAddresses a = tier1::GetSharedAddresses();
-  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
-}
-
-size_t MaxInstructions(const tier2::Graph& graph) {
-  return (graph.frameless ? kMaxFramelessInstructions : kMaxMirInstructions) * (policy().fail_guards != 0 ? kRoomForExitPoints : 1);
-}
+uint64_t g_exits = 0;
+int64_t g_owners = 0;
 
 // Where the code of each frame goes on.
 absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
@@ -56,6 +47,20 @@ absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
 int64_t ExitOwner::NextNumber() { return g_owners++; }
 bool ExitOwner::wanted() const { return policy().tier2_units.Contains(number); }
 
+tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
+  tier1::SharedAddresses a = tier1::GetSharedAddresses();
+  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
+          a.dealloc, a.raise, a.finished, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+}
+
+tier2::Effort EffortFor(bool frameless) {
+  int64_t ms = policy().max_compile_ms;
+  tier2::Effort effort = {InstructionsIn(ms, kFullCost), InstructionsIn(ms, kQuickCost)};
+  if (frameless) effort = {std::min(effort.full, kMaxFramelessInstructions), std::min(effort.quick, kMaxFramelessInstructions)};
+  if (policy().fail_guards != 0) effort = {effort.full * kRoomForExitPoints, effort.quick * kRoomForExitPoints};
+  return effort;
+}
+
 // All uses of a name go by the first cell that knows its value, so that its value is the same one.
 void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
   unit->RefreshGlobals();
@@ -76,31 +81,29 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
 
 absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
                                  ExitOwner* owner) {
-  texts_ = PassTexts(snapshot);
-  absl::Status status = Compile(graph, snapshot, unit, name, owner);
-  texts_.WriteLog(name);
-  return status;
+  PassTexts texts(snapshot);
+  texts.AddGraph("lift", *graph);
+  absl::StatusOr<tier2::Lowered> lowered = CompileGraph(graph, snapshot, MakeEnvironment(unit, *owner, name, versions_.size()), EffortFor(graph->frameless),
+                                                        graph->frameless || policy().tier2_every_loop, &texts);
+  return Install(std::move(lowered), std::move(texts), unit, name, owner);
 }
 
-absl::Status OptimisedCode::Compile(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
+absl::Status OptimisedCode::Install(absl::StatusOr<tier2::Lowered> lowered, PassTexts texts, tier1::Unit* unit, const std::string& name,
                                     ExitOwner* owner) {
-  texts_.AddGraph("lift", *graph);
-  absl::StatusOr<tier2::Ownership> ownership =
-      tier2::Optimise(graph, graph->frameless || policy().tier2_every_loop, texts_.Observer());
-  if (!ownership.ok()) return ownership.status();
-  absl::StatusOr<tier2::Lowered> lowered =
-      tier2::Lower(*graph, *ownership, snapshot, MakeEnvironment(unit, *owner, name, versions_.size()), kOptimizeLevel, MaxInstructions(*graph),
-                   texts_.wanted());
+  texts_ = std::move(texts);
+  if (lowered.ok()) texts_.AddMir(std::move(lowered->mir_text));
+  texts_.WriteLog(name);
   if (!lowered.ok()) return lowered.status();
   for (auto& e : lowered->exits) {
     e->owner = owner;
     if (absl::Status s = ResolveFrames(e.get(), unit); !s.ok()) return s;
   }
   absl::StatusOr<mir::CodeHandle> code = lowered->image.Install(absl::StrCat("tierjit.t2:", name));
-  if (!code.ok()) return code.status();
+  if (!code.ok()) return absl::Status(code.status().code(), absl::StrCat("TJ-304: no room for its machine code: ", code.status().message()));
   versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants)});
   mir_instructions_ = lowered->mir_instructions;
-  texts_.AddMir(std::move(lowered->mir_text));
+  promotion_stats().installs++;
+  promotion_stats().quick += lowered->quick;
   return absl::OkStatus();
 }
 

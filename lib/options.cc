@@ -59,8 +59,19 @@ std::vector<Option> MakeTable() {
        "With fail_guards: only at the places of these numbers within each loop: N, N-M or N-; empty: all."},
       {"profiled_turns", OptionType::kInt, 1, kMaxCount, &p.profiled_turns,
        "Loop turns in which types are noted, before the optimising tier compiles a loop."},
+      {"background", OptionType::kBool, 0, 1, &p.background,
+       "The optimising tier compiles on a thread of its own while the program goes on. Off: the program waits, and the "
+       "same program has the same loops optimised at the same turns."},
+      {"max_compile_ms", OptionType::kInt, 1, 60'000, &p.max_compile_ms,
+       "About what one compilation by the optimising tier may take. Larger loops are compiled with less care, still "
+       "larger ones stay in tier 1 (TJ-303)."},
+      {"compile_delay_us", OptionType::kInt, 0, 10'000'000, &p.compile_delay_us,
+       "For tests: microseconds that the compiling thread sleeps before each compilation."},
+      {"install_delay", OptionType::kInt, 0, kMaxCount, &p.install_delay,
+       "For tests: loop turns after which the code of the compiling thread is installed; the program waits for it then. "
+       "0: when it is ready."},
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
-       "Cap on machine code in use, in bytes. Over it functions stay interpreted."},
+       "Cap on machine code in use, in bytes. Over it functions stay interpreted, and loops in tier 1."},
       {"max_bytecodes", OptionType::kInt, 1, 10'000'000, &p.max_bytecodes,
        "Functions with more bytecode instructions stay interpreted."},
       {"loop_door", OptionType::kBool, 0, 1, &p.loop_door,

@@ -1,5 +1,6 @@
 #include "lib/policy.h"
 
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -15,6 +16,11 @@ Policy& policy() {
 
 bool IsHot(uint32_t count, bool has_loop) {
   return (has_loop && policy().compile_loops_at_once) || count >= policy().tier1_threshold;
+}
+
+size_t InstructionsIn(int64_t ms, const CompileCost& cost) {
+  double ns = 1e6 * static_cast<double>(ms), a = cost.ns_per_instruction, b = cost.ns;
+  return static_cast<size_t>((std::sqrt(b * b + 4 * a * ns) - b) / (2 * a));
 }
 
 bool LogEnabled(std::string_view channel) {

@@ -8,9 +8,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/compilation.h"
+#include "lib/compile_queue.h"
 #include "lib/function_units.h"
+#include "lib/manager.h"
 #include "lib/optimised_code.h"
 #include "lib/policy.h"
+#include "lib/promotion_stats.h"
 #include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/loop_nest.h"
@@ -32,13 +36,16 @@ constexpr int64_t kWorthwhileNs = 500;
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
-constexpr int kMaxNodes = 20000;
+constexpr int kMaxNodes = 8000;             // the program waits for them, 0.2 us a node
+// While a loop is compiled, Tier 1's code asks about every so often whether it is done.
+constexpr int64_t kAskEveryNs = 100'000;
+constexpr int64_t kMaxTurnsToAsk = 20000;
 constexpr int64_t kGivenUp = INT64_MAX / 4;
 
 using OptimisedLoop = UnitExit (*)(PyObject** lp, PyThreadState* ts);
 
 struct Loop final : ExitOwner {
-  enum class Phase { kCold, kProfiled, kOptimised, kGivenUp };
+  enum class Phase { kCold, kProfiled, kCompiling, kOptimised, kGivenUp };
   tier1::Unit* unit = nullptr;
   int32_t header = 0;
   Phase phase = Phase::kCold;
@@ -48,9 +55,17 @@ struct Loop final : ExitOwner {
   int64_t sampled_ns = 0;
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
-  int64_t compile_ns = 0;
-  std::string why_not;        // of a loop that was given up
   OptimisedCode code;
+  std::shared_ptr<Compilation> compilation;  // while it is compiled
+  // When Tier 1's code last asked, and the turns that it was given then.
+  int64_t asked_ns = 0, turns_given = 1;
+  int64_t compile_ns = 0, lift_ns = 0;
+  std::string why_not;        // of a loop that was given up
+  ~Loop() { Drop(); }
+  void Drop() {
+    if (compilation != nullptr) CompileQueue::Get().Cancel(compilation.get());
+    compilation.reset();
+  }
   void OnManyExits(ExitDescriptor* exit) override;
   std::string name() const override { return absl::StrCat(NameOf(unit->code()), " @", header); }
 };
@@ -77,7 +92,7 @@ CodeLoops& LoopsOf(tier1::Unit* unit) {
   return *code;
 }
 
-PromotionCounters g_counters{};
+uint64_t g_entries = 0;
 
 _PyInterpreterFrame* FrameOf(PyObject** lp) {
   return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
@@ -105,44 +120,86 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
   return s;
 }
 
-absl::Status Compile(const tier1::HotLoop& hot, Loop* loop) {
+absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, const Loop& loop) {
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(hot.unit->code());
   if (!decoded.ok()) return decoded.status();
-  CalleeTable callees(hot.unit);
-  tier2::Snapshot snapshot = TakeSnapshot(hot, *loop, *decoded);
-  snapshot.callees = &callees.all();
-  absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(snapshot, kMaxNodes);
-  if (!graph.ok()) return graph.status();
-  absl::Status status = loop->code.Make(graph->get(), snapshot, hot.unit, loop->name(), loop);
-  loop->exits_before_revision = std::max<uint64_t>(kMinExitsBeforeRevision, loop->code.mir_instructions());
-  for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
-  return status;
+  auto kept = std::make_unique<DecodedCode>(*std::move(decoded));
+  auto callees = std::make_unique<CalleeTable>(hot.unit);
+  tier2::Snapshot snapshot = TakeSnapshot(hot, loop, *kept);
+  snapshot.callees = &callees->all();
+  Compilation::Options options = {EffortFor(false), policy().tier2_every_loop};
+  tier2::Environment environment = MakeEnvironment(hot.unit, loop, loop.name(), loop.code.versions().size());
+  auto compilation = std::make_shared<Compilation>(std::move(kept), std::move(callees), std::move(snapshot), std::move(environment), options);
+  if (absl::Status status = compilation->Lift(kMaxNodes); !status.ok()) return status;
+  return compilation;
 }
 
 void GiveUp(Loop* loop, const absl::Status& why) {
   loop->phase = Loop::Phase::kGivenUp;
-  loop->why_not = std::string(why.message());
+  loop->why_not = PromotionReason(why);
   NoteTier2Refusal(loop->why_not);
-  Log("promote", absl::StrCat(loop->name(), ": ", std::string(why.message())));
+  Log("promote", absl::StrCat(loop->name(), ": ", loop->why_not));
 }
 
-bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
+// The work is done: its code becomes the loop's, unless the world has changed. True: it can be entered.
+bool Finish(Loop* loop) {
   int64_t start = NowNs();
-  loop->compiles++;
-  loop->outdated = false;
-  loop->entries = 0;
-  loop->sampled_ns = 0;
-  absl::Status status = Compile(hot, loop);
-  loop->compile_ns += NowNs() - start;
-  NoteTier2Compilation(NowNs() - start);
+  std::shared_ptr<Compilation> c = std::move(loop->compilation);
+  loop->compile_ns += c->work_ns();
+  NoteTier2Compilation(c->work_ns() + loop->lift_ns);
+  if (!c->StillHolds()) {
+    promotion_stats().stale++;
+    loop->phase = Loop::Phase::kCold;
+    return false;
+  }
+  absl::Status status = loop->code.Install(c->TakeResult(), c->TakeTexts(), loop->unit, NameOf(loop->unit->code()), loop);
+  loop->exits_before_revision = std::max<uint64_t>(kMinExitsBeforeRevision, loop->code.mir_instructions());
+  for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
+  int64_t pause = NowNs() - start;
+  NotePause(pause);
   if (!status.ok()) {
     GiveUp(loop, status);
     return false;
   }
   loop->phase = Loop::Phase::kOptimised;
-  Log("promote", absl::StrCat(loop->name(), ": unit ", loop->number, ", ", loop->code.size(), " bytes in ",
-                              (NowNs() - start) / 1000, " us"));
+  Log("promote", absl::StrCat(loop->name(), ": unit ", loop->number, ", ", loop->code.size(), " bytes in ", c->work_ns() / 1000,
+                              " us, installed in ", pause / 1000, " us"));
   return true;
+}
+
+// Has the loop compiled, by the worker or at once. True: the code can be entered.
+bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
+  int64_t start = NowNs();
+  if (loop->compiles >= kMaxCompiles) {
+    GiveUp(loop, absl::ResourceExhaustedError("TJ-305: what it goes by keeps changing"));
+    return false;
+  }
+  absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(hot, *loop);
+  int64_t lifted = NowNs();
+  loop->lift_ns = lifted - start;
+  loop->compile_ns += loop->lift_ns;
+  if (!made.ok()) {
+    NotePause(lifted - start);
+    GiveUp(loop, made.status());
+    return false;
+  }
+  CompileQueue::Answer answer = CompileQueue::Answer::kNoThread;
+  if (policy().background && !(*made)->texts_wanted()) answer = CompileQueue::Get().Submit(*made, policy().compile_delay_us);
+  NotePause(NowNs() - start);
+  if (answer == CompileQueue::Answer::kLater) {
+    loop->phase = Loop::Phase::kProfiled;
+    return false;
+  }
+  loop->compiles++;
+  loop->entries = 0;
+  loop->sampled_ns = 0;
+  loop->outdated = false;
+  loop->compilation = *std::move(made);
+  loop->phase = Loop::Phase::kCompiling;
+  if (answer == CompileQueue::Answer::kTaken) return false;
+  loop->compilation->Work();
+  NotePause(loop->compilation->work_ns());
+  return Finish(loop);
 }
 
 // The speculation of the instruction at `exit->origin` fails too often: from now on it is done by its handler, or, where code was never
@@ -175,7 +232,7 @@ bool LeavesSoon(const Loop& loop) {
 tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   hot.unit->GiveEdges(1, false);
   hot.unit->GiveEdges(1, true);
-  g_counters.entries++;
+  g_entries++;
   bool sampled = ++loop->entries % kEntriesPerSample == 0;
   int64_t start = sampled ? NowNs() : 0;
   UnitExit exit = reinterpret_cast<OptimisedLoop>(const_cast<uint8_t*>(loop->code.address()))(hot.lp, hot.ts);
@@ -205,28 +262,106 @@ bool WaitsForOuter(CodeLoops* code, int32_t header) {
   return code->waits++ < (inside ? kTurnsForWidest : kTurnsForOuter);
 }
 
-tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
-  CodeLoops& code = LoopsOf(hot.unit);
-  auto& loops = code.loops;
-  std::unique_ptr<Loop>& slot = loops[hot.target];
+tier1::LoopOutcome StayInTier1(const tier1::HotLoop& hot, int64_t turns) {
+  hot.unit->GiveEdges(turns, hot.profiled);
+  if (!hot.profiled) return {nullptr, nullptr};
+  hot.unit->GiveEdges(turns, false);
+  return {hot.unit->TargetAddress(hot.target), nullptr};
+}
+
+// Makes the profiled version the first time.
+bool HasProfile(const tier1::HotLoop& hot) {
+  int64_t start = NowNs();
+  bool there = hot.unit->ProfiledAddress(hot.target) != nullptr;
+  NotePause(NowNs() - start);
+  return there;
+}
+
+tier1::LoopOutcome GoOnProfiled(const tier1::HotLoop& hot, Loop* loop) {
+  loop->phase = Loop::Phase::kProfiled;
+  loop->asked_ns = NowNs();
+  loop->turns_given = policy().profiled_turns;
+  hot.unit->GiveEdges(policy().profiled_turns, true);
+  hot.unit->GiveEdges(1, false);
+  return {hot.unit->ProfiledAddress(hot.target), nullptr};
+}
+
+// Asks again soon, measured in turns as long as those that have just been made.
+tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) {
+  if (policy().install_delay > 0) return StayInTier1(hot, policy().install_delay);
+  int64_t now = NowNs();
+  int64_t turn_ns = std::max<int64_t>(1, (now - loop->asked_ns) / loop->turns_given);
+  loop->asked_ns = now;
+  loop->turns_given = std::clamp<int64_t>(kAskEveryNs / turn_ns, 1, kMaxTurnsToAsk);
+  return StayInTier1(hot, loop->turns_given);
+}
+
+// The loop is being compiled. True: its code can be entered now.
+bool IsReady(Loop* loop) {
+  if (policy().install_delay > 0) CompileQueue::Get().Wait(*loop->compilation);
+  switch (CompileQueue::Get().Look(*loop->compilation)) {
+    case CompileQueue::Progress::kUnderWay: return false;
+    case CompileQueue::Progress::kLost:
+      promotion_stats().lost++;
+      loop->compiles--;
+      loop->Drop();
+      loop->phase = Loop::Phase::kCold;
+      return false;
+    case CompileQueue::Progress::kDone: break;
+  }
+  return Finish(loop);
+}
+
+tier1::LoopOutcome WhileCompiling(const tier1::HotLoop& hot, Loop* loop) {
+  if (IsReady(loop)) return Run(hot, loop);
+  if (loop->phase == Loop::Phase::kCold) return GoOnProfiled(hot, loop);
+  if (loop->phase == Loop::Phase::kGivenUp) return StayInTier1(hot, kWatchedTurns);
+  return AskAgain(hot, loop);
+}
+
+Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
+  std::unique_ptr<Loop>& slot = code->loops[hot.target];
   if (slot == nullptr) {
     slot = std::make_unique<Loop>();
     slot->unit = hot.unit;
     slot->header = hot.target;
-    if (CompiledLoops(code) >= kMaxLoops) GiveUp(slot.get(), absl::ResourceExhaustedError("other loops of the function were first"));
+    if (CompiledLoops(*code) >= kMaxLoops) {
+      GiveUp(slot.get(), absl::ResourceExhaustedError(absl::StrCat("TJ-307: ", kMaxLoops, " other loops of the function came before")));
+    }
   }
-  Loop* loop = slot.get();
+  return slot.get();
+}
+
+// The questions that a loop asks while it is compiled are answered to others of the unit as well, for which they come too early.
+bool CompilingOther(const CodeLoops& code, const Loop* loop) {
+  for (const auto& [header, other] : code.loops) {
+    if (other.get() != loop && other->phase == Loop::Phase::kCompiling) return true;
+  }
+  return false;
+}
+
+// Nothing new is begun in a pause.
+bool MustWait(const Loop& loop) {
+  if (!Manager::Get().paused()) return false;
+  return loop.phase != Loop::Phase::kOptimised || loop.outdated;
+}
+
+tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
+  CodeLoops& code = LoopsOf(hot.unit);
+  Loop* loop = FindLoop(&code, hot);
   // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
   if (FrameOf(hot.lp)->frame_obj != nullptr) {
     hot.unit->GiveEdges(kWatchedTurns, hot.profiled);
     return {nullptr, nullptr};
   }
+  if (MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
   switch (loop->phase) {
     case Loop::Phase::kCold:
       if (!loop->wanted()) {
         GiveUp(loop, absl::FailedPreconditionError("not among the units of the option tier2_units"));
         break;
       }
+      if (CompilingOther(code, loop)) return StayInTier1(hot, 1);
       // Its inner loops were watched, and so was it.
       if (hot.profiled && WasWatched(code, hot.target)) {
         loop->phase = Loop::Phase::kProfiled;
@@ -234,40 +369,41 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         WaitsForOuter(&code, hot.target);
         return {nullptr, nullptr};
       }
-      if (hot.unit->ProfiledAddress(hot.target) == nullptr) {
+      if (!HasProfile(hot)) {
         GiveUp(loop, absl::ResourceExhaustedError("no profiled version"));
         break;
       }
-      loop->phase = Loop::Phase::kProfiled;
-      hot.unit->GiveEdges(policy().profiled_turns, true);
-      return {hot.unit->ProfiledAddress(hot.target), nullptr};
+      return GoOnProfiled(hot, loop);
     case Loop::Phase::kProfiled:
       if (!hot.profiled) {
-        hot.unit->GiveEdges(policy().profiled_turns, true);
-        return {hot.unit->ProfiledAddress(hot.target), nullptr};
+        hot.unit->GiveEdges(1, false);
+        return {hot.unit->ProfiledAddress(hot.target), nullptr};  // with the turns that are left
       }
       if (WaitsForOuter(&code, hot.target)) {
         hot.unit->GiveEdges(1, true);
         return {nullptr, nullptr};
       }
       if (Optimise(hot, loop)) return Run(hot, loop);
+      if (loop->phase == Loop::Phase::kCompiling) return AskAgain(hot, loop);
       break;
+    case Loop::Phase::kCompiling: return WhileCompiling(hot, loop);
     case Loop::Phase::kOptimised:
       if (loop->outdated && loop->compiles >= kMaxCompiles) {
-        GiveUp(loop, absl::ResourceExhaustedError("its speculation keeps failing"));
+        GiveUp(loop, absl::ResourceExhaustedError("TJ-305: its speculation keeps failing"));
         break;
       }
       if (LeavesSoon(*loop)) {
-        GiveUp(loop, absl::ResourceExhaustedError("it is left soon after it is entered"));
+        GiveUp(loop, absl::ResourceExhaustedError("TJ-306: it is left soon after it is entered"));
         break;
       }
-      if (loop->outdated && !Optimise(hot, loop)) break;
-      return Run(hot, loop);
+      if (!loop->outdated || Optimise(hot, loop)) return Run(hot, loop);
+      if (loop->phase == Loop::Phase::kCompiling) return AskAgain(hot, loop);
+      break;
     case Loop::Phase::kGivenUp: break;
   }
   // Other loops of the code may still want to be asked about.
   bool any = false;
-  for (const auto& [header, l] : loops) any = any || l->phase != Loop::Phase::kGivenUp;
+  for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
   hot.unit->GiveEdges(any ? kWatchedTurns : kGivenUp, hot.profiled);
   return {hot.profiled ? hot.unit->TargetAddress(hot.target) : nullptr, nullptr};
 }
@@ -280,15 +416,31 @@ void StartPromotion() {
   if (!policy().tier2) return;
   SetExitResolver(OnExit);
   SetFrameRunner(tier1::GetFrameRunner());
+  CompileQueue::Get().Prepare();
   tier1::SetPromotion(OnHot, ForgetPromotions, policy().tier2_threshold, policy().osr_threshold);
 }
-void StopPromotion() { tier1::SetPromotion(nullptr, nullptr, 0, 0); }
+
+// What was being compiled is asked for anew when promotion goes on.
+void StopPromotion() {
+  tier1::SetPromotion(nullptr, nullptr, 0, 0);
+  for (const auto& [unit, code] : Loops()) {
+    for (const auto& [header, loop] : code->loops) {
+      if (loop->phase != Loop::Phase::kCompiling) continue;
+      loop->Drop();
+      loop->compiles--;
+      loop->phase = Loop::Phase::kCold;
+    }
+  }
+  CompileQueue::Get().Stop();
+}
+
 void ForgetPromotions(tier1::Unit* unit) {
   Loops().erase(unit);
   ForgetFunction(unit);
 }
 PromotionCounters GetPromotionCounters() {
-  PromotionCounters c = g_counters;
+  PromotionCounters c{};
+  c.entries = g_entries;
   c.exits = ExitsTaken();
   c.code_bytes = FunctionCodeBytes();
   for (const auto& [unit, code] : Loops()) {
@@ -298,7 +450,7 @@ PromotionCounters GetPromotionCounters() {
 }
 
 void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
-  constexpr const char* kPhases[] = {"cold", "profiled", "optimised", "given up"};
+  constexpr const char* kPhases[] = {"cold", "profiled", "compiling", "optimised", "given up"};
   auto it = Loops().find(const_cast<tier1::Unit*>(unit));
   if (it == Loops().end()) return;
   for (const auto& [header, l] : it->second->loops) {

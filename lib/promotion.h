@@ -1,7 +1,9 @@
 // From Tier 1 to Tier 2: hot loops are profiled for a while, then compiled by the optimising tier and entered at their header.
 //
-//   counting --(osr_threshold)--> profiled --(profiled_turns)--> optimised --(exits that keep failing)--> optimised anew, more generic
-//                                                                    \--(kMaxCompiles)--> given up: Tier 1 for good
+//   counting --(osr_threshold)--> profiled --(profiled_turns)--> compiling --> optimised --(exits that keep failing)--> compiling
+//                                                                    \--(kMaxCompiles, budgets)--> given up: Tier 1 for good
+//
+// With policy().background a worker compiles (compile_queue.h) while the loop goes on in Tier 1's code, which asks from time to time.
 #ifndef TIERJIT_LIB_PROMOTION_H_
 #define TIERJIT_LIB_PROMOTION_H_
 

@@ -3,23 +3,22 @@
 //
 // The thread sleeps by the wall clock: timers of the process's CPU time make time.process_time() advance in steps of scheduler ticks.
 //
-// The thread knows nothing of Python and takes no signals. It is gone while the process forks, as the interpreter warns of threads
-// then; Resume() brings it back.
+// The thread knows nothing of Python. It is gone while the process forks; Resume() brings it back.
 #ifndef TIERJIT_LIB_SAMPLER_H_
 #define TIERJIT_LIB_SAMPLER_H_
 
-#include <pthread.h>
 #include <semaphore.h>
-#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
 
+#include "lib/forks.h"
+#include "lib/own_thread.h"
 #include "runtime/cpython/python.h"
 
 namespace tierjit {
 
-class Sampler {
+class Sampler final : public HasThread {
  public:
   // Looks at what `ts`, the running thread, is about; true when it found something to do. No exception is left. [GIL]
   using Look = bool (*)(PyThreadState* ts);
@@ -38,12 +37,11 @@ class Sampler {
   }
   bool parked() const { return parked_; }  // for a fork
   bool running() const { return running_; }
+  void ParkForFork() override;
 
  private:
   static void* Run(void* self);
   static int OnPendingCall(void* self);
-  static PyObject* BeforeFork(PyObject* self, PyObject* unused);
-  static bool RegisterForkHook();
   bool StartThread();
   void StopThread();
   void ResumeParked(PyThreadState* ts);
@@ -53,14 +51,9 @@ class Sampler {
   int64_t shortest_ns_ = 0;
   std::atomic<int64_t> interval_ns_{0};
   sem_t looked_;                    // posted by the pending call
-  std::atomic<pid_t> id_{0};        // of the thread, once it runs
-  pthread_t thread_{};
-  pid_t process_ = 0;  // that the thread belongs to
+  OwnThread thread_;
   bool running_ = false;
   bool parked_ = false;
-  // Where the fork was called that the thread is parked for.
-  _PyInterpreterFrame* forking_frame_ = nullptr;
-  _Py_CODEUNIT* forking_instruction_ = nullptr;
 };
 
 }  // namespace tierjit

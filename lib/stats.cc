@@ -8,9 +8,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
+#include "lib/compile_queue.h"
 #include "lib/exit_points.h"
 #include "lib/json.h"
-#include "lib/promotion.h"
+#include "lib/promotion_stats.h"
 #include "runtime/code/arena.h"
 
 namespace tierjit {
@@ -45,6 +46,7 @@ std::vector<std::pair<const char*, int64_t>> Counters() {
   const Stats& s = stats();
   const tier1::Counters t = Tier1SinceReset();
   const PromotionCounters p = PromotionsSinceReset();
+  const PromotionStats& w = promotion_stats();
   const ArenaStats arena = Arena::Get().stats();
   auto whole = [](auto value) { return static_cast<int64_t>(value); };
   return {
@@ -69,6 +71,13 @@ std::vector<std::pair<const char*, int64_t>> Counters() {
       {"tier2_code_bytes", whole(p.code_bytes)},
       {"tier2_entries", whole(p.entries)},
       {"tier2_exits", whole(p.exits)},
+      {"tier2_waiting", whole(CompileQueue::Get().waiting())},
+      {"tier2_installs", w.installs},
+      {"tier2_quick", w.quick},
+      {"tier2_stale", w.stale},
+      {"tier2_lost", w.lost},
+      {"tier2_pause_ns_total", w.pause_ns_total},
+      {"tier2_pause_ns_max", w.pause_ns_max},
   };
 }
 
@@ -138,6 +147,7 @@ std::string StatsJson(std::string_view loop_door) {
 
 void ResetStats() {
   stats() = Stats();
+  promotion_stats() = PromotionStats();
   stats().tier1_base = tier1::GetCounters();
   stats().promotion_base = GetPromotionCounters();
 }

@@ -18,7 +18,8 @@ OPCODES = os.path.join(TESTS, "opcodes")
 
 def pytest_addoption(parser):
     parser.addoption("--modes", default=None, metavar="LIST",
-                     help=f"modes of tests/opcodes, comma separated ({','.join(MODES)}); named modes are never skipped")
+                     help=f"modes of tests/opcodes, comma separated ({','.join(MODES)}); named modes are never skipped, and run on "
+                          "all files")
 
 
 def pytest_configure(config):
@@ -26,7 +27,7 @@ def pytest_configure(config):
     unknown = [name for name in names if name not in MODES]
     if unknown:
         raise pytest.UsageError(f"unknown mode {unknown[0]!r}; known: {', '.join(MODES)}")
-    config.laboratory = parent.Laboratory(names)
+    config.laboratory = parent.Laboratory(names, everywhere=config.getoption("--modes") is not None)
 
 
 def pytest_unconfigure(config):
@@ -52,7 +53,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 class CaseFile(pytest.File):
     def collect(self):
         names, _ = parent.parse_file(str(self.path))
-        for mode in self.config.laboratory.modes:
+        for mode in self.config.laboratory.modes_of(str(self.path)):
             for name in names:
                 yield CaseItem.from_parent(self, name=f"{name}[{mode.name}]", case_name=name, mode=mode)
             if mode.checks_share:

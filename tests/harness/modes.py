@@ -12,6 +12,7 @@ class Mode:
     repeats: int            # calls of each case
     checks_share: bool      # the share of natively run bytecodes must reach the file's floor
     why: str
+    files: frozenset = None  # the only ones that it is run on unless it is asked for by name; None: all
 
 
 MODES = {mode.name: mode for mode in (
@@ -19,11 +20,16 @@ MODES = {mode.name: mode for mode in (
     Mode("tier1", True, {"tier1_threshold": 1}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
     Mode("tier2", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1,
-                         "profiled_turns": 2}, {}, 8, False,
+                         "profiled_turns": 2, "background": False}, {}, 8, False,
          "the optimising tier as early as possible: loops are profiled at their first turn, then compiled"),
     Mode("tier2_random", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1,
-                                "osr_threshold": 1, "profiled_turns": 2, "fail_guards": 1}, {}, 20, False,
+                                "osr_threshold": 1, "profiled_turns": 2, "background": False, "fail_guards": 1}, {}, 20, False,
          "the same, and optimised code leaves at every exit that it has, although nothing is wrong"),
+    Mode("tier2_background", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1,
+                                    "osr_threshold": 1, "profiled_turns": 2, "compile_delay_us": 100, "install_delay": 2}, {}, 8, False,
+         "as tier2, but compiled on the other thread and installed some turns after the types were looked at",
+         frozenset({"test_binary_op", "test_branch", "test_frames", "test_generators", "test_global", "test_iter", "test_threads",
+                    "test_tracing"})),
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
 )}
 

@@ -99,14 +99,19 @@ def run_mode(path, mode):
 class Laboratory:
     """Runs each file once per mode, two processes at a time, and keeps the outcomes."""
 
-    def __init__(self, mode_names):
+    def __init__(self, mode_names, everywhere):
         self.modes = [MODES[name] for name in mode_names]
+        self.everywhere = everywhere    # also in files that a mode usually leaves out
         self.outcomes = {}
         self.workers = concurrent.futures.ThreadPoolExecutor(2)
 
+    def modes_of(self, path):
+        stem = os.path.splitext(os.path.basename(path))[0]
+        return [mode for mode in self.modes if self.everywhere or mode.files is None or stem in mode.files]
+
     def outcome(self, path, mode):
         if (path, mode.name) not in self.outcomes:
-            for wanted in (REFERENCE, *self.modes):
+            for wanted in (REFERENCE, *self.modes_of(path)):
                 self.outcomes[path, wanted.name] = self.workers.submit(run_mode, path, wanted)
         return self.outcomes[path, mode.name].result()
 

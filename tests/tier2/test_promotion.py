@@ -76,7 +76,7 @@ def loop(n):
 def promotions(source, n=60_000):
     """What the channel `promote` says of loop() called twice, and whether its results are the interpreter's."""
     code = f"{source}\nimport tierjit\nfirst = loop({n})\ntierjit.enable()\nassert loop({n}) == first == loop({n})"
-    environment = dict(os.environ, TIERJIT_TIER2="1", TIERJIT_LOG="promote")
+    environment = dict(os.environ, TIERJIT_TIER2="1", TIERJIT_BACKGROUND="0", TIERJIT_LOG="promote")
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True, text=True, env=environment,
                           timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]

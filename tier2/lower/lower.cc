@@ -7,6 +7,9 @@
 namespace tierjit::tier2 {
 namespace {
 
+// Of MIR's generator.
+constexpr int kFullLevel = 2, kQuickLevel = 1;
+
 bool IsConstant(const Node& n) {
   return n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool) || n.Is(Opcode::kObject) || n.Is(Opcode::kNull);
 }
@@ -15,15 +18,15 @@ bool IsCompare(const Node& n) { return n.Is(Opcode::kIntCompare) || n.Is(Opcode:
 }  // namespace
 
 absl::StatusOr<Lowered> Lower(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment,
-                              int optimize_level, size_t max_instructions, bool keep_text) {
-  return Lowerer(graph, ownership, snapshot, environment).Run(optimize_level, max_instructions, keep_text);
+                              const Effort& effort, bool keep_text) {
+  return Lowerer(graph, ownership, snapshot, environment).Run(effort, keep_text);
 }
 
 Lowerer::Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment)
     : graph_(graph), ownership_(ownership), snapshot_(snapshot), env_(environment),
       regs_(static_cast<size_t>(graph.node_count())), uses_(static_cast<size_t>(graph.node_count()), 0) {}
 
-absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions, bool keep_text) {
+absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   OpenFunction();
   CountUses();
   FindNumbersInPlace();
@@ -40,11 +43,12 @@ absl::StatusOr<Lowered> Lowerer::Run(int optimize_level, size_t max_instructions
   if (most_waiting_ > kMaxWaiting) return absl::ResourceExhaustedError(absl::StrCat(most_waiting_, " values that wait for a call"));
   Lowered out;
   out.mir_instructions = f_->instruction_count();
-  if (out.mir_instructions > max_instructions) {
-    return absl::ResourceExhaustedError(absl::StrCat(out.mir_instructions, " MIR instructions, ", max_instructions, " allowed"));
+  if (out.mir_instructions > effort.quick) {
+    return absl::OutOfRangeError(absl::StrCat(out.mir_instructions, " MIR instructions, ", effort.quick, " allowed"));
   }
+  out.quick = out.mir_instructions > effort.full;
   if (keep_text) out.mir_text = f_->Dump();
-  absl::StatusOr<mir::CodeImage> image = f_->Generate(optimize_level);
+  absl::StatusOr<mir::CodeImage> image = f_->Generate(out.quick ? kQuickLevel : kFullLevel);
   if (!image.ok()) return image.status();
   out.image = *std::move(image);
   out.exits = std::move(exits_);

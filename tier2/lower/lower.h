@@ -44,12 +44,18 @@ struct Lowered {
   std::deque<double> constants;  // the code refers to them by address
   std::vector<std::unique_ptr<ExitDescriptor>> exits;
   size_t mir_instructions = 0;
+  bool quick = false;        // above effort.full
   std::string mir_text;      // when asked for
 };
 
-// kResourceExhausted above `max_instructions`; errors of MIR as they are. Any thread, without the GIL.
+// How many MIR instructions may be optimised as well as MIR can, and how many at all: those between are translated quickly.
+struct Effort {
+  size_t full = 0, quick = 0;
+};
+
+// kOutOfRange above effort.quick; errors of MIR as they are. Any thread, without the GIL: it reads no object.
 absl::StatusOr<Lowered> Lower(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment,
-                              int optimize_level, size_t max_instructions, bool keep_text);
+                              const Effort& effort, bool keep_text);
 
 }  // namespace tierjit::tier2
 

@@ -19,7 +19,7 @@ inline constexpr int kIntTagShift = 3;  // the number of digits above the sign
 class Lowerer {
  public:
   Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment);
-  absl::StatusOr<Lowered> Run(int optimize_level, size_t max_instructions, bool keep_text);
+  absl::StatusOr<Lowered> Run(const Effort& effort, bool keep_text);
 
  private:
   using Reg = mir::Reg;

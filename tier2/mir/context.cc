@@ -6,12 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "tier2/mir/context_state.h"
 #include "tier2/mir/hooks.h"
+#include "tier2/mir/stop_request.h"
 
 namespace tierjit::mir {
 namespace {
 
 // The context that the running call into MIR belongs to.
 thread_local Context::State* current = nullptr;
+
+// See StopRequest.
+thread_local const std::atomic<bool>* stop_request = nullptr;
 
 [[noreturn]] void OnError(MIR_error_type_t, const char* format, ...) {
   Context::State* state = Context::State::Current();
@@ -24,7 +28,12 @@ thread_local Context::State* current = nullptr;
 
 }  // namespace
 
+StopRequest::StopRequest(const std::atomic<bool>* stop) { stop_request = stop; }
+StopRequest::~StopRequest() { stop_request = nullptr; }
+
 Context::State* Context::State::Current() { return current; }
+
+bool Context::State::StopAsked() { return stop_request != nullptr && stop_request->load(std::memory_order_relaxed); }
 
 void Context::State::Leave() { longjmp(trap_, 1); }
 
@@ -57,14 +66,16 @@ using State = tierjit::mir::Context::State;
 
 namespace {
 
-[[noreturn]] void OutOfMemory() {
+[[noreturn]] void GiveUp(const char* why) {
   State* state = State::Current();
-  snprintf(state->message, sizeof state->message, "out of memory");
+  snprintf(state->message, sizeof state->message, "%s", why);
   state->Leave();
 }
 
+// MIR asks for memory all the time, so this is also where it is stopped.
 void* Checked(void* block) {
-  if (block == nullptr) OutOfMemory();
+  if (block == nullptr) GiveUp("out of memory");
+  if (State::StopAsked()) GiveUp("stopped");
   return block;
 }
 

@@ -37,6 +37,7 @@ struct Context::State {
   // Called from inside of MIR.
   [[noreturn]] void Leave();
   static State* Current();
+  static bool StopAsked();
 
   char message[256] = "";
 

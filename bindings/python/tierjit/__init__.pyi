@@ -33,6 +33,13 @@ class _Stats(TypedDict):
     tier2_code_bytes: int
     tier2_entries: int
     tier2_exits: int
+    tier2_waiting: int
+    tier2_installs: int
+    tier2_quick: int
+    tier2_stale: int
+    tier2_lost: int
+    tier2_pause_ns_total: int
+    tier2_pause_ns_max: int
     native_share: float | None
     refusals: dict[str, int]
     refusal_texts: dict[str, str]
@@ -65,6 +72,10 @@ def configure(
     fail_guards: int = ...,
     fail_only: str = ...,
     profiled_turns: int = ...,
+    background: bool = ...,
+    max_compile_ms: int = ...,
+    compile_delay_us: int = ...,
+    install_delay: int = ...,
     max_code_bytes: int = ...,
     max_bytecodes: int = ...,
     loop_door: bool = ...,

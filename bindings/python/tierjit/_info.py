@@ -32,8 +32,8 @@ class Tier2Info:
     kind        "loop", "function"
     line        where it begins: the header of a loop
     offset      of that in the bytecode
-    phase       "cold"; "profiled": its types are being noted; "known": may be inlined into callers; "optimised"; "given up": it stays
-                in Tier 1
+    phase       "cold"; "profiled": its types are being noted; "compiling": by the other thread; "known": may be inlined into
+                callers; "optimised"; "given up": it stays in Tier 1
     why_not     why it is not optimised, or ""
     compiles    how often it was optimised; each time after the first, what had been expected did not hold
     compile_ns  time that took, together
