@@ -153,13 +153,10 @@ void Lowerer::Generic(const Node& n) {
            results, args);
   Label failed = f_->NewLabel(), changed = f_->NewLabel(), on = f_->NewLabel();
   f_->BEq(failed, sp, 0);
-  bool branch = DecisionFor(in.opcode).decision == Decision::kBranch;
-  if (!branch) {
-    // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
-    f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
-    f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
-    MayFail("behind generic", in.offset, changed);
-  }
+  // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
+  f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+  f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+  MayFail("behind generic", in.offset, changed);
   f_->Bind(on);
   int popped = NumPopped(in.opcode, in.oparg);
   for (const Block* b : graph_.blocks()) {
@@ -172,9 +169,15 @@ void Lowerer::Generic(const Node& n) {
   Later([=, this, &n] {
     f_->Bind(failed);
     FailGeneric(n);
-    if (branch) return;
     f_->Bind(changed);
     // All is in its slots already; the unit's other references go.
+    if (in.opcode == FOR_ITER) {
+      Label has_item = f_->NewLabel();
+      Reg ended = f_->And(sp, 1);
+      f_->BEq(has_item, ended, 0);
+      EmitExit(NewExit(Left(n, in.target + 2), &n, ExitKind::kInterruption));
+      f_->Bind(has_item);
+    }
     EmitExit(NewExit(Left(n, in.next), &n, ExitKind::kInterruption));
   });
 }
