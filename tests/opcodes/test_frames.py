@@ -676,3 +676,43 @@ def frames_at_the_beginning_of_a_chunk(log):
         return caller(n) + deep(n - 1)
 
     log.call(deep, 400)
+
+
+@case
+def locals_written_by_an_iterator(log):
+    """The item's class changes the locals of the loop that asks for it: between the items, and at the end."""
+
+    class Items:
+        def __init__(self, turns, at, value):
+            self.left, self.at, self.value = turns, at, value
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.left -= 1
+            if self.left == self.at:
+                sys._getframe(1).f_locals["total"] = self.value
+            if self.left < 0:
+                raise StopIteration
+            return self.left
+
+    def loop(turns, at, value):
+        total = last = 0
+        for i in Items(turns, at, value):
+            total += i
+            last = i
+        return total, last, i
+
+    def in_a_range(turns, at, value):
+        total = 0
+        for n in range(3):
+            for i in Items(turns, at, value):
+                total += i * n
+        return total, n, i
+
+    for turns in range(3):
+        for function in (loop, in_a_range):
+            for at in (20, 3, 0, -1):
+                for value in (1000, 2.5, "text"):
+                    log.call(function, 6, at, value)

@@ -42,7 +42,8 @@ def os_threads():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
 
-count("compiles")  # imports what it needs
+count("compiles"), tierjit.info(numbers)  # import what they need
+for watching in (truth, begin, count, until, os_threads): tierjit.never(watching)
 """
 
 
@@ -195,8 +196,8 @@ assert size([1, 2, 3], 1000) == 6000
 
 def test_forks_meet_no_thread_and_both_sides_go_on():
     check(program("""
-begin(osr_threshold=100, compile_delay_us=50_000)
 import logging  # has hooks of its own at forks
+begin(osr_threshold=100, compile_delay_us=50_000)
 numbers(1000)
 assert count("waiting") >= 1
 time.sleep(0.01)
