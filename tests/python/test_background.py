@@ -93,7 +93,7 @@ assert numbers(1000) == truth(1000)
 def test_tier_1_goes_on_meanwhile():
     check(program("""
 expected = truth(10_000)
-begin(compile_delay_us=300_000, osr_threshold=100)
+begin(compile_delay_us=300_000, osr_threshold=100, tier2_threshold=1_000_000)
 before = time.monotonic()
 assert numbers(10_000) == expected
 assert count("waiting") == 1 and count("installs") == 0
