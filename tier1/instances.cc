@@ -1,5 +1,6 @@
 #include "tier1/instances.h"
 
+#include "runtime/deopt/quiet_death.h"
 #include "runtime/helpers/collector_link.h"
 #include "tier1/unit.h"
 
@@ -107,6 +108,7 @@ void InitialiseInstances() {
   PyObject* probe = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(){}", "tierjit_probe");
   if (probe == nullptr) return PyErr_Clear();
   g_plain_dealloc = reinterpret_cast<PyTypeObject*>(probe)->tp_dealloc;
+  SetInstanceDealloc(g_plain_dealloc);
   Py_DECREF(probe);
 }
 

@@ -43,7 +43,8 @@ extern "C" void tj_exit_frameless(PyThreadState* ts, int64_t* waiting, ExitDescr
 extern "C" UnitExit tj_call_finished(PyThreadState* ts, ExitDescriptor* site);
 extern "C" void tj_call_finished_frameless(PyThreadState* ts, ExitDescriptor* site);
 
-// An object whose last reference goes away where nothing can be run: it dies at the next exit or end of a call from Tier 1. [GIL]
+// An object that does not die quietly (see quiet_death.h) and lost its last reference where nothing can be run, because nobody foresaw it: it
+// dies at the next exit or return. [GIL]
 extern "C" void tj_bury(PyThreadState* ts, PyObject* object);
 extern "C" int64_t tj_buried;
 extern "C" void tj_flush_buried();

@@ -176,6 +176,7 @@ UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
   if (!exit->frames.empty()) return ExitToFrames(ts, exit);
   bool made_to_fail = TakeMadeToFail();
   tj_materialise(lp, exit);
+  tj_flush_buried();
   return {ResolveExit(ts, exit, made_to_fail), nullptr};
 }
 

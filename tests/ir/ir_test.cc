@@ -24,6 +24,7 @@ const std::map<std::string, void (*)(Graph*)> kPasses = {
     {"gvn", NumberValues},
     {"licm", HoistInvariants},
     {"strength", ReduceStrength},
+    {"deaths", DropNeedlessDeathGuards},
     {"dce", RemoveDeadCode},
     {"ownership", [](Graph* g) { AssignOwnership(g); }},
     {"pipeline", [](Graph* g) { CHECK(Optimise(g, true, nullptr).ok()); }},

@@ -31,7 +31,7 @@ enum class Effect : uint8_t {
   kReadsShape,  // lengths, addresses of items, whether an instance has a dict
   kReadsLocals, kReadsList, kReadsArray, kReadsIterator, kReadsAttr, kReadsCell, kReadsGlobal,
   kWritesLocals, kWritesList, kWritesArray, kWritesIterator, kWritesAttr, kWritesCell,
-  kReleases,    // drops a reference: foreign code may run when the object is not of a simple type
+  kReleases,    // drops a reference; no foreign code runs
   kCalls,       // optimised code runs: it may write what objects hold, but nothing can see frames
   kEscapes,     // foreign code runs: everything may change, the frame is seen
 };

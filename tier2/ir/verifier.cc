@@ -61,10 +61,6 @@ class Verifier {
       if (!valued || !Defined(i, &b, at)) return Wrong(n, "operand is not defined here");
     }
     if (NeedsState(n) && n.state == nullptr) return Wrong(n, "no frame state");
-    if (n.Is(Opcode::kDecref)) {  // a finaliser may see the locals
-      if (n.state != nullptr && !CheckLocals(*n.state, b, at)) return Wrong(n, "its frame state names locals that are not defined here");
-      return absl::OkStatus();
-    }
     if (n.state != nullptr && !CheckState(*n.state, b, at)) return Wrong(n, "its frame state names what is not defined here");
     return absl::OkStatus();
   }

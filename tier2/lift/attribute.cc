@@ -32,6 +32,7 @@ bool Lifter::LoadAttribute() {
   Snapshot::Place place;
   Node* instance = GuardPlace(owner, name, false, &place);
   if (instance == nullptr) return false;
+  GuardDeath(owner, 1);
   Node* value = Emit(Opcode::kAttrGet, {instance}, Type::Any());
   value->imm = place.offset;
   Node* bound = EmitGuard(Opcode::kGuardBound, {value}, Type::Bound());
@@ -52,6 +53,7 @@ bool Lifter::StoreAttribute() {
   // Inline values note the order in which they were set.
   if (place.values != 0) old = EmitGuard(Opcode::kGuardBound, {old}, Type::Bound());
   EmitGuard(Opcode::kGuardReleasable, {old});
+  GuardDeath(owner, 2);
   Node* set = Emit(Opcode::kAttrSet, {instance, Boxed(value)});
   set->imm = place.offset;
   Drop(2);

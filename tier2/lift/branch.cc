@@ -25,6 +25,7 @@ bool Lifter::Jumps(bool* ended) {
       Node* value = Top().node;
       Node* condition = value->rep != Rep::kBoxed ? BoolConstant(false)
                                                   : Emit(Opcode::kSame, {value, ObjectConstant(Py_None)}, Type::Bool());
+      GuardDeath(value, 1);
       bool if_none = in().opcode == POP_JUMP_IF_NONE;
       int32_t target = in().target, next = in().next;
       Drop(1);
@@ -71,6 +72,7 @@ bool Lifter::Iterate() {
     return true;
   }
   StackEntry entry = it;
+  FrameState* here = Here();
   Node *has_next, *sequence = nullptr;
   bool list = false;
   bool enumerates = entry.remaining != nullptr && entry.step == nullptr;
@@ -124,6 +126,8 @@ bool Lifter::Iterate() {
   state_ = before;
   block_ = graph_->NewBlock();
   from->successors.push_back({block_, {}});
+  here_ = here;
+  GuardDeath(entry.node, 1);
   Drop(1);
   JumpTo(target);
   return true;

@@ -138,7 +138,9 @@ Node* Lifter::Builtin(absl::string_view name, absl::Span<Node* const> args) {
   if (name == "len") {
     for (uint32_t kind : {kListBit, kBytesBit, kByteArrayBit, kTupleBit}) {
       Node* sequence = GuardKind(arg, kind);
-      if (sequence != nullptr) return Emit(kind == kTupleBit ? Opcode::kTupleLength : Opcode::kListLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
+      if (sequence == nullptr) continue;
+      GuardDeath(arg, in().oparg + 2);
+      return Emit(kind == kTupleBit ? Opcode::kTupleLength : Opcode::kListLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
     }
     return nullptr;
   }

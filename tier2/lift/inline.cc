@@ -145,6 +145,8 @@ bool Lifter::CallTyped(const Callee& callee, std::vector<Node*> args) {
   }
   GuardCode(callee, Top(in().oparg + 2).node);
   GuardDepth();
+  // The callee borrows them.
+  for (Node* a : args) GuardDeath(a, in().oparg + 2);
   Drop(in().oparg + 2);
   here_ = nullptr;
   Type type = target.result == Rep::kI64 ? Type::Int() : target.result == Rep::kF64 ? Type::Float() : Type::Bound();

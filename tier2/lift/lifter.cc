@@ -176,7 +176,8 @@ void Lifter::ChooseVirtualLocals() {
   }
   for (size_t i = 0; i < count; i++) {
     virtual_[i] |= stored_bits_[i];
-    if (!stored_[i] || barred[i] || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
+    bool holds_more = !frameless() && i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & ~kSimpleBits) != 0;
+    if (!stored_[i] || barred[i] || holds_more || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
 }
 
@@ -207,6 +208,10 @@ void Lifter::Enter() {
       locals[i].value = virtual_[i] == kIntBit ? IntConstant(0) : virtual_[i] == kFloatBit ? FloatConstant(0) : BoolConstant(false);
       locals[i].bound = BoolConstant(false);
       comes_late_[i] = 1;
+      // What the slot holds dies at the first store, but not in here.
+      Node* before = Emit(Opcode::kLoadLocal, {}, Type::Any());
+      before->index = static_cast<int32_t>(i);
+      EmitGuard(Opcode::kGuardSimple, {before});
       continue;
     }
     Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());
@@ -304,6 +309,7 @@ bool Lifter::LiftInstruction() {
         LeaveHere();
         return false;
       }
+      if (frameless()) GuardLocals();
       Node* value = in().opcode == RETURN_CONST ? Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Pop();
       if (frameless()) {
         returns_.push_back({block_, value});

@@ -186,6 +186,13 @@ class Lifter {
   const Lifter& Root() const { return caller_ == nullptr ? *this : caller_->Root(); }
   bool frameless() const { return caller_ != nullptr || snapshot_.frameless; }
 
+  // Deaths (deaths.cc).
+  bool IsHeld(Node* value, int popped, bool by_locals) const;
+  bool MayBeLast(Node* value) const;
+  void GuardDeath(Node* value, int popped);
+  void GuardOverwritten(int local);
+  void GuardLocals();
+
   // The static stack.
   int depth() const { return static_cast<int>(state_.stack.size()); }
   StackEntry& Top(int n = 1) { return state_.stack[state_.stack.size() - static_cast<size_t>(n)]; }

@@ -34,7 +34,10 @@ Node* Lifter::PrepareStore(int local, Node* value) {
     Rep wanted = virtual_[i] == kIntBit ? Rep::kI64 : virtual_[i] == kFloatBit ? Rep::kF64 : Rep::kI1;
     return value->rep == wanted ? value : nullptr;
   }
-  if (frameless()) return Boxed(value);
+  if (frameless()) {
+    GuardOverwritten(local);
+    return Boxed(value);
+  }
   Node* old = Emit(Opcode::kLoadLocal, {}, Type::Any());
   old->index = local;
   EmitGuard(Opcode::kGuardReleasable, {old});
@@ -138,7 +141,10 @@ bool Lifter::LoadStore() {
       Push(Top(oparg).node);
       return true;
     case SWAP: std::swap(Top(), Top(oparg)); return true;
-    case POP_TOP: Drop(1); return true;
+    case POP_TOP:
+      GuardDeath(Top().node, 1);
+      Drop(1);
+      return true;
     default: return false;
   }
 }

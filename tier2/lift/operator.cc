@@ -157,6 +157,8 @@ bool Lifter::Identity() {
   if (in().opcode != IS_OP) return false;
   Node *a = Top(2).node, *b = Top(1).node;
   if (a->rep == Rep::kI64 || a->rep == Rep::kF64 || b->rep == Rep::kI64 || b->rep == Rep::kF64) return false;
+  GuardDeath(a, 2);
+  GuardDeath(b, 2);
   Node* x = Boxed(a);
   Node* r = Emit(Opcode::kSame, {x, Boxed(b)}, Type::Bool());
   if (in().oparg == 1) r = Emit(Opcode::kNot, {r}, Type::Bool());

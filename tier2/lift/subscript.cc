@@ -66,6 +66,7 @@ bool Lifter::Subscript() {
   if (in().opcode != BINARY_SUBSCR) return false;
   Element e;
   if (!FindElement(Top(2).node, Top(1).node, &e)) return false;
+  GuardDeath(Top(2).node, 2);
   Node* item = LoadItem(e);
   Drop(2);
   PushResult(item);
@@ -82,6 +83,7 @@ bool Lifter::UnpackSequence() {
   Node* sequence = GuardKind(value, list ? kListBit : kTupleBit);
   Node* length = Emit(list ? Opcode::kListLength : Opcode::kTupleLength, {sequence}, Length());
   EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kEq, length, IntConstant(in().oparg))});
+  GuardDeath(value, 1);
   Drop(1);
   Element e;
   e.kind = list ? kListBit : kTupleBit;
@@ -125,6 +127,7 @@ bool Lifter::StoreSubscript() {
   if (array && !(IsNumber(value) && (IsInt(value) || DetailOf(container) == 'd'))) return false;
   Element e;
   if (!FindElement(container, Top(1).node, &e)) return false;
+  GuardDeath(container, 3);
   if (list) {
     Node* old = LoadItem(e);
     EmitGuard(Opcode::kGuardReleasable, {old});

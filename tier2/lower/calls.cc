@@ -149,7 +149,7 @@ void Lowerer::MakeFrames(const FrameState& state, ExitDescriptor* exit) {
 
 void Lowerer::Return(const Node& value) {
   if (graph_.frameless) return f_->Ret({Operand(0), ValueOf(&value)});
-  if (graph_.calls > 0) {
+  {
     Label buried = f_->NewLabel(), done = f_->NewLabel();
     f_->BNe(buried, Mem::At(mir::Type::kI64, &tj_buried), 0);
     f_->Bind(done);

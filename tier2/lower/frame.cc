@@ -4,6 +4,7 @@
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/deopt/calls.h"
+#include "runtime/deopt/quiet_death.h"
 #include "tier2/lower/lowerer.h"
 #include "tier2/lower/runtime_calls.h"
 
@@ -21,7 +22,7 @@ bool Lowerer::Frame(const Node& n) {
     }
     case Opcode::kStoreLocal: StoreLocal(n); return true;
     case Opcode::kIncref: Incref(IntReg(n.input(0)), n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()); return true;
-    case Opcode::kDecref: Decref(IntReg(n.input(0)), n.input(0)->type, n.state); return true;
+    case Opcode::kDecref: Decref(IntReg(n.input(0)), n.input(0)->type); return true;
     case Opcode::kGeneric: Generic(n); return true;
     default: return false;  // results and `taken` come with their generic operation
   }
@@ -40,7 +41,8 @@ void Lowerer::Incref(Reg object, bool may_be_null) {
   f_->Bind(done);
 }
 
-void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
+// Whoever drops the last reference to what could be noticed to die has left before: see guard_death.
+void Lowerer::Decref(Reg object, const Type& type) {
   Label done = f_->NewLabel(), dead = f_->NewLabel();
   if (type.MayBe(kNullBit) || type.IsBottom()) f_->BEq(done, object, 0);
   Mem count = Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt));
@@ -53,15 +55,10 @@ void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
   bool simple = type.IsSimple() && !type.IsBottom();
   Later([=, this] {
     f_->Bind(dead);
-    if (!simple && (graph_.frameless || (state != nullptr && !state->inlined.empty()))) {
-      f_->CallC("tj_bury", tj_bury, {ts_, object});
+    if (!simple) {
+      f_->CallC("tj_let_die", tj_let_die, {ts_, object, env_.dealloc});
       f_->Jmp(done);
       return;
-    }
-    if (!simple && state != nullptr) {
-      // A finalizer may look at the frame.
-      SyncLocals(*state);
-      f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + state->resume);
     }
     if (type.Is(kFloatBit)) {
       Label full = f_->NewLabel();
@@ -81,7 +78,7 @@ void Lowerer::Decref(Reg object, const Type& type, const FrameState* state) {
   });
 }
 
-void Lowerer::ReleaseOld(Reg object) { Decref(object, Type(kSimpleBits), nullptr); }
+void Lowerer::ReleaseOld(Reg object) { Decref(object, Type(kSimpleBits)); }
 
 // The old object's death sees the frame as it is behind the store, and may change it.
 void Lowerer::StoreLocal(const Node& n) {
@@ -285,7 +282,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
 // Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
   bool planned = n.Is(Opcode::kLeave) && n.imm == kPlannedLeave;
-  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardRange) || planned ? ExitKind::kInterruption
+  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardRange) || n.Is(Opcode::kGuardDeath) || n.Is(Opcode::kGuardSimple) || planned ? ExitKind::kInterruption
                   : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
                                          : ExitKind::kSpeculation;
   auto owned = ownership_.at.find(&n);

@@ -1,3 +1,4 @@
+#include "runtime/deopt/quiet_death.h"
 #include "tier2/lower/lowerer.h"
 
 namespace tierjit::tier2 {
@@ -60,6 +61,8 @@ bool Lowerer::Guard(const Node& n) {
       return true;
     }
     case Opcode::kGuardReleasable: GuardReleasable(n); return true;
+    case Opcode::kGuardDeath: GuardDeath(n); return true;
+    case Opcode::kGuardSimple: GuardSimple(n); return true;
     case Opcode::kPoll: {
       Reg now = f_->Load(Field(mir::Type::kI64, ts_, offsetof(PyThreadState, eval_breaker)));
       f_->BNe(ExitFor(n), now, Mem::At(mir::Type::kI64, env_.expected_breaker));
@@ -69,7 +72,7 @@ bool Lowerer::Guard(const Node& n) {
   }
 }
 
-// Somebody else holds it too, or it is a number or a string.
+// Somebody else holds it too, or nobody notices that it dies.
 void Lowerer::GuardReleasable(const Node& n) {
   Reg o = IntReg(n.input(0));
   Label done = f_->NewLabel(), dying = f_->NewLabel();
@@ -81,8 +84,33 @@ void Lowerer::GuardReleasable(const Node& n) {
     f_->Bind(dying);
     Reg type = TypeField(o);
     for (PyTypeObject* simple : {&PyFloat_Type, &PyLong_Type, &PyUnicode_Type, &PyBytes_Type}) f_->BEq(done, type, simple);
+    f_->BT(done, f_->CallC("tj_dies_quietly", tj_dies_quietly, {o}));
     f_->Jmp(ExitFor(n));
   });
+}
+
+// The unit's own reference.
+void Lowerer::GuardDeath(const Node& n) {
+  Reg o = IntReg(n.input(0));
+  Label done = f_->NewLabel(), dying = f_->NewLabel();
+  if (n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()) f_->BEq(done, o, 0);
+  f_->BEq(dying, Field(mir::Type::kI32, o, offsetof(PyObject, ob_refcnt)), 1);
+  f_->Bind(done);
+  Later([=, this, &n] {
+    f_->Bind(dying);
+    f_->BT(done, f_->CallC("tj_dies_quietly", tj_dies_quietly, {o}));
+    f_->Jmp(ExitFor(n));
+  });
+}
+
+void Lowerer::GuardSimple(const Node& n) {
+  Reg o = IntReg(n.input(0));
+  Label done = f_->NewLabel();
+  f_->BEq(done, o, 0);
+  Reg type = TypeField(o);
+  for (PyTypeObject* simple : {&PyFloat_Type, &PyLong_Type, &PyBool_Type, &PyUnicode_Type, &PyBytes_Type}) f_->BEq(done, type, simple);
+  f_->BNe(ExitFor(n), o, Py_None);
+  f_->Bind(done);
 }
 
 }  // namespace tierjit::tier2

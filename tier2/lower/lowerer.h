@@ -87,6 +87,8 @@ class Lowerer {
   // Guards (guard.cc).
   bool Guard(const Node& n);
   void GuardReleasable(const Node& n);
+  void GuardDeath(const Node& n);
+  void GuardSimple(const Node& n);
   PyTypeObject* TypeFor(uint32_t bit) const;
   Reg TypeField(Reg object);
 
@@ -97,7 +99,7 @@ class Lowerer {
   void SpillStack(const Node& n);
   void SyncLocals(const FrameState& state);
   void Incref(Reg object, bool may_be_null);
-  void Decref(Reg object, const Type& type, const FrameState* state);
+  void Decref(Reg object, const Type& type);
   void ReleaseOld(Reg object);                // releasable: no foreign code
   // A new number that only goes into a slot of an object: it is written into the number there when nobody else holds that.
   void FindNumbersInPlace();

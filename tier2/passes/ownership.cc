@@ -35,17 +35,32 @@ class Assigner {
   explicit Assigner(Graph* graph) : graph_(graph), live_in_(static_cast<size_t>(graph->block_count())), live_out_(live_in_) {}
 
   Ownership Run() {
+    FindOwned();
+    DropNeedlessGuards();
+    for (Block* b : std::vector<Block*>(graph_->blocks())) Insert(b);
+    return std::move(out_);
+  }
+
+  // A guard of the death of what the unit does not own, or nobody cares for.
+  void DropNeedlessGuards() {
+    for (Block* b : graph_->blocks()) {
+      std::erase_if(b->nodes, [&](Node* n) {
+        if (!n->Is(Opcode::kGuardDeath)) return false;
+        Node* r = Ownership::RootOf(n->input(0));
+        return !Owned(r) || (r->type.IsSimple() && !r->type.IsBottom());
+      });
+    }
+  }
+
+  void FindOwned() {
     out_.owned.assign(static_cast<size_t>(graph_->node_count()), 0);
     for (Block* b : graph_->blocks()) {
       for (Node* p : b->params) Own(p);
       for (Node* n : b->nodes) Own(n);
     }
-    FindVirtualLocals();
     ComputeLiveness();
     while (OwnWhatMayBeReleased()) {
     }
-    for (Block* b : std::vector<Block*>(graph_->blocks())) Insert(b);
-    return std::move(out_);
   }
 
  private:
@@ -138,8 +153,8 @@ class Assigner {
     return ends;
   }
 
-  // A death leaves the frame's slots alone, except those of virtual locals, which it brings up to date first.
-  bool StaysInSlot(const Node& n) const { return n.Is(Opcode::kLoadLocal) && !virtual_locals_.contains(n.index); }
+  // A death leaves the frame's slots alone.
+  static bool StaysInSlot(const Node& n) { return n.Is(Opcode::kLoadLocal); }
 
   bool OwnWhatMayBeReleased() {
     bool changed = false;
@@ -187,11 +202,7 @@ class Assigner {
     return false;
   }
 
-  Node* Count(Opcode opcode, Node* value, FrameState* state) {
-    Node* n = graph_->NewNode(opcode, {value});
-    n->state = state;
-    return n;
-  }
+  Node* Count(Opcode opcode, Node* value) { return graph_->NewNode(opcode, {value}); }
 
   void Insert(Block* b) {
     std::vector<Node*> backwards;
@@ -210,9 +221,9 @@ class Assigner {
     std::reverse(backwards.begin(), backwards.end());
     std::vector<Node*> nodes;
     for (Node* p : b->params) {
-      if (Owned(p) && !live.contains(p) && !UsedIn(*b, p)) nodes.push_back(Count(Opcode::kDecref, p, StateAt(*b, 0)));
+      if (Owned(p) && !live.contains(p) && !UsedIn(*b, p)) nodes.push_back(Count(Opcode::kDecref, p));
     }
-    for (Node* r : DyingAtEntry(*b)) nodes.push_back(Count(Opcode::kDecref, r, StateAt(*b, 0)));
+    for (Node* r : DyingAtEntry(*b)) nodes.push_back(Count(Opcode::kDecref, r));
     nodes.insert(nodes.end(), backwards.begin(), backwards.end());
     for (Node* n : nodes) n->block = b;
     b->nodes = std::move(nodes);
@@ -227,27 +238,6 @@ class Assigner {
     return used;
   }
 
-  // What a slow decref in front of node `at` shows of the frame: the state of what comes before it, or else of what comes behind it, as far as
-  // its locals have their values by then.
-  static FrameState* StateAt(const Block& b, size_t at) {
-    for (size_t i = at; i-- > 0;) {
-      if (b.nodes[i]->state != nullptr) return b.nodes[i]->state;
-    }
-    std::set<const Node*> later(b.nodes.begin() + static_cast<std::ptrdiff_t>(at), b.nodes.end());
-    for (size_t i = at; i < b.nodes.size(); i++) {
-      FrameState* s = b.nodes[i]->state;
-      if (s == nullptr) continue;
-      bool defined = std::none_of(s->locals.begin(), s->locals.end(),
-                                  [&](const FrameState::Local& l) { return later.contains(l.value) || later.contains(l.bound); });
-      if (defined) return s;
-    }
-    return b.state;
-  }
-  static FrameState* StateBehind(Node* n) {
-    const std::vector<Node*>& nodes = n->block->nodes;
-    return StateAt(*n->block, static_cast<size_t>(std::find(nodes.begin(), nodes.end(), n) - nodes.begin()) + 1);
-  }
-
   // Arguments are taken over by the parameters: one reference for each, for nothing when the value ends here.
   void PassArguments(Block* b, std::vector<Node*>* backwards) {
     if (b->successors.size() != 1) return;  // edges of branches carry no boxed values: see EdgesAreOwn
@@ -258,7 +248,7 @@ class Assigner {
     }
     for (auto [r, count] : needed) {
       if (Owned(r) && !out.contains(r)) count--;
-      for (; count > 0; count--) pending_.push_back(Count(Opcode::kIncref, r, nullptr));
+      for (; count > 0; count--) pending_.push_back(Count(Opcode::kIncref, r));
     }
     (void)backwards;
   }
@@ -281,21 +271,21 @@ class Assigner {
       bool ends = Owned(r) && !behind.contains(r);
       int needed = taken.contains(r) ? taken[r] : 0;
       if (needed > 0 && ends && !staying.contains(r)) needed--;
-      else if (ends && !ends_block) after.push_back(Count(Opcode::kDecref, r, StateBehind(n)));
-      for (; needed > 0; needed--) before.push_back(Count(Opcode::kIncref, r, nullptr));
+      else if (ends && !ends_block) after.push_back(Count(Opcode::kDecref, r));
+      for (; needed > 0; needed--) before.push_back(Count(Opcode::kIncref, r));
     }
     // One reference for each slot while a handler runs: an exception makes the frame release them.
     for (auto [r, count] : staying) {
       int extra = Owned(r) ? count - 1 : count;
       for (; extra > 0; extra--) {
-        before.push_back(Count(Opcode::kIncref, r, nullptr));
-        after.push_back(Count(Opcode::kDecref, r, n->state));
+        before.push_back(Count(Opcode::kIncref, r));
+        after.push_back(Count(Opcode::kDecref, r));
       }
     }
     // A value that is owned although it was born borrowed, or that nobody uses.
     if (n->rep == Rep::kBoxed && Ownership::RootOf(n) == n && Owned(n)) {
-      if (Borrows(n->opcode)) after.insert(after.begin(), Count(Opcode::kIncref, n, nullptr));
-      if (!behind.contains(n)) after.push_back(Count(Opcode::kDecref, n, StateBehind(n)));
+      if (Borrows(n->opcode)) after.insert(after.begin(), Count(Opcode::kIncref, n));
+      if (!behind.contains(n)) after.push_back(Count(Opcode::kDecref, n));
     }
     for (size_t i = after.size(); i-- > 0;) backwards->push_back(after[i]);
     backwards->push_back(n);
@@ -330,16 +320,7 @@ class Assigner {
     }
   }
 
-  void FindVirtualLocals() {
-    for (const auto& s : graph_->states()) {
-      for (size_t i = 0; i < s->locals.size(); i++) {
-        if (s->locals[i].value != nullptr) virtual_locals_.insert(static_cast<int32_t>(i));
-      }
-    }
-  }
-
   Graph* graph_;
-  std::set<int32_t> virtual_locals_;
   std::vector<Set> live_in_, live_out_;
   std::vector<Node*> pending_;
   Ownership out_;
@@ -373,6 +354,13 @@ bool Borrows(Opcode opcode) {
 Node* Ownership::RootOf(Node* n) {
   while (n->Is(Opcode::kGuardType) || n->Is(Opcode::kGuardBound) || n->Is(Opcode::kGuardSame)) n = n->input(0);
   return n;
+}
+
+void DropNeedlessDeathGuards(Graph* graph) {
+  graph->Connect();
+  Assigner assigner(graph);
+  assigner.FindOwned();
+  assigner.DropNeedlessGuards();
 }
 
 Ownership AssignOwnership(Graph* graph) {

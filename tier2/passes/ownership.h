@@ -29,6 +29,9 @@ struct Ownership {
 
 Ownership AssignOwnership(Graph* graph);
 
+// Takes away guards of the death of what others hold; AssignOwnership() does it, too, but by then their frame states have kept values.
+void DropNeedlessDeathGuards(Graph* graph);
+
 }  // namespace tierjit::tier2
 
 #endif  // TIERJIT_TIER2_PASSES_OWNERSHIP_H_

@@ -9,7 +9,7 @@ namespace tierjit::tier2 {
 // Guards that may be merged with an equal one above them and moved out of loops, as long as what ReadsOf() tells was not written.
 inline bool IsStableGuard(Opcode o) {
   return InfoOf(o).effect == Effect::kGuards && o != Opcode::kPoll && o != Opcode::kLeave && o != Opcode::kReturn &&
-         o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable;
+         o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable && o != Opcode::kGuardDeath;
 }
 
 // The regions of memory that effects read and write.

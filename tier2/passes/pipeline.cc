@@ -32,6 +32,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
   pass("simplify_again", Simplify);
   pass("gvn_again", NumberValues);
   pass("strength", ReduceStrength);
+  pass("deaths", DropNeedlessDeathGuards);
   pass("dce", RemoveDeadCode);
   if (!status.ok()) return status;
   if (!at_any_price && !IsWorthIt(*graph)) return absl::FailedPreconditionError("too much is left to handlers");

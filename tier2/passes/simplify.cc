@@ -84,7 +84,7 @@ class Simplifier {
       // A class may change while foreign code runs, so what was known of its version is for value numbering to say.
       case Opcode::kGuardType: return n->type.version() == 0 && a->type.Is(n->type.bits()) ? a : nullptr;
       case Opcode::kGuardBound: return !a->type.IsBottom() && !a->type.MayBe(kNullBit) ? a : nullptr;
-      case Opcode::kGuardReleasable: if (a->type.IsSimple() && !a->type.IsBottom()) Drop(n); return nullptr;
+      case Opcode::kGuardReleasable: case Opcode::kGuardDeath: case Opcode::kGuardSimple: if (a->type.IsSimple() && !a->type.IsBottom()) Drop(n); return nullptr;
       case Opcode::kGuardTrue: if (a->Is(Opcode::kBool) && a->imm != 0) Drop(n); return nullptr;
       case Opcode::kGuardFalse: if (a->Is(Opcode::kBool) && a->imm == 0) Drop(n); return nullptr;
       case Opcode::kNot:

@@ -1,0 +1,95 @@
+#include "runtime/deopt/quiet_death.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "runtime/deopt/calls.h"
+
+namespace tierjit {
+namespace {
+
+constexpr int kMostObjects = 500;   // containers and instances that are looked at
+constexpr int kMostDepth = 50;
+constexpr size_t kMostShared = 16;
+
+destructor g_instance_dealloc = nullptr;
+
+bool IsSimple(const PyTypeObject* type) {
+  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyBool_Type ||
+         type == &PyComplex_Type || type == &PyRange_Type || type == &PyRangeIter_Type || type == &PyByteArray_Type || type == &_PyNone_Type;
+}
+
+// Types whose deallocators only drop references.
+bool IsPlain(const PyTypeObject* type) {
+  static const PyTypeObject* const kTypes[] = {
+      &PyList_Type,     &PyTuple_Type,     &PyDict_Type,    &PySet_Type,        &PyFrozenSet_Type,    &PyListIter_Type,   &PyTupleIter_Type,
+      &PyEnum_Type,     &PyReversed_Type,  &PyZip_Type,     &PyMap_Type,        &PyFilter_Type,       &PySlice_Type,      &PyCell_Type,
+      &PyMethod_Type,   &PyCFunction_Type, &PyFunction_Type, &PyDictKeys_Type,  &PyDictValues_Type,   &PyDictItems_Type,  &PyDictIterKey_Type,
+      &PyDictIterValue_Type, &PyDictIterItem_Type,          &PySeqIter_Type,    &PyProperty_Type,     &PyStaticMethod_Type, &PyClassMethod_Type,
+  };
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+// Its own deallocator runs no foreign code.
+bool IsHarmless(const PyTypeObject* type) {
+  if (type->tp_dealloc == g_instance_dealloc && g_instance_dealloc != nullptr) {
+    if (type->tp_finalize != nullptr || type->tp_del != nullptr) return false;
+    while (type->tp_dealloc == g_instance_dealloc) type = type->tp_base;
+    if (type == &PyBaseObject_Type) return true;
+  }
+  return IsSimple(type) || IsPlain(type);
+}
+
+bool HasWeakrefs(PyObject* o) {
+  Py_ssize_t offset = Py_TYPE(o)->tp_weaklistoffset;
+  return offset != 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + offset) != nullptr;
+}
+
+// What dies with an object: what it holds the only references to, and so on.
+class Search {
+ public:
+  bool Dies(PyObject* o) {
+    if (IsSimple(Py_TYPE(o))) return true;
+    if (left_-- == 0 || depth_ == kMostDepth || !IsHarmless(Py_TYPE(o)) || HasWeakrefs(o)) return false;
+    traverseproc traverse = PyObject_IS_GC(o) ? Py_TYPE(o)->tp_traverse : nullptr;
+    if (traverse == nullptr) return true;
+    depth_++;
+    bool quietly = traverse(o, [](PyObject* held, void* self) { return static_cast<Search*>(self)->LosesOne(held) ? 0 : 1; }, this) == 0;
+    depth_--;
+    return quietly;
+  }
+
+ private:
+  // A reference to `o` goes away.
+  bool LosesOne(PyObject* o) {
+    if (_Py_IsImmortal(o) || IsSimple(Py_TYPE(o)) || PyType_Check(o)) return true;
+    if (Py_REFCNT(o) == 1) return Dies(o);
+    for (size_t i = 0; i < shared_count_; i++) {
+      if (shared_[i].object == o) return --shared_[i].others > 0 || Dies(o);
+    }
+    // With no room to count them all it is taken to be the last one.
+    if (shared_count_ == kMostShared) return Dies(o);
+    shared_[shared_count_++] = {o, Py_REFCNT(o) - 1};
+    return true;
+  }
+
+  struct Shared {
+    PyObject* object;
+    Py_ssize_t others;  // references that have not been met
+  };
+  Shared shared_[kMostShared];
+  size_t shared_count_ = 0;
+  int left_ = kMostObjects, depth_ = 0;
+};
+
+}  // namespace
+
+void SetInstanceDealloc(destructor dealloc) { g_instance_dealloc = dealloc; }
+
+extern "C" int64_t tj_dies_quietly(PyObject* object) { return Search().Dies(object); }
+
+extern "C" void tj_let_die(PyThreadState* ts, PyObject* object, destructor dealloc) {
+  tj_dies_quietly(object) ? dealloc(object) : tj_bury(ts, object);
+}
+
+}  // namespace tierjit
