@@ -48,15 +48,21 @@ class Builder {
 
   // `function`: of the activation's first frame; NULL: it is there.
   void Add(const Activation& a, PyFunctionObject* function) {
+    ExitObjects objects(a.values);
     for (size_t i = 0; i < a.site->frames.size(); i++) {
       const ExitFrame& f = a.site->frames[i];
       PyFunctionObject* of = i == 0 ? function : f.function;
       _PyInterpreterFrame* frame = of == nullptr ? ts_->current_frame : g_runner.push(ts_, of, f.code);
       frame->instr_ptr = _PyCode_CODE(f.code) + f.instruction;
-      Fill(frame, f, a, static_cast<int>(i));
+      if (i == 0) {
+        for (const ExitDescriptor::Item& item : a.site->items) {
+          if (item.frame == 0 && item.where == Where::kLocal) objects.Keep(item, frame->localsplus[item.index]);
+        }
+      }
+      Fill(frame, f, *a.site, static_cast<int>(i), &objects);
     }
     for (const ExitDescriptor::Item& item : a.site->items) {
-      if (item.where == Where::kNowhere) dropped_.push_back(reinterpret_cast<PyObject*>(Raw(item, a.values)));
+      if (item.where == Where::kNowhere) dropped_.push_back(reinterpret_cast<PyObject*>(objects.Raw(item)));
     }
   }
 
@@ -67,23 +73,19 @@ class Builder {
   }
 
  private:
-  static int64_t Raw(const ExitDescriptor::Item& item, const int64_t* values) {
-    return item.value >= 0 ? values[item.value] : item.constant;
-  }
-
-  void Fill(_PyInterpreterFrame* frame, const ExitFrame& f, const Activation& a, int index) {
+  void Fill(_PyInterpreterFrame* frame, const ExitFrame& f, const ExitDescriptor& site, int index, ExitObjects* objects) {
     PyObject** stack = frame->localsplus + f.code->co_nlocalsplus;
-    for (const ExitDescriptor::Item& item : a.site->items) {
-      if (item.frame == index && item.where == Where::kStack) stack[item.index] = BoxExitValue(item, Raw(item, a.values));
+    for (const ExitDescriptor::Item& item : site.items) {
+      if (item.frame == index && item.where == Where::kStack) stack[item.index] = objects->Make(item);
     }
-    for (const ExitDescriptor::Item& item : a.site->items) {
+    for (const ExitDescriptor::Item& item : site.items) {
       if (item.frame != index) continue;
-      if (item.where == Where::kLocal && (item.bound < 0 || a.values[item.bound] != 0)) {
-        PyObject* old = std::exchange(frame->localsplus[item.index], BoxExitValue(item, Raw(item, a.values)));
+      if (item.where == Where::kLocal) {
+        PyObject* old = objects->StoreLocal(item, &frame->localsplus[item.index], false);
         if (old != nullptr) dropped_.push_back(old);
       }
       if (item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
-        StoreIteratorField(stack[item.index], item, Raw(item, a.values));
+        StoreIteratorField(stack[item.index], item, objects->Raw(item));
       }
     }
   }

@@ -26,7 +26,29 @@ uint64_t NextRandom(uint64_t* state) {
 
 }  // namespace
 
-PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw) {
+namespace {
+
+bool IsNumber(const ExitDescriptor::Item& item) {
+  return item.value >= 0 && (item.rep == ExitDescriptor::Rep::kInt || item.rep == ExitDescriptor::Rep::kFloat);
+}
+
+bool Equals(PyObject* o, const ExitDescriptor::Item& item, int64_t raw) {
+  if (o == nullptr) return false;
+  if (item.rep == ExitDescriptor::Rep::kFloat) {
+    return PyFloat_CheckExact(o) && std::memcmp(&raw, &reinterpret_cast<PyFloatObject*>(o)->ob_fval, sizeof raw) == 0;
+  }
+  if (item.rep != ExitDescriptor::Rep::kInt || !PyLong_CheckExact(o)) return false;
+  int overflow;
+  return PyLong_AsLongLongAndOverflow(o, &overflow) == raw && overflow == 0;
+}
+
+bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item, int64_t raw) {
+  if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
+  std::memcpy(&reinterpret_cast<PyFloatObject*>(old)->ob_fval, &raw, sizeof raw);
+  return true;
+}
+
+PyObject* NewObject(const ExitDescriptor::Item& item, int64_t raw) {
   PyObject* o = nullptr;
   switch (item.rep) {
     case ExitDescriptor::Rep::kBoxed:
@@ -45,6 +67,36 @@ PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw) {
   // The frame cannot be told otherwise: the values exist nowhere else.
   if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
   return o;
+}
+
+}  // namespace
+
+PyObject* ExitObjects::Known(const ExitDescriptor::Item& item) const {
+  for (auto [value, object] : numbers_) {
+    if (IsNumber(item) && value == item.value) return object;
+  }
+  return nullptr;
+}
+
+void ExitObjects::Keep(const ExitDescriptor::Item& item, PyObject* held) {
+  if (IsNumber(item) && IsThere(item) && Known(item) == nullptr && Equals(held, item, Raw(item))) numbers_.push_back({item.value, held});
+}
+
+PyObject* ExitObjects::Make(const ExitDescriptor::Item& item) {
+  if (PyObject* known = Known(item)) return Py_NewRef(known);
+  PyObject* o = NewObject(item, Raw(item));
+  if (IsNumber(item)) numbers_.push_back({item.value, o});
+  return o;
+}
+
+PyObject* ExitObjects::StoreLocal(const ExitDescriptor::Item& item, PyObject** slot, bool in_place) {
+  PyObject* known = Known(item);
+  if (!IsThere(item) || (known != nullptr && known == *slot) || (known == nullptr && Equals(*slot, item, Raw(item)))) return nullptr;
+  if (in_place && known == nullptr && StoreInPlace(*slot, item, Raw(item))) {
+    if (IsNumber(item)) numbers_.push_back({item.value, *slot});
+    return nullptr;
+  }
+  return std::exchange(*slot, Make(item));
 }
 
 PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step) {
@@ -74,30 +126,6 @@ namespace {
 
 ExitResolver g_resolver = nullptr;
 
-int64_t Raw(const ExitDescriptor::Item& item) { return item.value >= 0 ? tj_exit_values[item.value] : item.constant; }
-
-PyObject* Box(const ExitDescriptor::Item& item) { return BoxExitValue(item, Raw(item)); }
-
-// A local that was not stored to stays the object that it was.
-bool HoldsAlready(PyObject* old, const ExitDescriptor::Item& item) {
-  if (old == nullptr) return false;
-  int64_t raw = Raw(item);
-  if (item.rep == ExitDescriptor::Rep::kFloat) {
-    return PyFloat_CheckExact(old) && std::memcmp(&raw, &reinterpret_cast<PyFloatObject*>(old)->ob_fval, sizeof raw) == 0;
-  }
-  if (item.rep != ExitDescriptor::Rep::kInt || !PyLong_CheckExact(old)) return false;
-  int overflow;
-  return PyLong_AsLongLongAndOverflow(old, &overflow) == raw && overflow == 0;
-}
-
-// Only the slot knows the number that it holds, so that may become another one where it is.
-bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item) {
-  if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
-  int64_t raw = Raw(item);
-  std::memcpy(&reinterpret_cast<PyFloatObject*>(old)->ob_fval, &raw, sizeof raw);
-  return true;
-}
-
 // What the frame lets go. It dies when all is in its place: slots may be what values were borrowed from, and finalizers may run code that
 // leaves units itself.
 using Dropped = absl::InlinedVector<PyObject*, 32>;
@@ -106,19 +134,18 @@ void Drop(const Dropped& dropped) {
   for (PyObject* o : dropped) Py_DECREF(o);
 }
 
-void StoreLocal(PyObject** lp, const ExitDescriptor::Item& item, Dropped* dropped) {
-  if (item.bound >= 0 && tj_exit_values[item.bound] == 0) return;
-  PyObject* old = lp[item.index];
-  if (HoldsAlready(old, item) || StoreInPlace(old, item)) return;
-  lp[item.index] = Box(item);
-  if (old != nullptr) dropped->push_back(old);
+void KeepLocals(PyObject** lp, const ExitDescriptor* exit, ExitObjects* objects) {
+  for (const ExitDescriptor::Item& item : exit->items) {
+    if (item.where == ExitDescriptor::Where::kLocal) objects->Keep(item, lp[item.index]);
+  }
 }
 
 // Numbers last: their blocks may be borrowed by others until those have references of their own.
-void StoreLocals(PyObject** lp, const ExitDescriptor* exit, Dropped* dropped) {
-  for (bool objects : {true, false}) {
+void StoreLocals(PyObject** lp, const ExitDescriptor* exit, ExitObjects* objects, Dropped* dropped) {
+  for (bool boxed : {true, false}) {
     for (const ExitDescriptor::Item& item : exit->items) {
-      if (item.where == ExitDescriptor::Where::kLocal && (item.rep == ExitDescriptor::Rep::kBoxed) == objects) StoreLocal(lp, item, dropped);
+      if (item.where != ExitDescriptor::Where::kLocal || (item.rep == ExitDescriptor::Rep::kBoxed) != boxed) continue;
+      if (PyObject* old = objects->StoreLocal(item, &lp[item.index], true)) dropped->push_back(old);
     }
   }
 }
@@ -142,7 +169,9 @@ void SetExitResolver(ExitResolver resolver) { g_resolver = resolver; }
 
 void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit) {
   Dropped dropped;
-  StoreLocals(lp, exit, &dropped);
+  ExitObjects objects(tj_exit_values);
+  KeepLocals(lp, exit, &objects);
+  StoreLocals(lp, exit, &objects, &dropped);
   Drop(dropped);
 }
 
@@ -150,15 +179,17 @@ void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
   using Where = ExitDescriptor::Where;
   PyObject** stack = lp + exit->nlocalsplus;
   Dropped dropped;
+  ExitObjects objects(tj_exit_values);
+  KeepLocals(lp, exit, &objects);
   for (const ExitDescriptor::Item& item : exit->items) {
-    if (item.where == Where::kStack) stack[item.index] = Box(item);
+    if (item.where == Where::kStack) stack[item.index] = objects.Make(item);
   }
-  StoreLocals(lp, exit, &dropped);
+  StoreLocals(lp, exit, &objects, &dropped);
   for (const ExitDescriptor::Item& item : exit->items) {
     if (item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
-      StoreIteratorField(stack[item.index], item, Raw(item));
+      StoreIteratorField(stack[item.index], item, objects.Raw(item));
     }
-    PyObject* nowhere = item.where == Where::kNowhere ? reinterpret_cast<PyObject*>(Raw(item)) : nullptr;
+    PyObject* nowhere = item.where == Where::kNowhere ? reinterpret_cast<PyObject*>(objects.Raw(item)) : nullptr;
     if (nowhere != nullptr) dropped.push_back(nowhere);
   }
   Drop(dropped);

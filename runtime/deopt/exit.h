@@ -5,8 +5,10 @@
 #define TIERJIT_RUNTIME_DEOPT_EXIT_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "runtime/cpython/python.h"
 
 namespace tierjit {
@@ -104,8 +106,25 @@ extern "C" UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* ex
 // Virtual locals into their slots, before foreign code runs: items of kind kLocal only. [GIL]
 extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
 
-// The object that an item stands for: a new reference, or the unit's own.
-PyObject* BoxExitValue(const ExitDescriptor::Item& item, int64_t raw);
+// The values of one exit as objects: a number is one object, however often the frames name it, and stays the object that a slot holds already.
+class ExitObjects {
+ public:
+  explicit ExitObjects(const int64_t* values) : values_(values) {}
+  int64_t Raw(const ExitDescriptor::Item& item) const { return item.value >= 0 ? values_[item.value] : item.constant; }
+  bool IsThere(const ExitDescriptor::Item& item) const { return item.bound < 0 || values_[item.bound] != 0; }
+  // For each local whose slot is there, before anything is made.
+  void Keep(const ExitDescriptor::Item& item, PyObject* held);
+  // A new reference, or the unit's own.
+  PyObject* Make(const ExitDescriptor::Item& item);
+  // The local's value into its slot; what that held, or nullptr. `in_place`: a number that only the slot knows may become another one; who
+  // has borrowed it has a reference by now.
+  PyObject* StoreLocal(const ExitDescriptor::Item& item, PyObject** slot, bool in_place);
+
+ private:
+  PyObject* Known(const ExitDescriptor::Item& item) const;
+  const int64_t* values_;
+  absl::InlinedVector<std::pair<int16_t, PyObject*>, 16> numbers_;  // borrowed from where they stand, by value
+};
 void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);
 // Counts the exit unless it was made to fail; where execution goes on.
 const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail = false);

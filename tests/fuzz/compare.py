@@ -6,7 +6,7 @@ import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 EARLY = {"TIERJIT": "1", "TIERJIT_TIER2": "1", "TIERJIT_TIER2_EVERY_LOOP": "1", "TIERJIT_TIER1_THRESHOLD": "1", "TIERJIT_TIER2_THRESHOLD": "1",
-         "TIERJIT_OSR_THRESHOLD": "3", "TIERJIT_PROFILED_TURNS": "4"}
+         "TIERJIT_OSR_THRESHOLD": "3", "TIERJIT_PROFILED_TURNS": "4", "TIERJIT_BACKGROUND": "0"}
 SECONDS = 600
 START = """
 import sys; sys.path.insert(0, {folder!r})

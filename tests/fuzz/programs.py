@@ -38,6 +38,8 @@ def total(values):
 class Writer:
     """Writes one function. Loops are bounded by construction."""
 
+    prologue = PROLOGUE
+
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.lines = []
@@ -182,10 +184,17 @@ class Writer:
         else:
             self.put(0, "def f(n, a, b, c):\n    g = 2.5")
         self.put(1, "xs = [1, -2, 3.5, n, 7, 1 << 40]; ys = xs; ts = (n, 2.0, -3, True); seen = []; i = 0; d = {0: 1, 1: 2.5, 2: n}; p = P(n)")
+        self.put(1, self.opening())
         self.loop(1, 0)
         self.block(1, 0)
-        self.put(1, "return a, b, c, i, xs, ys is xs, ys, ts, seen[-20:], len(seen), g, p.v, p.w, d")
-        return PROLOGUE + "\n".join(self.lines)
+        self.put(1, f"return a, b, c, i, xs, ys is xs, ys, ts, seen[-20:], len(seen), g, p.v, p.w, d, {self.closing()}")
+        return self.prologue + "\n".join(self.lines)
+
+    def opening(self):
+        return "pass"
+
+    def closing(self):
+        return "None"
 
 
 def text_of(value):
@@ -205,9 +214,14 @@ def call(function, arguments):
         return f"{type(error).__name__}: {str(error)[:200]} at {' '.join(lines)}, after {type(error.__context__).__name__}"
 
 
+def writer_of(number):
+    import objects
+    return (Writer if number % 2 == 0 else objects.Writer)(number)
+
+
 def run(number, turns=6, write=print):
     namespace = {}
-    exec(compile(Writer(number).program(), f"<program {number}>", "exec"), namespace)
+    exec(compile(writer_of(number).program(), f"<program {number}>", "exec"), namespace)
     rows = [eval(f"({row},)") for row in ARGUMENTS]
     for turn in range(turns):
         # The first rows alone, so that types settle; then all of them.

@@ -75,8 +75,8 @@ bool Lifter::ModuleAttribute(Node* module) {
   Node* value = CellIs(use.value_cell, use.value);
   value->object = use.value;
   Drop(1);
-  Push(BitsOf(use.value) == kFloatBit ? FloatConstant(PyFloat_AS_DOUBLE(use.value)) : value);
-  if (Top().node->Is(Opcode::kFloat)) Top().node->object = use.value;
+  // Not a constant: the module may have let go of the object while the number is still in use.
+  Push(BitsOf(use.value) == kFloatBit ? Emit(Opcode::kUnboxFloat, {value}, Type::Float()) : value);
   if ((in().oparg & 1) != 0) Push(Emit(Opcode::kNull, {}, Type(kNullBit)));
   return true;
 }

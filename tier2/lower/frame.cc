@@ -96,7 +96,7 @@ void Lowerer::StoreLocal(const Node& n) {
   f_->Bind(done);
   Later([=, this, &n] {
     f_->Bind(dead);
-    SyncLocals(*n.state);
+    SyncLocals(n);
     f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
     f_->CallC("tj_dealloc", env_.dealloc, {old});
     f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
@@ -122,13 +122,15 @@ void Lowerer::SpillStack(const Node& n) {
   }
 }
 
-void Lowerer::SyncLocals(const FrameState& state) {
+void Lowerer::SyncLocals(const Node& n) {
+  const FrameState& state = *n.state;
   bool any = false;
   for (const FrameState::Local& l : state.locals) any = any || l.value != nullptr;
   if (!any) return;
   FrameState locals = state;
   locals.stack.clear();
   locals.iterators.clear();
+  for (FrameState::Local& l : locals.locals) l.value = ObjectOf(l.value, state, OwnedAt(&n));
   int exit = NewExit(locals, nullptr);
   StoreExitValues(exit);
   f_->CallC("tj_sync_locals", tj_sync_locals, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
@@ -137,7 +139,7 @@ void Lowerer::SyncLocals(const FrameState& state) {
 void Lowerer::Generic(const Node& n) {
   const Instruction& in = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(n.index))];
   SpillStack(n);
-  SyncLocals(*n.state);
+  SyncLocals(n);
   f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + in.offset);
   int depth = static_cast<int>(n.state->stack.size());
   Reg frame = f_->Sub(lp_, static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus)));
@@ -218,6 +220,38 @@ int Lowerer::AddValue(const Node* n, int* next) {
   return (*next)++;
 }
 
+namespace {
+bool Unboxes(Opcode o) {
+  return o == Opcode::kGuardInt || o == Opcode::kUnboxInt || o == Opcode::kGuardFloat || o == Opcode::kGuardNumber || o == Opcode::kUnboxFloat;
+}
+}  // namespace
+
+std::vector<Node*> Lowerer::OwnedAt(const Node* at) const {
+  auto it = at == nullptr ? ownership_.at.end() : ownership_.at.find(at);
+  return it == ownership_.at.end() ? std::vector<Node*>{} : it->second;
+}
+
+// The object that a number came from or has become, where the unit owns it or the state names it: who compares by `is` finds the same one.
+Node* Lowerer::ObjectOf(Node* value, const FrameState& state, absl::Span<Node* const> owned) {
+  if (value == nullptr || (value->rep != Rep::kI64 && value->rep != Rep::kF64)) return value;
+  if (IsConstant(*value)) return value;
+  auto holds = [&](const Node* o) {
+    if (o == nullptr || o->rep != Rep::kBoxed || o->Is(Opcode::kFreshRange)) return false;
+    bool made = (o->Is(Opcode::kBoxInt) || o->Is(Opcode::kBoxFloat)) && o->input(0) == value && !in_place_[static_cast<size_t>(o->id)];
+    return made || (Unboxes(value->opcode) && Ownership::RootOf(value->input(0)) == Ownership::RootOf(const_cast<Node*>(o)));
+  };
+  for (Node* o : owned) {
+    if (holds(o)) return o;
+  }
+  for (Node* o : state.stack) {
+    if (holds(o)) return o;
+  }
+  for (const FrameState::Local& l : state.locals) {
+    if (l.bound == nullptr && holds(l.value)) return l.value;
+  }
+  return value;
+}
+
 int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   using Where = ExitDescriptor::Where;
   auto exit = std::make_unique<ExitDescriptor>();
@@ -235,17 +269,17 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   auto begin_of = [&](int frame, int32_t InlinedFrame::*first) { return frame == 0 ? 0 : state.inlined[static_cast<size_t>(frame) - 1].*first; };
   exit_values_.emplace_back();
   int next = 0;
-  std::vector<Node*> owned;
-  if (at != nullptr) {
-    auto it = ownership_.at.find(at);
-    if (it != ownership_.at.end()) owned = it->second;
-  }
+  const std::vector<Node*> all = OwnedAt(at);
+  std::vector<Node*> owned = all;
   auto add = [&](Where where, int index, const Node* value, const Node* bound) {
+    bool object = where == Where::kLocal || where == Where::kStack;  // fields of iterators are numbers
+    if (object) value = ObjectOf(const_cast<Node*>(value), state, all);
     if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
     ExitDescriptor::Item item{};
     item.where = where;
     bool fresh = value->Is(Opcode::kFreshRange);
     item.rep = fresh                     ? ExitDescriptor::Rep::kRange
+               : object && value->object != nullptr && IsConstant(*value) ? ExitDescriptor::Rep::kBoxed
                : value->rep == Rep::kI64 ? ExitDescriptor::Rep::kInt
                : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
                : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
@@ -255,7 +289,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
     item.index = static_cast<int16_t>(index - (item.frame < 0 ? 0 : begin_of(item.frame, first)));
     if (fresh) value = value->input(0);
     item.value = static_cast<int16_t>(AddValue(value, &next));
-    item.constant = value->Is(Opcode::kObject) ? reinterpret_cast<int64_t>(value->object) : value->imm;
+    item.constant = item.rep == ExitDescriptor::Rep::kBoxed && value->object != nullptr ? reinterpret_cast<int64_t>(value->object) : value->imm;
     item.bound = -1;
     if (bound != nullptr && !bound->Is(Opcode::kBool)) item.bound = static_cast<int16_t>(AddValue(bound, &next));
     if (value->rep == Rep::kBoxed && !fresh) {

@@ -10,9 +10,6 @@ namespace {
 // Of MIR's generator.
 constexpr int kFullLevel = 2, kQuickLevel = 1;
 
-bool IsConstant(const Node& n) {
-  return n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool) || n.Is(Opcode::kObject) || n.Is(Opcode::kNull);
-}
 bool IsCompare(const Node& n) { return n.Is(Opcode::kIntCompare) || n.Is(Opcode::kFloatCompare); }
 
 }  // namespace

@@ -16,6 +16,10 @@ inline constexpr int64_t kCompactLimit = int64_t{1} << 30;
 inline constexpr size_t kIntTag = offsetof(PyLongObject, long_value.lv_tag);
 inline constexpr int kIntTagShift = 3;  // the number of digits above the sign
 
+inline bool IsConstant(const Node& n) {
+  return n.Is(Opcode::kInt) || n.Is(Opcode::kFloat) || n.Is(Opcode::kBool) || n.Is(Opcode::kObject) || n.Is(Opcode::kNull);
+}
+
 class Lowerer {
  public:
   Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot& snapshot, const Environment& environment);
@@ -97,7 +101,7 @@ class Lowerer {
   void Generic(const Node& n);
   void StoreLocal(const Node& n);
   void SpillStack(const Node& n);
-  void SyncLocals(const FrameState& state);
+  void SyncLocals(const Node& n);
   void Incref(Reg object, bool may_be_null);
   void Decref(Reg object, const Type& type);
   void ReleaseOld(Reg object);                // releasable: no foreign code
@@ -106,6 +110,8 @@ class Lowerer {
   void StoreValue(const Mem& at, const Node* value, bool may_be_null);
   void StoreInPlace(const Mem& at, const Node& box, bool may_be_null);
   Label ExitFor(const Node& n);               // the exit of a guard
+  std::vector<Node*> OwnedAt(const Node* at) const;
+  Node* ObjectOf(Node* value, const FrameState& state, absl::Span<Node* const> owned);
   int NewExit(const FrameState& state, const Node* at, ExitKind kind = ExitKind::kSpeculation);
   int AddValue(const Node* n, int* next);     // index in tj_exit_values, or -1 for constants
   void EmitExit(int exit);
