@@ -1,9 +1,11 @@
-// One compilation by the optimising tier, in three steps: what needs objects (with the GIL), what needs none (any thread), the installation
-// (with the GIL again).
+// One compilation of the optimising tier, in three parts: what needs the GIL, that is the snapshot and the graph; what needs none (any
+// thread); the installation (with the GIL again).
 #ifndef TIERJIT_LIB_COMPILATION_H_
 #define TIERJIT_LIB_COMPILATION_H_
 
+#include <deque>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,53 +21,71 @@
 
 namespace tierjit {
 
-// A graph's way through passes and back end. Reads no object, unless `texts` are wanted: any thread, without the GIL.
-absl::StatusOr<tier2::Lowered> CompileGraph(tier2::Graph* graph, const tier2::Snapshot& snapshot, const tier2::Environment& environment,
-                                            const tier2::Effort& effort, bool at_any_price, PassTexts* texts);
-
 class Compilation final : public CompileJob {
  public:
   // Of the policy, when it was made.
   struct Options {
+    tier2::Environment environment;
     tier2::Effort effort;
     bool at_any_price = false;
   };
+  struct Result {
+    absl::StatusOr<tier2::Lowered> lowered = absl::CancelledError("not compiled");
+    PassTexts texts;
+  };
 
-  // `snapshot` refers to the decoded code object and the callees that come with it. Addresses of objects stand in them, and in the graph to
-  // be made; none is read behind Lift().
-  Compilation(std::unique_ptr<DecodedCode> decoded, std::unique_ptr<CalleeTable> callees, tier2::Snapshot snapshot,
-              tier2::Environment environment, const Options& options);
+  // `snapshot` refers to the decoded code object and the callees that come with it. Addresses of objects stand in them, and in graphs; none
+  // is read by Work().
+  Compilation(std::shared_ptr<const DecodedCode> decoded, std::unique_ptr<CalleeTable> callees, tier2::Snapshot snapshot);
 
-  absl::Status Lift(int max_nodes);  // [GIL]
+  const tier2::Snapshot& snapshot() const { return snapshot_; }
+  // A graph that was lifted from the snapshot: becomes a piece of code. [GIL]
+  void Add(std::unique_ptr<tier2::Graph> graph, Options options);
+  // What graphs refer to lives as long as this.
+  void Keep(std::shared_ptr<const void> what) { kept_.push_back(std::move(what)); }
+
   void Work() override;
-  // Behind Work(), once.
-  absl::StatusOr<tier2::Lowered> TakeResult() { return std::move(result_); }
+  // Of the graphs in their order, behind Work(), once.
+  Result TakeResult(size_t graph) { return std::move(pieces_[graph].result); }
 
   // Whether what the code was made for is still so: functions, classes and other objects that it takes for constant. [GIL]
   bool StillHolds() const;
 
-  PassTexts TakeTexts() { return std::move(texts_); }
-  bool texts_wanted() const { return texts_.wanted(); }  // which are written by who holds the GIL
+  bool texts_wanted() const;  // which are written by who holds the GIL
+  bool inlines() const { return inlines_; }  // calls, or may have
   int64_t work_ns() const { return work_ns_; }
 
  private:
-  // What a global was.
+  struct Piece {
+    std::unique_ptr<tier2::Graph> graph;
+    Options options;
+    Result result;
+  };
+  // What a word held.
   struct Global {
     PyObject** cell;
     PyObject* value;
     uint32_t bits;
   };
+  struct Code {
+    PyFunctionObject* function;
+    PyCodeObject* code;
+    const void* alive;
+  };
 
-  std::unique_ptr<DecodedCode> decoded_;
+  void NoteConstants(const tier2::Snapshot& snapshot);
+  void NoteTypes(const tier2::Graph& graph);
+
+  std::shared_ptr<const DecodedCode> decoded_;
   std::unique_ptr<CalleeTable> callees_;
   tier2::Snapshot snapshot_;
   std::vector<Global> globals_;
-  tier2::Environment environment_;
-  Options options_;
-  std::unique_ptr<tier2::Graph> graph_;
-  absl::StatusOr<tier2::Lowered> result_ = absl::CancelledError("not compiled");
-  PassTexts texts_;
+  std::vector<Code> codes_;
+  std::set<uint32_t> types_;  // by version
+  std::deque<Piece> pieces_;
+  std::vector<std::shared_ptr<const void>> kept_;
   int64_t work_ns_ = 0;
+  bool inlines_ = false;
 };
 
 }  // namespace tierjit

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <set>
 #include <vector>
 
@@ -12,9 +11,10 @@
 #include "lib/compilation.h"
 #include "lib/manager.h"
 #include "lib/optimised_code.h"
+#include "lib/pending_compilation.h"
 #include "lib/policy.h"
-#include "lib/tier2_report.h"
 #include "lib/promotion_stats.h"
+#include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/calls.h"
 
@@ -31,7 +31,7 @@ constexpr int64_t kTurnsBeforeRevision = 8;
 using OptimisedEntry = UnitExit (*)(PyObject** lp, PyThreadState* ts);
 
 struct Function final : ExitOwner {
-  enum class Phase { kCold, kProfiled, kKnown, kOptimised };
+  enum class Phase { kCold, kProfiled, kKnown, kCompiling, kOptimised };
   tier1::Unit* unit = nullptr;
   PyCodeObject* code = nullptr;       // NULL when it has died: `alive` of callees
   Phase phase = Phase::kCold;
@@ -39,15 +39,19 @@ struct Function final : ExitOwner {
   int compiles = 0;
   int64_t compile_ns = 0;
   std::string why_not;                // of the last attempt
-  bool outdated = false, compiling = false;
+  bool outdated = false;
+  bool lifting = false;               // its graph is being made
+  bool sparing = false;               // with all that could be inlined it took too long
   bool shared = false;                // code of others may know it
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
   std::vector<uint32_t> arg_details;  // DetailOf() them
   std::set<int32_t> generic, widened;  // as of loops
-  std::optional<DecodedCode> decoded;
+  std::shared_ptr<const DecodedCode> decoded;
   int32_t entry = -1;                 // code unit behind RESUME
-  std::vector<std::unique_ptr<tier2::CallTarget>> targets;  // the last one is the right one; others still have callers
+  std::vector<std::shared_ptr<tier2::CallTarget>> targets;  // the last one is the right one; others still have callers
   OptimisedCode body, way_in;
+  PendingCompilation pending;         // makes the last target
+  int64_t lift_ns = 0;
 
   const tier2::CallTarget* target() const { return phase == Phase::kOptimised && !outdated ? targets.back().get() : nullptr; }
   bool known() const { return compiles > 0; }
@@ -71,6 +75,12 @@ Function* Find(tier1::Unit* unit) {
   return it == Functions().end() ? nullptr : it->second.get();
 }
 
+// What code that calls `function` may know of it; NULL: nothing.
+Function* FindFor(PyFunctionObject* function) {
+  CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
+  return state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : Find(state->unit);
+}
+
 // Positional parameters and plain locals only.
 bool IsPlain(const PyCodeObject* code) {
   constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
@@ -80,7 +90,7 @@ bool IsPlain(const PyCodeObject* code) {
 tier2::Snapshot SnapshotOf(const Function& f) {
   tier2::Snapshot s;
   s.code = f.unit->code();
-  s.decoded = &*f.decoded;
+  s.decoded = f.decoded.get();
   s.feedback = f.unit->feedback();
   s.local_bits = f.arg_bits;
   s.local_details = f.arg_details;
@@ -118,57 +128,136 @@ absl::StatusOr<std::unique_ptr<tier2::Graph>> LiftFrameless(const tier2::Snapsho
   return absl::InternalError("no kind of result fits");
 }
 
-absl::Status CompileFunction(Function* f) {
-  f->targets.push_back(std::make_unique<tier2::CallTarget>());
+// Its graphs: the body, and the way into it from a frame.
+absl::StatusOr<std::shared_ptr<Compilation>> Lift(Function* f) {
   tier2::CallTarget* target = f->targets.back().get();
   tier2::Snapshot snapshot = SnapshotOf(*f);
   target->args = snapshot.args;
-  CalleeTable callees(f->unit);
-  snapshot.callees = &callees.all();
-  absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(snapshot, target);
+  auto c = std::make_shared<Compilation>(f->decoded, std::make_unique<CalleeTable>(f->unit, !f->sparing), std::move(snapshot));
+  absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(c->snapshot(), target);
   if (!graph.ok()) return graph.status();
   if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
   std::string name = NameOf(f->unit->code());
-  if (absl::Status s = f->body.Make(graph->get(), snapshot, f->unit, name, f); !s.ok()) return s;
-  tier2::Callee self{nullptr, f->unit->code(), nullptr, nullptr, nullptr, target};
-  snapshot.frameless = false;
-  std::unique_ptr<tier2::Graph> way_in = tier2::LiftEntry(self, f->entry);
-  if (absl::Status s = f->way_in.Make(way_in.get(), snapshot, f->unit, name + ":entry", f); !s.ok()) return s;
-  // Callers of older code with the same signature come here, too.
-  for (auto& t : f->targets) {
-    if (t->args == target->args && t->result == target->result) t->code = f->body.address();
-  }
-  return absl::OkStatus();
+  c->Add(*std::move(graph), OptionsFor(f->unit, *f, name, f->body, true));
+  auto self = std::make_shared<const tier2::Callee>(tier2::Callee{nullptr, f->unit->code(), nullptr, nullptr, nullptr, target});
+  c->Add(tier2::LiftEntry(*self, f->entry), OptionsFor(f->unit, *f, name + ":entry", f->way_in, false));
+  c->Keep(self);
+  c->Keep(f->targets.back());
+  return c;
 }
 
-bool Optimise(Function* f) {
-  if (f->compiles >= kMaxCompiles || f->code == nullptr) return false;
-  f->compiles++;
-  f->compiling = true;
-  f->outdated = false;
+bool MaySpare(Function* f, const absl::Status& why, const Compilation* c) {
+  if (!IsTooMuch(why) || f->sparing || (c != nullptr && !c->inlines())) return false;
+  return f->sparing = true;
+}
+
+absl::StatusOr<std::shared_ptr<Compilation>> Prepare(Function* f) {
   int64_t start = NowNs();
-  absl::Status status = CompileFunction(f);
-  f->compile_ns += NowNs() - start;
-  NoteTier2Compilation(NowNs() - start);
-  NotePause(NowNs() - start);
-  f->why_not = status.ok() ? "" : PromotionReason(status);
-  if (!status.ok()) NoteTier2Refusal(f->why_not);
-  f->compiling = false;
-  if (!status.ok()) f->targets.pop_back();
-  Log("promote", absl::StrCat(NameOf(f->unit->code()), ": ", status.ok() ? absl::StrCat("unit ", f->number, ", ", f->body.size(), " bytes") : std::string(status.message())));
-  f->phase = status.ok() ? Function::Phase::kOptimised : Function::Phase::kKnown;
-  f->unit->SetOptimised(status.ok() ? reinterpret_cast<OptimisedEntry>(const_cast<uint8_t*>(f->way_in.address())) : nullptr);
-  if (status.ok()) {
-    f->unit->GiveEntries(1);
-  } else if (absl::IsFailedPrecondition(status) && f->compiles < kMaxCompiles) {
-    // Its calls had perhaps not returned when it was looked at.
-    f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));
-    f->phase = Function::Phase::kProfiled;
-    f->turns_left = policy().profiled_turns;
-  } else {
-    f->unit->GiveEntries(kNever);
+  f->targets.push_back(std::make_shared<tier2::CallTarget>());
+  f->lifting = true;
+  absl::StatusOr<std::shared_ptr<Compilation>> made = Lift(f);
+  if (MaySpare(f, made.status(), nullptr)) made = Lift(f);
+  f->lifting = false;
+  f->lift_ns = NowNs() - start;
+  f->compile_ns += f->lift_ns;
+  NotePause(f->lift_ns);
+  return made;
+}
+
+void ProfileAnew(Function* f, int64_t turns) {
+  f->phase = Function::Phase::kProfiled;
+  f->turns_left = turns;
+  f->unit->GiveEntries(1);
+}
+
+void StayInTier1(Function* f, const absl::Status& why) {
+  f->why_not = PromotionReason(why);
+  NoteTier2Refusal(f->why_not);
+  Log("promote", absl::StrCat(f->name(), ": ", f->why_not));
+  f->phase = Function::Phase::kKnown;
+  f->unit->SetOptimised(nullptr);
+  f->unit->GiveEntries(kNever);
+  if (!absl::IsFailedPrecondition(why) || f->compiles >= kMaxCompiles) return;
+  // Its calls had perhaps not returned when it was looked at.
+  ProfileAnew(f, policy().profiled_turns);
+  f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));
+}
+
+// The compilation comes to nothing.
+void Abandon(Function* f) {
+  f->pending.Drop();
+  f->targets.pop_back();
+}
+
+// The work is done.
+void Finish(Function* f) {
+  int64_t start = NowNs();
+  std::shared_ptr<Compilation> c = f->pending.Take();
+  f->compile_ns += c->work_ns();
+  NoteTier2Compilation(c->work_ns() + f->lift_ns);
+  if (f->code == nullptr || !c->StillHolds()) {
+    promotion_stats().stale++;
+    Abandon(f);
+    return ProfileAnew(f, policy().profiled_turns);
   }
-  return status.ok();
+  absl::Status status = f->body.Install(c->TakeResult(0), f->unit, f->name(), f);
+  if (status.ok()) status = f->way_in.Install(c->TakeResult(1), f->unit, f->name() + ":entry", f);
+  int64_t pause = NowNs() - start;
+  NotePause(pause);
+  if (!status.ok()) {
+    Abandon(f);
+    return MaySpare(f, status, c.get()) ? ProfileAnew(f, 1) : StayInTier1(f, status);
+  }
+  f->phase = Function::Phase::kOptimised;
+  f->why_not.clear();
+  // Callers of older code with the same signature come here, too.
+  const tier2::CallTarget& target = *f->targets.back();
+  for (auto& t : f->targets) {
+    if (t->args == target.args && t->result == target.result) t->code = f->body.address();
+  }
+  f->unit->SetOptimised(reinterpret_cast<OptimisedEntry>(const_cast<uint8_t*>(f->way_in.address())));
+  f->unit->GiveEntries(1);
+  Log("promote", absl::StrCat(f->name(), ": unit ", f->number, ", ", f->body.size(), " bytes in ", c->work_ns() / 1000, " us, installed in ",
+                              pause / 1000, " us"));
+}
+
+// Has it compiled, by the worker or at once.
+void Optimise(Function* f) {
+  if (f->compiles >= kMaxCompiles) return StayInTier1(f, absl::ResourceExhaustedError("TJ-305: what it goes by keeps changing"));
+  if (!SettleCallees(f->unit)) return f->unit->GiveEntries(f->pending.TurnsToWait());
+  f->phase = Function::Phase::kKnown;
+  f->compiles++;
+  f->outdated = false;
+  absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(f);
+  if (!made.ok()) {
+    NoteTier2Compilation(f->lift_ns);
+    Abandon(f);
+    return StayInTier1(f, made.status());
+  }
+  switch (f->pending.Begin(*std::move(made))) {
+    case PendingCompilation::Begun::kDone: return Finish(f);
+    case PendingCompilation::Begun::kUnderWay: f->phase = Function::Phase::kCompiling; break;
+    case PendingCompilation::Begun::kLater:
+      f->compiles--;
+      Abandon(f);
+      f->phase = Function::Phase::kProfiled;
+      break;
+  }
+  f->unit->GiveEntries(f->pending.TurnsToWait());
+}
+
+// It is being compiled. False: still.
+bool Poll(Function* f) {
+  switch (f->pending.Look()) {
+    case CompileQueue::Progress::kUnderWay: return false;
+    case CompileQueue::Progress::kDone: Finish(f); return true;
+    case CompileQueue::Progress::kLost: break;
+  }
+  promotion_stats().lost++;
+  f->compiles--;
+  Abandon(f);
+  ProfileAnew(f, policy().profiled_turns);
+  return true;
 }
 
 // What failed in optimised code is left to handlers from now on, or, where it was never seen to run, done with what has been seen since.
@@ -184,21 +273,19 @@ bool Revise(Function* f, const ExitDescriptor& exit) {
 }
 
 void Function::OnManyExits(ExitDescriptor* exit) {
-  if (outdated || compiling || code == nullptr || unit->RefreshGlobals()) return;
+  if (outdated || lifting || phase == Phase::kCompiling || code == nullptr || unit->RefreshGlobals()) return;
   outdated = exit->frames.size() > 1 ? ReviseInlined(exit) : Revise(this, *exit);
   if (!outdated) return;
   // The next entries tell what has changed.
-  phase = Phase::kProfiled;
-  turns_left = std::min<int64_t>(kTurnsBeforeRevision, policy().profiled_turns);
   unit->SetOptimised(nullptr);
-  unit->GiveEntries(1);
+  ProfileAnew(this, std::min<int64_t>(kTurnsBeforeRevision, policy().profiled_turns));
 }
 
-bool Prepare(Function* f, const tier1::HotLoop& hot) {
+bool Watch(Function* f, const tier1::HotLoop& hot) {
   if (!IsPlain(f->code)) return false;
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(f->code);
   if (!decoded.ok() || hot.unit->ProfiledAddress(hot.target) == nullptr) return false;
-  f->decoded = *std::move(decoded);
+  f->decoded = std::make_shared<const DecodedCode>(*std::move(decoded));
   f->arg_bits.assign(static_cast<size_t>(f->code->co_argcount), 0);
   f->arg_details.assign(f->arg_bits.size(), 0);
   f->entry = hot.target;
@@ -227,17 +314,41 @@ tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
   Function* f = slot.get();
   hot.unit->GiveEntries(1);
   if (f->phase != Function::Phase::kOptimised && Manager::Get().paused()) return {nullptr, nullptr};
-  if (f->phase == Function::Phase::kCold && !(f->wanted() && Prepare(f, hot))) {
+  if (f->phase == Function::Phase::kCold && !(f->wanted() && Watch(f, hot))) {
     hot.unit->GiveEntries(kNever);
     return {nullptr, nullptr};
   }
-  ObserveArguments(f, hot.lp);
-  if (f->phase == Function::Phase::kProfiled && f->turns_left-- > 0) return {hot.unit->ProfiledAddress(hot.target), nullptr};
-  if (f->phase != Function::Phase::kOptimised) {
-    f->phase = Function::Phase::kKnown;
-    Optimise(f);
+  switch (f->phase) {
+    case Function::Phase::kCompiling:
+      if (!Poll(f)) hot.unit->GiveEntries(f->pending.TurnsToWait());
+      break;
+    case Function::Phase::kProfiled:
+      ObserveArguments(f, hot.lp);
+      if (f->turns_left-- > 0) return {hot.unit->ProfiledAddress(hot.target), nullptr};
+      Optimise(f);
+      break;
+    default: break;
   }
   return {nullptr, nullptr};
+}
+
+void DropFunctionCompilations() {
+  for (const auto& [unit, f] : Functions()) {
+    if (f->phase != Function::Phase::kCompiling) continue;
+    f->compiles--;
+    Abandon(f.get());
+    ProfileAnew(f.get(), policy().profiled_turns);
+  }
+}
+
+bool SettleCallees(tier1::Unit* unit) {
+  bool settled = true;
+  for (const tier1::GlobalUse& use : unit->globals()) {
+    if (*use.cell == nullptr || !PyFunction_Check(*use.cell)) continue;
+    Function* f = FindFor(reinterpret_cast<PyFunctionObject*>(*use.cell));
+    if (f != nullptr && f->phase == Function::Phase::kCompiling && !Poll(f)) settled = false;
+  }
+  return settled;
 }
 
 void NoteFunctionDeath(tier1::Unit* unit) {
@@ -249,6 +360,7 @@ void ForgetFunction(tier1::Unit* unit) {
   if (it == Functions().end()) return;
   Function* f = it->second.get();
   f->code = nullptr;
+  f->pending.Drop();
   f->decoded.reset();
   f->body = OptimisedCode();
   f->way_in = OptimisedCode();
@@ -263,7 +375,7 @@ bool ReviseInlined(ExitDescriptor* exit) {
 }
 
 void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
-  constexpr const char* kPhases[] = {"cold", "profiled", "known", "optimised"};
+  constexpr const char* kPhases[] = {"cold", "profiled", "known", "compiling", "optimised"};
   Function* f = Find(const_cast<tier1::Unit*>(unit));
   if (f == nullptr) return;
   units->push_back({"function", std::max(f->entry, 0), kPhases[static_cast<int>(f->phase)], f->why_not, f->compiles, f->compile_ns, 0, &f->body});
@@ -275,7 +387,7 @@ size_t FunctionCodeBytes() {
   return sum;
 }
 
-CalleeTable::CalleeTable(tier1::Unit* unit) { Collect(unit, 0); }
+CalleeTable::CalleeTable(tier1::Unit* unit, bool may_inline) : may_inline_(may_inline) { Collect(unit, 0); }
 
 void CalleeTable::Collect(tier1::Unit* unit, int depth) {
   for (const tier1::GlobalUse& use : unit->globals()) {
@@ -285,18 +397,18 @@ void CalleeTable::Collect(tier1::Unit* unit, int depth) {
 
 void CalleeTable::Add(PyFunctionObject* function, int depth) {
   PyObject* key = reinterpret_cast<PyObject*>(function);
-  CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
-  Function* f = state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : Find(state->unit);
-  if (f == nullptr || !(f->known() || f->compiling) || f->code == nullptr || callees_.contains(key)) return;
+  Function* f = FindFor(function);
+  if (f == nullptr || !(f->known() || f->lifting) || f->code == nullptr || callees_.contains(key)) return;
   tier2::Callee& callee = callees_[key];
-  callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->compiling ? f->targets.back().get() : f->target()};
-  f->shared |= !f->compiling;
+  callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->lifting ? f->targets.back().get() : f->target()};
+  f->shared |= !f->lifting;
   if (depth >= kMaxCalleeDepth) return;
-  if (!f->compiling) Collect(f->unit, depth + 1);
+  if (!f->lifting) Collect(f->unit, depth + 1);
   bodies_.push_back(SnapshotOf(*f));
   tier2::Snapshot& body = bodies_.back();
   body.callees = &callees_;
-  if (f->compiling) {
+  if (!may_inline_) return;
+  if (f->lifting) {
     callee.body = &body;
     return;
   }

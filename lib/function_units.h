@@ -1,6 +1,6 @@
 // Whole functions in the optimising tier: as frameless code that others call or inline, and that entries from Tier 1 go over to.
 //
-//   counting --(tier2_threshold)--> profiled --(profiled_turns)--> known --(something to gain)--> optimised
+//   counting --(tier2_threshold)--> profiled --(profiled_turns)--> known --(something to gain)--> compiling --> optimised
 //
 // A function that is known may be inlined. It has something to gain from code of its own when it has a loop, or calls others that are
 // inlined or frameless, first of all itself.
@@ -27,6 +27,11 @@ void NoteFunctionDeath(tier1::Unit* unit);
 // An exit out of an inlined call is taken too often. False: nothing can be done about it. [GIL]
 bool ReviseInlined(ExitDescriptor* exit);
 
+// Functions among the unit's globals that are done being compiled have their code from now on. False: others are still compiled. [GIL]
+bool SettleCallees(tier1::Unit* unit);
+// What is being compiled is begun anew some time. [GIL]
+void DropFunctionCompilations();
+
 // See Tier2UnitsOf(). [GIL]
 void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units);
 size_t FunctionCodeBytes();
@@ -34,13 +39,14 @@ size_t FunctionCodeBytes();
 // What a unit may call, while it is compiled: the known functions among its globals, and among theirs. [GIL]
 class CalleeTable {
  public:
-  explicit CalleeTable(tier1::Unit* unit);
+  CalleeTable(tier1::Unit* unit, bool may_inline);
   const tier2::Callees& all() const { return callees_; }
 
  private:
   void Collect(tier1::Unit* unit, int depth);
   void Add(PyFunctionObject* function, int depth);
 
+  bool may_inline_;
   tier2::Callees callees_;
   std::deque<tier2::Snapshot> bodies_;
 };

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
-#include "lib/compilation.h"
 #include "lib/exit_points.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
@@ -25,6 +24,20 @@ constexpr size_t kRoomForExitPoints = 4;
 
 uint64_t g_exits = 0;
 int64_t g_owners = 0;
+
+tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
+  tier1::SharedAddresses a = tier1::GetSharedAddresses();
+  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
+          a.dealloc, a.raise, a.finished, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+}
+
+tier2::Effort EffortFor(bool frameless) {
+  int64_t ms = policy().max_compile_ms;
+  tier2::Effort effort = {InstructionsIn(ms, kFullCost), InstructionsIn(ms, kQuickCost)};
+  if (frameless) effort = {std::min(effort.full, kMaxFramelessInstructions), std::min(effort.quick, kMaxFramelessInstructions)};
+  if (policy().fail_guards != 0) effort = {effort.full * kRoomForExitPoints, effort.quick * kRoomForExitPoints};
+  return effort;
+}
 
 // Where the code of each frame goes on.
 absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
@@ -47,18 +60,8 @@ absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
 int64_t ExitOwner::NextNumber() { return g_owners++; }
 bool ExitOwner::wanted() const { return policy().tier2_units.Contains(number); }
 
-tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
-  tier1::SharedAddresses a = tier1::GetSharedAddresses();
-  return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
-}
-
-tier2::Effort EffortFor(bool frameless) {
-  int64_t ms = policy().max_compile_ms;
-  tier2::Effort effort = {InstructionsIn(ms, kFullCost), InstructionsIn(ms, kQuickCost)};
-  if (frameless) effort = {std::min(effort.full, kMaxFramelessInstructions), std::min(effort.quick, kMaxFramelessInstructions)};
-  if (policy().fail_guards != 0) effort = {effort.full * kRoomForExitPoints, effort.quick * kRoomForExitPoints};
-  return effort;
+Compilation::Options OptionsFor(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, const OptimisedCode& code, bool frameless) {
+  return {MakeEnvironment(unit, owner, name, code.versions().size()), EffortFor(frameless), frameless || policy().tier2_every_loop};
 }
 
 // All uses of a name go by the first cell that knows its value, so that its value is the same one.
@@ -79,18 +82,9 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
   };
 }
 
-absl::Status OptimisedCode::Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name,
-                                 ExitOwner* owner) {
-  PassTexts texts(snapshot);
-  texts.AddGraph("lift", *graph);
-  absl::StatusOr<tier2::Lowered> lowered = CompileGraph(graph, snapshot, MakeEnvironment(unit, *owner, name, versions_.size()), EffortFor(graph->frameless),
-                                                        graph->frameless || policy().tier2_every_loop, &texts);
-  return Install(std::move(lowered), std::move(texts), unit, name, owner);
-}
-
-absl::Status OptimisedCode::Install(absl::StatusOr<tier2::Lowered> lowered, PassTexts texts, tier1::Unit* unit, const std::string& name,
-                                    ExitOwner* owner) {
-  texts_ = std::move(texts);
+absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {
+  texts_ = std::move(made.texts);
+  absl::StatusOr<tier2::Lowered>& lowered = made.lowered;
   if (lowered.ok()) texts_.AddMir(std::move(lowered->mir_text));
   texts_.WriteLog(name);
   if (!lowered.ok()) return lowered.status();

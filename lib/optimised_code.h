@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "lib/compilation.h"
 #include "lib/pass_texts.h"
 #include "runtime/deopt/exit.h"
 #include "tier1/compiler.h"
 #include "tier2/ir/node.h"
 #include "tier2/lift/lifter.h"
-#include "tier2/lower/lower.h"
 #include "tier2/mir/code.h"
 
 namespace tierjit {
@@ -47,11 +46,8 @@ class OptimisedCode {
     std::deque<double> constants;  // the code refers to them by address
   };
 
-  // Optimises and lowers `graph`, and puts it in the place of the version before. [GIL]
-  absl::Status Make(tier2::Graph* graph, const tier2::Snapshot& snapshot, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
-
-  // Puts code that was made elsewhere in the place of the version before. [GIL]
-  absl::Status Install(absl::StatusOr<tier2::Lowered> lowered, PassTexts texts, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
+  // Puts what was made in the place of the version before. [GIL]
+  absl::Status Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
 
   const uint8_t* address() const { return versions_.empty() ? nullptr : versions_.back().code.address(); }
   size_t size() const { return versions_.empty() ? 0 : versions_.back().code.size(); }
@@ -65,9 +61,8 @@ class OptimisedCode {
   PassTexts texts_;
 };
 
-// What compilations for the unit go by. [GIL]
-tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version);
-tier2::Effort EffortFor(bool frameless);
+// What the next version of `code` is compiled by. [GIL]
+Compilation::Options OptionsFor(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, const OptimisedCode& code, bool frameless);
 
 // What the unit's globals are now. [GIL]
 void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot);

@@ -13,6 +13,7 @@
 #include "lib/function_units.h"
 #include "lib/manager.h"
 #include "lib/optimised_code.h"
+#include "lib/pending_compilation.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
 #include "lib/tier2_report.h"
@@ -37,15 +38,12 @@ constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is ta
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 8000;             // the program waits for them, 0.2 us a node
-// While a loop is compiled, Tier 1's code asks about every so often whether it is done.
-constexpr int64_t kAskEveryNs = 100'000;
-constexpr int64_t kMaxTurnsToAsk = 20000;
 constexpr int64_t kGivenUp = INT64_MAX / 4;
 
 using OptimisedLoop = UnitExit (*)(PyObject** lp, PyThreadState* ts);
 
 struct Loop final : ExitOwner {
-  enum class Phase { kCold, kProfiled, kCompiling, kOptimised, kGivenUp };
+  enum class Phase { kCold, kProfiled, kWaiting, kCompiling, kOptimised, kGivenUp };
   tier1::Unit* unit = nullptr;
   int32_t header = 0;
   Phase phase = Phase::kCold;
@@ -56,16 +54,10 @@ struct Loop final : ExitOwner {
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
   OptimisedCode code;
-  std::shared_ptr<Compilation> compilation;  // while it is compiled
-  // When Tier 1's code last asked, and the turns that it was given then.
-  int64_t asked_ns = 0, turns_given = 1;
+  bool sparing = false;       // with all that could be inlined it took too long
+  PendingCompilation pending;
   int64_t compile_ns = 0, lift_ns = 0;
   std::string why_not;        // of a loop that was given up
-  ~Loop() { Drop(); }
-  void Drop() {
-    if (compilation != nullptr) CompileQueue::Get().Cancel(compilation.get());
-    compilation.reset();
-  }
   void OnManyExits(ExitDescriptor* exit) override;
   std::string name() const override { return absl::StrCat(NameOf(unit->code()), " @", header); }
 };
@@ -123,15 +115,18 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
 absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, const Loop& loop) {
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(hot.unit->code());
   if (!decoded.ok()) return decoded.status();
-  auto kept = std::make_unique<DecodedCode>(*std::move(decoded));
-  auto callees = std::make_unique<CalleeTable>(hot.unit);
-  tier2::Snapshot snapshot = TakeSnapshot(hot, loop, *kept);
-  snapshot.callees = &callees->all();
-  Compilation::Options options = {EffortFor(false), policy().tier2_every_loop};
-  tier2::Environment environment = MakeEnvironment(hot.unit, loop, loop.name(), loop.code.versions().size());
-  auto compilation = std::make_shared<Compilation>(std::move(kept), std::move(callees), std::move(snapshot), std::move(environment), options);
-  if (absl::Status status = compilation->Lift(kMaxNodes); !status.ok()) return status;
-  return compilation;
+  auto kept = std::make_shared<const DecodedCode>(*std::move(decoded));
+  auto c = std::make_shared<Compilation>(kept, std::make_unique<CalleeTable>(hot.unit, !loop.sparing), TakeSnapshot(hot, loop, *kept));
+  absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(c->snapshot(), kMaxNodes);
+  if (!graph.ok()) return graph.status();
+  c->Add(*std::move(graph), OptionsFor(hot.unit, loop, loop.name(), loop.code, false));
+  return c;
+}
+
+// What takes too long is tried once more without inlining.
+bool MaySpare(Loop* loop, const absl::Status& why, const Compilation* c) {
+  if (!IsTooMuch(why) || loop->sparing || (c != nullptr && !c->inlines())) return false;
+  return loop->sparing = true;
 }
 
 void GiveUp(Loop* loop, const absl::Status& why) {
@@ -144,7 +139,7 @@ void GiveUp(Loop* loop, const absl::Status& why) {
 // The work is done: its code becomes the loop's, unless the world has changed. True: it can be entered.
 bool Finish(Loop* loop) {
   int64_t start = NowNs();
-  std::shared_ptr<Compilation> c = std::move(loop->compilation);
+  std::shared_ptr<Compilation> c = loop->pending.Take();
   loop->compile_ns += c->work_ns();
   NoteTier2Compilation(c->work_ns() + loop->lift_ns);
   if (!c->StillHolds()) {
@@ -152,11 +147,15 @@ bool Finish(Loop* loop) {
     loop->phase = Loop::Phase::kCold;
     return false;
   }
-  absl::Status status = loop->code.Install(c->TakeResult(), c->TakeTexts(), loop->unit, NameOf(loop->unit->code()), loop);
+  absl::Status status = loop->code.Install(c->TakeResult(0), loop->unit, NameOf(loop->unit->code()), loop);
   loop->exits_before_revision = std::max<uint64_t>(kMinExitsBeforeRevision, loop->code.mir_instructions());
   for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
   int64_t pause = NowNs() - start;
   NotePause(pause);
+  if (MaySpare(loop, status, c.get())) {
+    loop->phase = Loop::Phase::kCold;
+    return false;
+  }
   if (!status.ok()) {
     GiveUp(loop, status);
     return false;
@@ -174,32 +173,28 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
     GiveUp(loop, absl::ResourceExhaustedError("TJ-305: what it goes by keeps changing"));
     return false;
   }
+  // The functions that it calls are more use to it when their code is there.
+  if (!SettleCallees(hot.unit)) {
+    loop->phase = Loop::Phase::kWaiting;
+    return false;
+  }
   absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(hot, *loop);
-  int64_t lifted = NowNs();
-  loop->lift_ns = lifted - start;
+  if (MaySpare(loop, made.status(), nullptr)) made = Prepare(hot, *loop);
+  loop->lift_ns = NowNs() - start;
   loop->compile_ns += loop->lift_ns;
+  NotePause(loop->lift_ns);
   if (!made.ok()) {
-    NotePause(lifted - start);
     GiveUp(loop, made.status());
     return false;
   }
-  CompileQueue::Answer answer = CompileQueue::Answer::kNoThread;
-  if (policy().background && !(*made)->texts_wanted()) answer = CompileQueue::Get().Submit(*made, policy().compile_delay_us);
-  NotePause(NowNs() - start);
-  if (answer == CompileQueue::Answer::kLater) {
-    loop->phase = Loop::Phase::kProfiled;
-    return false;
-  }
+  PendingCompilation::Begun begun = loop->pending.Begin(*std::move(made));
+  loop->phase = begun == PendingCompilation::Begun::kLater ? Loop::Phase::kWaiting : Loop::Phase::kCompiling;
+  if (begun == PendingCompilation::Begun::kLater) return false;
   loop->compiles++;
   loop->entries = 0;
   loop->sampled_ns = 0;
   loop->outdated = false;
-  loop->compilation = *std::move(made);
-  loop->phase = Loop::Phase::kCompiling;
-  if (answer == CompileQueue::Answer::kTaken) return false;
-  loop->compilation->Work();
-  NotePause(loop->compilation->work_ns());
-  return Finish(loop);
+  return begun == PendingCompilation::Begun::kDone && Finish(loop);
 }
 
 // The speculation of the instruction at `exit->origin` fails too often: from now on it is done by its handler, or, where code was never
@@ -279,32 +274,22 @@ bool HasProfile(const tier1::HotLoop& hot) {
 
 tier1::LoopOutcome GoOnProfiled(const tier1::HotLoop& hot, Loop* loop) {
   loop->phase = Loop::Phase::kProfiled;
-  loop->asked_ns = NowNs();
-  loop->turns_given = policy().profiled_turns;
+  loop->pending.NoteGiven(policy().profiled_turns);
   hot.unit->GiveEdges(policy().profiled_turns, true);
   hot.unit->GiveEdges(1, false);
   return {hot.unit->ProfiledAddress(hot.target), nullptr};
 }
 
-// Asks again soon, measured in turns as long as those that have just been made.
-tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) {
-  if (policy().install_delay > 0) return StayInTier1(hot, policy().install_delay);
-  int64_t now = NowNs();
-  int64_t turn_ns = std::max<int64_t>(1, (now - loop->asked_ns) / loop->turns_given);
-  loop->asked_ns = now;
-  loop->turns_given = std::clamp<int64_t>(kAskEveryNs / turn_ns, 1, kMaxTurnsToAsk);
-  return StayInTier1(hot, loop->turns_given);
-}
+tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) { return StayInTier1(hot, loop->pending.TurnsToWait()); }
 
 // The loop is being compiled. True: its code can be entered now.
 bool IsReady(Loop* loop) {
-  if (policy().install_delay > 0) CompileQueue::Get().Wait(*loop->compilation);
-  switch (CompileQueue::Get().Look(*loop->compilation)) {
+  switch (loop->pending.Look()) {
     case CompileQueue::Progress::kUnderWay: return false;
     case CompileQueue::Progress::kLost:
       promotion_stats().lost++;
       loop->compiles--;
-      loop->Drop();
+      loop->pending.Drop();
       loop->phase = Loop::Phase::kCold;
       return false;
     case CompileQueue::Progress::kDone: break;
@@ -312,11 +297,13 @@ bool IsReady(Loop* loop) {
   return Finish(loop);
 }
 
-tier1::LoopOutcome WhileCompiling(const tier1::HotLoop& hot, Loop* loop) {
-  if (IsReady(loop)) return Run(hot, loop);
-  if (loop->phase == Loop::Phase::kCold) return GoOnProfiled(hot, loop);
-  if (loop->phase == Loop::Phase::kGivenUp) return StayInTier1(hot, kWatchedTurns);
-  return AskAgain(hot, loop);
+// Behind an attempt to get the loop compiled that has brought no code yet.
+tier1::LoopOutcome WithoutCode(const tier1::HotLoop& hot, Loop* loop) {
+  switch (loop->phase) {
+    case Loop::Phase::kCold: return GoOnProfiled(hot, loop);
+    case Loop::Phase::kWaiting: case Loop::Phase::kCompiling: return AskAgain(hot, loop);
+    default: return StayInTier1(hot, kWatchedTurns);
+  }
 }
 
 Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
@@ -335,7 +322,7 @@ Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
 // The questions that a loop asks while it is compiled are answered to others of the unit as well, for which they come too early.
 bool CompilingOther(const CodeLoops& code, const Loop* loop) {
   for (const auto& [header, other] : code.loops) {
-    if (other.get() != loop && other->phase == Loop::Phase::kCompiling) return true;
+    if (other.get() != loop && (other->phase == Loop::Phase::kCompiling || other->phase == Loop::Phase::kWaiting)) return true;
   }
   return false;
 }
@@ -383,10 +370,9 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         hot.unit->GiveEdges(1, true);
         return {nullptr, nullptr};
       }
-      if (Optimise(hot, loop)) return Run(hot, loop);
-      if (loop->phase == Loop::Phase::kCompiling) return AskAgain(hot, loop);
-      break;
-    case Loop::Phase::kCompiling: return WhileCompiling(hot, loop);
+      [[fallthrough]];
+    case Loop::Phase::kWaiting: return Optimise(hot, loop) ? Run(hot, loop) : WithoutCode(hot, loop);
+    case Loop::Phase::kCompiling: return IsReady(loop) ? Run(hot, loop) : WithoutCode(hot, loop);
     case Loop::Phase::kOptimised:
       if (loop->outdated && loop->compiles >= kMaxCompiles) {
         GiveUp(loop, absl::ResourceExhaustedError("TJ-305: its speculation keeps failing"));
@@ -396,9 +382,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::ResourceExhaustedError("TJ-306: it is left soon after it is entered"));
         break;
       }
-      if (!loop->outdated || Optimise(hot, loop)) return Run(hot, loop);
-      if (loop->phase == Loop::Phase::kCompiling) return AskAgain(hot, loop);
-      break;
+      return !loop->outdated || Optimise(hot, loop) ? Run(hot, loop) : WithoutCode(hot, loop);
     case Loop::Phase::kGivenUp: break;
   }
   // Other loops of the code may still want to be asked about.
@@ -426,11 +410,12 @@ void StopPromotion() {
   for (const auto& [unit, code] : Loops()) {
     for (const auto& [header, loop] : code->loops) {
       if (loop->phase != Loop::Phase::kCompiling) continue;
-      loop->Drop();
+      loop->pending.Drop();
       loop->compiles--;
       loop->phase = Loop::Phase::kCold;
     }
   }
+  DropFunctionCompilations();
   CompileQueue::Get().Stop();
 }
 
@@ -450,7 +435,7 @@ PromotionCounters GetPromotionCounters() {
 }
 
 void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
-  constexpr const char* kPhases[] = {"cold", "profiled", "compiling", "optimised", "given up"};
+  constexpr const char* kPhases[] = {"cold", "profiled", "profiled", "compiling", "optimised", "given up"};
   auto it = Loops().find(const_cast<tier1::Unit*>(unit));
   if (it == Loops().end()) return;
   for (const auto& [header, l] : it->second->loops) {

@@ -22,6 +22,8 @@ PromotionStats& promotion_stats();  // [GIL]
 
 // The program has waited.
 void NotePause(int64_t ns);
+// Of a compilation: it grew too large, or would take too long.
+bool IsTooMuch(const absl::Status& why);
 // A loop stays in Tier 1: the reason with its stable code in front, by kind of error unless the message has one already.
 std::string PromotionReason(const absl::Status& why);
 
