@@ -37,7 +37,7 @@ constexpr int64_t kWorthwhileNs = 500;
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
-constexpr int kMaxNodes = 8000;             // the program waits for them, 0.2 us a node
+constexpr int kMaxNodes = 6000;             // the program waits for them, 0.2 to 0.3 us a node
 constexpr int64_t kGivenUp = INT64_MAX / 4;
 
 using OptimisedLoop = UnitExit (*)(PyObject** lp, PyThreadState* ts);

@@ -87,7 +87,6 @@ void Lifter::LiftBlocks() {
     int32_t unit = *pending_.begin();
     pending_.erase(pending_.begin());
     LiftBlock(unit);
-    if (graph_->node_count() > max_nodes_) status_ = absl::ResourceExhaustedError(absl::StrCat("more than ", max_nodes_, " nodes"));
   }
 }
 
@@ -241,6 +240,10 @@ void Lifter::LiftBlock(int32_t unit) {
     resume_ = in().offset;
     here_ = nullptr;
     if (!LiftInstruction() || !status_.ok()) return;
+    if (graph_->node_count() > max_nodes_) {
+      status_ = absl::ResourceExhaustedError(absl::StrCat("more than ", max_nodes_, " nodes"));
+      return;
+    }
     current_++;
     if (current_ >= static_cast<int>(list.size())) return LeaveHere();
     if (leader_[static_cast<size_t>(in().offset)]) return JumpTo(in().offset);

@@ -13,6 +13,7 @@ COMMANDS = {
     "bench": ("bench", "macro and micro benchmarks: table, JSON and plot in perf/results/"),
     "count": ("count", "instruction counts under callgrind against perf/budget.json"),
     "peers": ("peers", "the same programs under PyPy, Numba, Cython, mypyc and CinderX: tables, JSON, plots"),
+    "pauses": ("pauses", "how long programs stand still while the optimising tier compiles"),
     "fuzz": ("fuzz", "random programs: the interpreter against the optimising tier"),
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
