@@ -14,6 +14,7 @@ COMMANDS = {
     "count": ("count", "instruction counts under callgrind against perf/budget.json"),
     "peers": ("peers", "the same programs under PyPy, Numba, Cython, mypyc and CinderX: tables, JSON, plots"),
     "pauses": ("pauses", "how long programs stand still while the optimising tier compiles"),
+    "ramp": ("ramp", "how soon a single call with one long loop runs at its steady speed"),
     "fuzz": ("fuzz", "random programs: the interpreter against the optimising tier"),
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
