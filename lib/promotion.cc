@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -53,6 +54,7 @@ struct Loop final : ExitOwner {
   int64_t sampled_ns = 0;
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
+  bool any_ints = false;      // at the way in: those of other entries were not within the ranges that were expected
   OptimisedCode code;
   bool sparing = false;       // with all that could be inlined it took too long
   PendingCompilation pending;
@@ -102,7 +104,7 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
   for (int i = 0; i < locals; i++) {
     s.local_bits.push_back(BitsOf(hot.lp[i]));
     s.local_details.push_back(DetailOf(hot.lp[i]));
-    if (s.local_bits.back() == kIntBit) s.local_values[i] = PyLong_AsLongLong(hot.lp[i]);
+    if (s.local_bits.back() == kIntBit && !loop.any_ints) s.local_values[i] = PyLong_AsLongLong(hot.lp[i]);
     if (hot.lp[i] != nullptr && PyCFunction_CheckExact(hot.lp[i])) s.local_functions[i] = hot.lp[i];
   }
   for (int i = 0; i < hot.depth; i++) s.stack_bits.push_back(BitsOf(hot.lp[locals + i]));
@@ -203,6 +205,11 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
   if (outdated || phase != Phase::kOptimised || unit->RefreshGlobals()) return;
   if (exit->frames.size() > 1) {
     outdated = ReviseInlined(exit);
+    return;
+  }
+  // Of no instruction: guard_range.
+  if (exit->origin < 0) {
+    if (!std::exchange(any_ints, true)) outdated = true;
     return;
   }
   uint32_t seen = unit->feedback()->at(exit->origin).bits;

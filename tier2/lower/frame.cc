@@ -316,7 +316,8 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
 // Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
   bool planned = n.Is(Opcode::kLeave) && n.imm == kPlannedLeave;
-  ExitKind kind = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardRange) || n.Is(Opcode::kGuardDeath) || n.Is(Opcode::kGuardSimple) || planned ? ExitKind::kInterruption
+  bool calm = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardDeath) || n.Is(Opcode::kGuardSimple);
+  ExitKind kind = calm || planned        ? ExitKind::kInterruption
                   : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
                                          : ExitKind::kSpeculation;
   auto owned = ownership_.at.find(&n);
