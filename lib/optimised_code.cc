@@ -23,6 +23,7 @@ constexpr size_t kMaxFramelessInstructions = 1500;  // more could need more of t
 constexpr size_t kRoomForExitPoints = 4;
 
 uint64_t g_exits = 0;
+const ExitDescriptor* g_last_exit = nullptr;
 int64_t g_owners = 0;
 
 tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
@@ -103,6 +104,7 @@ absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit,
 
 const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
   g_exits++;
+  g_last_exit = exit;
   ExitOwner* owner = static_cast<ExitOwner*>(exit->owner);
   if (exit->count >= kNoteworthyExits && (exit->count & (exit->count - 1)) == 0) {
     Log("promote", absl::StrCat(owner->name(), ": left ", exit->count, " times at @", exit->origin, " for @", exit->resume,
@@ -113,6 +115,8 @@ const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
 }
 
 uint64_t ExitsTaken() { return g_exits; }
+const ExitDescriptor* LastExit() { return g_last_exit; }
+void ClearLastExit() { g_last_exit = nullptr; }
 
 int64_t NowNs() {
   timespec t;

@@ -70,6 +70,9 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot);
 // Called for each exit that is taken: see SetExitResolver(). [GIL]
 const void* OnExit(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);
 uint64_t ExitsTaken();
+// The one that was taken last since ClearLastExit(), which is due when a unit dies; NULL: none.
+const ExitDescriptor* LastExit();
+void ClearLastExit();
 
 // Of the monotonic clock.
 int64_t NowNs();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "lib/compilation.h"
 #include "lib/compile_queue.h"
 #include "lib/function_units.h"
+#include "lib/loop_turns.h"
 #include "lib/manager.h"
 #include "lib/optimised_code.h"
 #include "lib/pending_compilation.h"
@@ -31,10 +33,11 @@ constexpr int kMaxCompiles = 5;             // of one loop
 // often for each version that has failed before.
 constexpr uint64_t kMinExitsBeforeRevision = 100;
 constexpr int kPatience = 4;
-// Entries are timed now and then. Who stays inside for less than kWorthwhileNs on average is better off in Tier 1.
+// Entries are looked at now and then. A loop that does less than kWorthwhile instructions of bytecode on average is better off in Tier 1.
 constexpr uint64_t kEntriesPerSample = 16;
 constexpr uint64_t kSamples = 64;
-constexpr int64_t kWorthwhileNs = 500;
+constexpr int64_t kWorthwhile = 150;
+constexpr int64_t kNsOfInstruction = 3;     // in optimised code, where nobody counts turns
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
@@ -51,7 +54,8 @@ struct Loop final : ExitOwner {
   int compiles = 0;
   bool outdated = false;
   uint64_t entries = 0;
-  int64_t sampled_ns = 0;
+  int64_t sampled_work = 0;   // instructions, as far as known
+  int64_t body = 0;           // instructions of one turn of a `for` loop that has no other in it; 0: any other loop
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
   bool any_ints = false;      // at the way in: those of other entries were not within the ranges that were expected
@@ -114,14 +118,28 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
   return s;
 }
 
-absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, const Loop& loop) {
+// Instructions of one turn, if that can be counted: see Loop::body.
+int64_t BodyOf(const DecodedCode& code, const LoopNest& nest, int32_t header) {
+  const LoopNest::Extent* extent = nest.Find(header);
+  size_t first = static_cast<size_t>(code.IndexAt(header));
+  if (extent == nullptr || code.instructions()[first].opcode != FOR_ITER) return 0;
+  int64_t count = 0;
+  for (size_t i = first; i < code.instructions().size() && extent->Contains(code.instructions()[i].offset); i++) {
+    if (i != first && nest.Find(code.instructions()[i].offset) != nullptr) return 0;
+    count++;
+  }
+  return count;
+}
+
+absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, Loop* loop) {
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(hot.unit->code());
   if (!decoded.ok()) return decoded.status();
   auto kept = std::make_shared<const DecodedCode>(*std::move(decoded));
-  auto c = std::make_shared<Compilation>(kept, std::make_unique<CalleeTable>(hot.unit, !loop.sparing), TakeSnapshot(hot, loop, *kept));
+  loop->body = BodyOf(*kept, LoopsOf(hot.unit).nest, hot.target);
+  auto c = std::make_shared<Compilation>(kept, std::make_unique<CalleeTable>(hot.unit, !loop->sparing), TakeSnapshot(hot, *loop, *kept));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(c->snapshot(), kMaxNodes);
   if (!graph.ok()) return graph.status();
-  c->Add(*std::move(graph), OptionsFor(hot.unit, loop, loop.name(), loop.code, false));
+  c->Add(*std::move(graph), OptionsFor(hot.unit, *loop, loop->name(), loop->code, false));
   return c;
 }
 
@@ -180,8 +198,8 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
     loop->phase = Loop::Phase::kWaiting;
     return false;
   }
-  absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(hot, *loop);
-  if (MaySpare(loop, made.status(), nullptr)) made = Prepare(hot, *loop);
+  absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(hot, loop);
+  if (MaySpare(loop, made.status(), nullptr)) made = Prepare(hot, loop);
   loop->lift_ns = NowNs() - start;
   loop->compile_ns += loop->lift_ns;
   NotePause(loop->lift_ns);
@@ -194,7 +212,7 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
   if (begun == PendingCompilation::Begun::kLater) return false;
   loop->compiles++;
   loop->entries = 0;
-  loop->sampled_ns = 0;
+  loop->sampled_work = 0;
   loop->outdated = false;
   return begun == PendingCompilation::Begun::kDone && Finish(loop);
 }
@@ -228,18 +246,46 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
 }
 
 bool LeavesSoon(const Loop& loop) {
-  return !policy().tier2_every_loop && loop.entries >= kSamples * kEntriesPerSample && loop.sampled_ns < static_cast<int64_t>(loop.entries / kEntriesPerSample) * kWorthwhileNs;
+  auto samples = static_cast<int64_t>(loop.entries / kEntriesPerSample);
+  return !policy().tier2_every_loop && loop.entries >= kSamples * kEntriesPerSample && loop.sampled_work < samples * kWorthwhile;
+}
+
+PyObject* IteratorOf(const tier1::HotLoop& hot) { return hot.lp[hot.unit->code()->co_nlocalsplus + hot.depth - 1]; }
+
+// Whether the last exit left the frame inside of the loop, with its iterator where it was.
+bool IsInside(const Loop& loop, const LoopNest& nest) {
+  const ExitDescriptor* exit = LastExit();
+  if (exit == nullptr || exit->owner != static_cast<const ExitOwner*>(&loop)) return false;
+  return nest.Find(loop.header)->Contains(exit->frames.empty() ? exit->resume : exit->frames[0].instruction);
+}
+
+UnitExit Enter(const tier1::HotLoop& hot, Loop* loop) {
+  return reinterpret_cast<OptimisedLoop>(const_cast<uint8_t*>(loop->code.address()))(hot.lp, hot.ts);
+}
+
+// Enters, and reckons what the entry was good for: by turns where an iterator tells them; else by time, unless every run is to be the same.
+UnitExit EnterAndReckon(const tier1::HotLoop& hot, Loop* loop) {
+  std::optional<int64_t> turns = loop->body > 0 ? TurnsLeft(IteratorOf(hot)) : std::nullopt;
+  int64_t start = turns.has_value() || !policy().background ? 0 : NowNs();
+  ClearLastExit();
+  // Who finishes the function was worth it, however fast that was; the loop may be gone by then.
+  loop->sampled_work += kWorthwhile;
+  UnitExit exit = Enter(hot, loop);
+  if (exit.resume == nullptr) return exit;
+  if (turns.has_value()) {
+    if (IsInside(*loop, LoopsOf(hot.unit).nest)) *turns -= TurnsLeft(IteratorOf(hot)).value_or(0);
+    loop->sampled_work += *turns * loop->body - kWorthwhile;
+  } else if (start != 0) {
+    loop->sampled_work += (NowNs() - start) / kNsOfInstruction - kWorthwhile;
+  }
+  return exit;
 }
 
 tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   hot.unit->GiveEdges(1, false);
   hot.unit->GiveEdges(1, true);
   g_entries++;
-  bool sampled = ++loop->entries % kEntriesPerSample == 0;
-  int64_t start = sampled ? NowNs() : 0;
-  UnitExit exit = reinterpret_cast<OptimisedLoop>(const_cast<uint8_t*>(loop->code.address()))(hot.lp, hot.ts);
-  // Who finishes the function was worth it, however fast that was.
-  if (sampled) loop->sampled_ns += exit.resume == nullptr ? kWorthwhileNs : NowNs() - start;
+  UnitExit exit = ++loop->entries % kEntriesPerSample == 0 ? EnterAndReckon(hot, loop) : Enter(hot, loop);
   return {exit.resume, exit.value};
 }
 
@@ -427,6 +473,7 @@ void StopPromotion() {
 }
 
 void ForgetPromotions(tier1::Unit* unit) {
+  ClearLastExit();
   Loops().erase(unit);
   ForgetFunction(unit);
 }
