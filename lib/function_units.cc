@@ -390,6 +390,7 @@ size_t FunctionCodeBytes() {
 CalleeTable::CalleeTable(tier1::Unit* unit, bool may_inline) : may_inline_(may_inline) { Collect(unit, 0); }
 
 void CalleeTable::Collect(tier1::Unit* unit, int depth) {
+  unit->FillGlobals();
   for (const tier1::GlobalUse& use : unit->globals()) {
     if (*use.cell != nullptr && PyFunction_Check(*use.cell)) Add(reinterpret_cast<PyFunctionObject*>(*use.cell), depth);
   }

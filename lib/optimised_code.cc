@@ -67,7 +67,7 @@ Compilation::Options OptionsFor(tier1::Unit* unit, const ExitOwner& owner, const
 
 // All uses of a name go by the first cell that knows its value, so that its value is the same one.
 void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
-  unit->RefreshGlobals();
+  unit->FillGlobals();
   std::map<int, PyObject**> cells;
   for (const tier1::GlobalUse& use : unit->globals()) {
     if (*use.cell == nullptr) continue;

@@ -387,6 +387,16 @@ bool UnitImpl::RefreshGlobals() {
   return any;
 }
 
+void UnitImpl::FillGlobals() {
+  RefreshGlobals();
+  if (profile_ == nullptr) return;
+  for (size_t i = 0; i < whole_.site_count; i++) {
+    const Site& site = whole_.sites()[i];
+    bool never_run = site.fill == FillGlobal && site.cell != nullptr && site.misses == 0;
+    if (never_run && static_cast<GlobalCell*>(site.cell)->value == nullptr && profile_->feedback.at(site.instr).bits != 0) RefillGlobal(site);
+  }
+}
+
 std::vector<ModuleUse> UnitImpl::module_values() const {
   std::vector<ModuleUse> uses;
   for (size_t i = 0; i < whole_.site_count; i++) {

@@ -67,6 +67,8 @@ class Unit {
   virtual std::vector<GlobalUse> globals() const = 0;
   // Fills the cells of globals() that a change of the global has emptied. True if there were some.
   virtual bool RefreshGlobals() = 0;
+  // The same, and those of instructions that only the profiled version has run.
+  virtual void FillGlobals() = 0;
   virtual std::vector<ModuleUse> module_values() const = 0;
   // Where the code finds the eval breaker's expected value; kept true while the unit lives.
   virtual const uintptr_t* expected_breaker() const = 0;

@@ -76,6 +76,7 @@ class UnitImpl final : public Unit {
   }
   std::vector<GlobalUse> globals() const override;
   bool RefreshGlobals() override;
+  void FillGlobals() override;
   std::vector<ModuleUse> module_values() const override;
   const uintptr_t* expected_breaker() const override { return &header()->expected_breaker; }
   std::vector<WatchedCell> watched_cells;

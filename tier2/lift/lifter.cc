@@ -120,8 +120,8 @@ uint32_t Lifter::EntryBits(size_t local) const {
   return bits == kNullBit || !ReadBeforeStored(static_cast<int>(local)) ? kNullBit : bits;
 }
 
-// On some way from the entry. Ways into exception handlers do not count: they are not lifted.
-bool Lifter::ReadBeforeStored(int local) const {
+// Ways into exception handlers do not count: they are not lifted.
+void Lifter::WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const {
   const std::vector<Instruction>& list = snapshot_.decoded->instructions();
   std::vector<uint8_t> seen(list.size(), 0);
   std::vector<int> work = {snapshot_.decoded->IndexAt(snapshot_.entry)};
@@ -131,17 +131,26 @@ bool Lifter::ReadBeforeStored(int local) const {
     if (at >= list.size() || seen[at]) continue;
     seen[at] = 1;
     const Instruction& in = list[at];
-    if (Reads(in, local)) return true;
-    int locals[2];
-    int n = StoredLocals(in, locals);
-    if ((n > 0 && locals[0] == local) || (n > 1 && locals[1] == local)) continue;
+    if (!visit(in)) continue;
     if (in.target >= 0) work.push_back(snapshot_.decoded->IndexAt(in.target));
     if (!NeverGoesOn(in)) work.push_back(static_cast<int>(at) + 1);
   }
-  return false;
 }
 
-// A local is virtual when one kind of number is all that it was seen to hold, at the way in and at each store. Cells never are.
+// On some way from the entry.
+bool Lifter::ReadBeforeStored(int local) const {
+  bool read = false;
+  WalkFromEntry([&](const Instruction& in) {
+    read = read || Reads(in, local);
+    int locals[2];
+    int n = StoredLocals(in, locals);
+    return !read && !(n > 0 && locals[0] == local) && !(n > 1 && locals[1] == local);
+  });
+  return read;
+}
+
+// A local is virtual when one kind of number is all that it was seen to hold, at the way in and at each store that the unit can come to: what
+// other loops and comprehensions make of the name does not matter. Cells never are.
 void Lifter::ChooseVirtualLocals() {
   PyCodeObject* code = snapshot_.code;
   size_t count = static_cast<size_t>(code->co_nlocalsplus);
@@ -154,7 +163,8 @@ void Lifter::ChooseVirtualLocals() {
     barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
     virtual_[i] = EntryBits(i) & ~kNullBit;
   }
-  for (const Instruction& in : snapshot_.decoded->instructions()) {
+  WalkFromEntry([&](const Instruction& in) {
+    if (!snapshot_.extent.Contains(in.offset)) return false;
     int locals[2];
     int n = StoredLocals(in, locals);
     for (int k = 0; k < n; k++) {
@@ -172,7 +182,8 @@ void Lifter::ChooseVirtualLocals() {
     if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) {
       barred[static_cast<size_t>(in.oparg)] = stored_[static_cast<size_t>(in.oparg)] = 1;
     }
-  }
+    return true;
+  });
   for (size_t i = 0; i < count; i++) {
     virtual_[i] |= stored_bits_[i];
     bool holds_more = !frameless() && i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & ~kSimpleBits) != 0;

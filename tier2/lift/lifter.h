@@ -17,6 +17,7 @@
 #include <set>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/loop_nest.h"
@@ -123,6 +124,7 @@ class Lifter {
   // Driver (lifter.cc) and merges (merge.cc).
   void ChooseVirtualLocals();
   uint32_t EntryBits(size_t local) const;
+  void WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const;  // false: not on behind the instruction
   bool ReadBeforeStored(int local) const;
   void FindLeaders();
   int LoopDepth(int32_t unit) const;
