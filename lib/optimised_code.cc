@@ -95,7 +95,11 @@ absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit,
   }
   absl::StatusOr<mir::CodeHandle> code = lowered->image.Install(absl::StrCat("tierjit.t2:", name));
   if (!code.ok()) return absl::Status(code.status().code(), absl::StrCat("TJ-304: no room for its machine code: ", code.status().message()));
-  versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants)});
+  std::vector<std::unique_ptr<RecordedCall>> recorded;
+  for (tier2::Lowered::Recorded& r : lowered->recorded) {
+    recorded.push_back(std::make_unique<RecordedCall>(code->address() + r.returns_to, r.action, r.exit, std::move(r.places)));
+  }
+  versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants), std::move(recorded)});
   mir_instructions_ = lowered->mir_instructions;
   promotion_stats().installs++;
   promotion_stats().quick += lowered->quick;

@@ -11,6 +11,7 @@
 #include "lib/compilation.h"
 #include "lib/pass_texts.h"
 #include "runtime/deopt/exit.h"
+#include "runtime/deopt/recorded_call.h"
 #include "tier1/compiler.h"
 #include "tier2/ir/node.h"
 #include "tier2/lift/lifter.h"
@@ -44,6 +45,7 @@ class OptimisedCode {
     mir::CodeHandle code;
     std::vector<std::unique_ptr<ExitDescriptor>> exits;
     std::deque<double> constants;  // the code refers to them by address
+    std::vector<std::unique_ptr<RecordedCall>> recorded;
   };
 
   // Puts what was made in the place of the version before. [GIL]

@@ -54,14 +54,16 @@ std::string ExitsJson(const Tier2Unit& of, PyCodeObject* code) {
   return list.Text();
 }
 
-// What addresses in the machine code mean.
+// What addresses in the machine code mean: those behind its recorded calls.
 std::string SymbolsJson(const Tier2Unit& of, PyCodeObject* code) {
   JsonObject out;
   if (of.code->versions().empty()) return out.Text();
-  for (const auto& exit : of.code->versions().back().exits) {
-    Place place = PlaceOf(*exit, code);
-    out.String(absl::StrCat(reinterpret_cast<uintptr_t>(exit.get())),
-               absl::StrCat("exit: ", ReasonOf(exit->kind), " in line ", place.line, " of ", place.function, ", goes on in line ", place.resumes_in));
+  for (const auto& call : of.code->versions().back().recorded) {
+    Place place = PlaceOf(call->exit(), code);
+    bool leaves = call->action() == RecordedAction::kExit || call->action() == RecordedAction::kExitFrameless;
+    std::string what = leaves ? absl::StrCat("exit: ", ReasonOf(call->exit().kind)) : "the frame is filled";
+    out.String(absl::StrCat(reinterpret_cast<uintptr_t>(call->returns_to())),
+               absl::StrCat(what, " in line ", place.line, " of ", place.function, ", goes on in line ", place.resumes_in));
   }
   return out.Text();
 }

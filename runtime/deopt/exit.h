@@ -1,6 +1,7 @@
 // Leaving optimised code: what an exit knows, and how the frame becomes what the interpreter expects.
 //
-// The code stores the raw values that the frame state names into `tj_exit_values`, then calls tj_exit() with the exit's descriptor.
+// The code calls tj_recorded_call() (recorded_call.h), which puts the raw values that the frame state names into `tj_exit_values` and goes on
+// in tj_exit() with the exit's descriptor.
 #ifndef TIERJIT_RUNTIME_DEOPT_EXIT_H_
 #define TIERJIT_RUNTIME_DEOPT_EXIT_H_
 

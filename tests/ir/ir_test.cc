@@ -6,6 +6,7 @@
 
 #include "tests/ir/expectation.h"
 #include "tier2/ir/text.h"
+#include "tier2/passes/congruence.h"
 #include "tier2/passes/dce.h"
 #include "tier2/passes/gvn.h"
 #include "tier2/passes/infer_types.h"
@@ -22,6 +23,7 @@ const std::map<std::string, void (*)(Graph*)> kPasses = {
     {"simplify", Simplify},
     {"infer_types", InferTypes},
     {"gvn", NumberValues},
+    {"congruence", MergeParams},
     {"licm", HoistInvariants},
     {"strength", ReduceStrength},
     {"deaths", DropNeedlessDeathGuards},

@@ -44,8 +44,7 @@ void Lowerer::ListAppend(const Node& n) {
     state.stack.pop_back();  // the item is gone
     int exit = NewExit(state, &n);
     std::erase_if(exits_[static_cast<size_t>(exit)]->items, [](const ExitDescriptor::Item& i) { return i.where == ExitDescriptor::Where::kNowhere; });
-    StoreExitValues(exit);
-    f_->CallC("tj_materialise", tj_materialise, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
+    RecordCall(exit, RecordedAction::kMaterialise);
     Mem stacktop = FrameField(offsetof(_PyInterpreterFrame, stacktop));
     stacktop.type = T::kI32;
     f_->Store(stacktop, graph_.local_count + static_cast<int>(state.stack.size()));
@@ -78,7 +77,7 @@ bool Lowerer::Container(const Node& n) {
       f_->UBGe(ExitFor(n), i, ValueOf(n.input(1)));
       return true;
     }
-    case Opcode::kRangeItem: f_->Mov(RegOf(n), ValueOf(n.input(0))); return true;
+    case Opcode::kRangeItem: IsSame(n, n.input(0)); return true;
     case Opcode::kMakeRange:
       f_->CallC("tj_new_range_iterator", tj_new_range_iterator, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1)), ValueOf(n.input(2))});
       return true;
@@ -137,7 +136,7 @@ bool Lowerer::Array(const Node& n) {
       f_->BNe(ExitFor(n), TypeField(o), ArrayType());
       Reg descriptor = f_->Load(Field(T::kI64, o, offsetof(ArrayObject, descriptor)));
       f_->BNe(ExitFor(n), Field(T::kU8, descriptor, 0), n.imm);
-      f_->Mov(RegOf(n), o);
+      IsSame(n, n.input(0));
       return true;
     }
     case Opcode::kArrayItems: {

@@ -131,9 +131,7 @@ void Lowerer::SyncLocals(const Node& n) {
   locals.stack.clear();
   locals.iterators.clear();
   for (FrameState::Local& l : locals.locals) l.value = ObjectOf(l.value, state, OwnedAt(&n));
-  int exit = NewExit(locals, nullptr);
-  StoreExitValues(exit);
-  f_->CallC("tj_sync_locals", tj_sync_locals, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
+  RecordCall(NewExit(locals, nullptr), RecordedAction::kSync);
 }
 
 void Lowerer::Generic(const Node& n) {
@@ -198,10 +196,7 @@ FrameState Lowerer::Left(const Node& n, int32_t resume) {
 
 void Lowerer::FailGeneric(const Node& n) {
   int exit = NewExit(Left(n, n.state->resume), &n);
-  StoreExitValues(exit);
-  if (!exits_[static_cast<size_t>(exit)]->items.empty()) {
-    f_->CallC("tj_materialise", tj_materialise, {lp_, static_cast<const ExitDescriptor*>(exits_[static_cast<size_t>(exit)].get())});
-  }
+  if (!exits_[static_cast<size_t>(exit)]->items.empty()) RecordCall(exit, RecordedAction::kMaterialise);
   f_->Ret({Operand(env_.raise), Operand(0)});
 }
 
@@ -332,11 +327,12 @@ Lowerer::Label Lowerer::ExitFor(const Node& n) {
   return label;
 }
 
-void Lowerer::StoreExitValues(int exit) {
-  for (auto [at, node] : exit_values_[static_cast<size_t>(exit)]) {
-    mir::Type type = node->rep == Rep::kF64 ? mir::Type::kDouble : mir::Type::kI64;
-    f_->Store(Mem::At(type, &tj_exit_values[at]), RegOf(*node));
-  }
+void Lowerer::RecordCall(int exit, RecordedAction action, absl::Span<const Reg> results) {
+  std::vector<Reg> values = {graph_.frameless ? waiting_ : lp_};
+  for (auto [at, node] : exit_values_[static_cast<size_t>(exit)]) values.push_back(RegOf(*node));
+  f_->CallRecorded(static_cast<int>(recorded_.size()), values, mir::Callee{"tj_recorded_call", reinterpret_cast<const void*>(tj_recorded_call)},
+                   results);
+  recorded_.push_back({exits_[static_cast<size_t>(exit)].get(), action, 0, {}});
 }
 
 void Lowerer::MayFail(const char* operation, int32_t origin, Label label, ExitPoint::Kind kind) {
@@ -357,17 +353,20 @@ void Lowerer::MayFail(const char* operation, int32_t origin, Label label, ExitPo
 }
 
 void Lowerer::EmitExit(int exit) {
-  StoreExitValues(exit);
   if (graph_.frameless) {
-    f_->CallC("tj_exit_frameless", tj_exit_frameless, {ts_, waiting_, exits_[static_cast<size_t>(exit)].get()});
+    RecordCall(exit, RecordedAction::kExitFrameless);
     return ReturnFinished();
   }
-  Reg resume = f_->NewInt("resume"), value = f_->NewInt("value");
-  Reg results[] = {resume, value};
-  Operand args[] = {lp_, ts_, exits_[static_cast<size_t>(exit)].get()};
-  using T = mir::Type;
-  f_->Call({{T::kI64, T::kI64}, {T::kI64, T::kI64, T::kI64}}, mir::Callee{"tj_exit", reinterpret_cast<const void*>(tj_exit)}, results, args);
-  f_->Ret({resume, value});
+  if (!resume_.valid()) {
+    resume_ = f_->NewInt("resume"), value_ = f_->NewInt("value");
+    left_ = f_->NewLabel();
+    Later([this] {
+      f_->Bind(left_);
+      f_->Ret({resume_, value_});
+    });
+  }
+  RecordCall(exit, RecordedAction::kExit, {resume_, value_});
+  f_->Jmp(left_);
 }
 
 }  // namespace tierjit::tier2

@@ -32,16 +32,16 @@ bool Lowerer::Guard(const Node& n) {
         Reg version = f_->Load(Field(mir::Type::kU32, type, offsetof(PyTypeObject, tp_version_tag)));
         f_->BNe(ExitFor(n), version, n.type.version());
       }
-      f_->Mov(RegOf(n), o);
+      IsSame(n, n.input(0));
       return true;
     }
     case Opcode::kGuardSame:
       f_->BNe(ExitFor(n), ValueOf(n.input(0)), ValueOf(n.input(1)));
-      f_->Mov(RegOf(n), ValueOf(n.input(0)));
+      IsSame(n, n.input(0));
       return true;
     case Opcode::kGuardBound:
       f_->BEq(ExitFor(n), ValueOf(n.input(0)), 0);
-      f_->Mov(RegOf(n), ValueOf(n.input(0)));
+      IsSame(n, n.input(0));
       return true;
     case Opcode::kGuardRange: {
       Reg x = IntReg(n.input(0));
@@ -50,7 +50,7 @@ bool Lowerer::Guard(const Node& n) {
       else if (n.type.low() == INT64_MIN) f_->BGt(ExitFor(n), x, n.type.high());
       else if (n.type.high() == INT64_MAX) f_->BLt(ExitFor(n), x, n.type.low());
       else f_->UBGt(ExitFor(n), above, n.type.high() - n.type.low());
-      f_->Mov(RegOf(n), x);
+      IsSame(n, n.input(0));
       return true;
     }
     case Opcode::kGuardTrue: f_->BF(ExitFor(n), ValueOf(n.input(0))); return true;

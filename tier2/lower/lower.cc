@@ -1,5 +1,7 @@
 #include "tier2/lower/lower.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "runtime/deopt/calls.h"
 #include "tier2/lower/lowerer.h"
@@ -27,7 +29,7 @@ absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   OpenFunction();
   CountUses();
   FindNumbersInPlace();
-  std::vector<Block*> order = graph_.ReversePostOrder();
+  std::vector<const Block*> order = Layout();
   for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
   {
     mir::Function::ColdSection cold(*f_);
@@ -48,9 +50,21 @@ absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   absl::StatusOr<mir::CodeImage> image = f_->Generate(out.quick ? kQuickLevel : kFullLevel);
   if (!image.ok()) return image.status();
   out.image = *std::move(image);
+  out.recorded = TakeRecords(out.image);
   out.exits = std::move(exits_);
   out.constants = std::move(constants_);  // a deque's elements stay where they are
   return out;
+}
+
+// Those whose code MIR has found to be reachable.
+std::vector<Lowered::Recorded> Lowerer::TakeRecords(const mir::CodeImage& image) {
+  std::vector<Lowered::Recorded> taken;
+  for (const mir::CodeImage::Record& r : image.records) {
+    Lowered::Recorded& recorded = taken.emplace_back(recorded_[static_cast<size_t>(r.id)]);
+    recorded.returns_to = r.offset;
+    recorded.places = r.places;
+  }
+  return taken;
 }
 
 void Lowerer::CountUses() {
@@ -81,6 +95,14 @@ Lowerer::Reg Lowerer::RegOf(const Node& n) {
   Reg& r = regs_[static_cast<size_t>(n.id)];
   if (!r.valid()) r = n.rep == Rep::kF64 ? f_->NewDouble("d") : f_->NewInt("v");
   return r;
+}
+
+// The value of a parameter changes on the way to its block only, and there nothing is alive that is made of it behind: such would have to be
+// made on every way to where it is used.
+void Lowerer::IsSame(const Node& n, const Node* as) {
+  Reg& r = regs_[static_cast<size_t>(n.id)];
+  if (r.valid() || IsConstant(*as)) return f_->Move(RegOf(n), ValueOf(as));
+  r = RegOf(*as);
 }
 
 Lowerer::Operand Lowerer::ValueOf(const Node* n) {
@@ -143,14 +165,14 @@ void Lowerer::LowerNode(const Node& n) {
 void Lowerer::LowerEnd(const Block& b, const Block* next) {
   const Node& end = *b.end();
   switch (end.opcode) {
-    case Opcode::kJump:
+    case Opcode::kJump: {
+      const Block& to = *b.successors[0].to;
       PassArguments(b.successors[0]);
-      if (b.successors[0].to != next) f_->Jmp(LabelOf(b.successors[0].to));
+      if (IsTestedAgain(b, to)) return TestAgain(to, next);
+      if (&to != next) f_->Jmp(LabelOf(&to));
       return;
-    case Opcode::kBranch:
-      BranchOn(*end.input(0), LabelOf(b.successors[0].to));
-      if (b.successors[1].to != next) f_->Jmp(LabelOf(b.successors[1].to));
-      return;
+    }
+    case Opcode::kBranch: BranchTo(b, next); return;
     case Opcode::kReturn: Return(*end.input(0)); return;
     default:
       MayFail(end.info().text, end.state->origin, ExitFor(end), ExitPoint::Kind::kEnd);
@@ -159,27 +181,42 @@ void Lowerer::LowerEnd(const Block& b, const Block* next) {
   }
 }
 
-void Lowerer::BranchOn(const Node& condition, Label if_true) {
-  if (!IsBranched(condition)) {
-    return f_->BT(if_true, ValueOf(&condition));
-  }
-  bool ints = condition.Is(Opcode::kIntCompare);
-  constexpr mir::Op kInts[] = {mir::Op::kBLt, mir::Op::kBLe, mir::Op::kBEq, mir::Op::kBNe, mir::Op::kBGt, mir::Op::kBGe};
-  constexpr mir::Op kFloats[] = {mir::Op::kDBLt, mir::Op::kDBLe, mir::Op::kDBEq, mir::Op::kDBNe, mir::Op::kDBGt, mir::Op::kDBGe};
-  f_->Branch((ints ? kInts : kFloats)[static_cast<int>(condition.relation)], if_true, ValueOf(condition.input(0)), ValueOf(condition.input(1)));
-}
-
-// All at once: what one argument overwrites, another may still need.
+// All at once, with as few copies as there are circles: what one argument overwrites, another may still need.
 void Lowerer::PassArguments(const Edge& e) {
-  std::vector<std::pair<Reg, Reg>> copies;
+  struct Move {
+    Reg to;
+    const Node* from;
+  };
+  std::vector<Move> moves;
   for (size_t i = 0; i < e.args.size(); i++) {
-    if (e.args[i] == e.to->params[i]) continue;
-    Reg to = RegOf(*e.to->params[i]);
-    Reg copy = f_->NewReg(to.reg_class);
-    f_->Move(copy, ValueOf(e.args[i]));
-    copies.push_back({to, copy});
+    if (e.args[i] != e.to->params[i]) moves.push_back({RegOf(*e.to->params[i]), e.args[i]});
   }
-  for (auto [to, copy] : copies) f_->Move(to, copy);
+  std::map<const Node*, Reg> saved;  // what a circle has overwritten
+  auto source = [&](const Node* from) {
+    auto it = saved.find(from);
+    return it == saved.end() ? ValueOf(from) : Operand(it->second);
+  };
+  auto needed = [&](Reg to) {
+    return std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return !IsConstant(*m.from) && !saved.contains(m.from) && RegOf(*m.from) == to; });
+  };
+  while (!moves.empty()) {
+    bool any = false;
+    for (size_t i = 0; i < moves.size();) {
+      Move m = moves[i];
+      moves.erase(moves.begin() + static_cast<std::ptrdiff_t>(i));
+      if (needed(m.to)) {
+        moves.insert(moves.begin() + static_cast<std::ptrdiff_t>(i++), m);
+        continue;
+      }
+      f_->Move(m.to, source(m.from));
+      any = true;
+    }
+    if (any || moves.empty()) continue;
+    const Node* first = moves.front().from;
+    Reg copy = f_->NewReg(RegOf(*first).reg_class);
+    f_->Move(copy, RegOf(*first));
+    saved[first] = copy;
+  }
 }
 
 }  // namespace tierjit::tier2

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/deopt/exit.h"
+#include "runtime/deopt/recorded_call.h"
 #include "tier2/ir/node.h"
 #include "tier2/lift/lifter.h"
 #include "tier2/mir/function.h"
@@ -43,6 +44,13 @@ struct Lowered {
   mir::CodeImage image;
   std::deque<double> constants;  // the code refers to them by address
   std::vector<std::unique_ptr<ExitDescriptor>> exits;
+  struct Recorded {  // a call of tj_recorded_call()
+    ExitDescriptor* exit;
+    RecordedAction action;
+    size_t returns_to;  // offset in the code
+    std::vector<ValuePlace> places;
+  };
+  std::vector<Recorded> recorded;
   size_t mir_instructions = 0;
   bool quick = false;        // above effort.full
   std::string mir_text;      // when asked for

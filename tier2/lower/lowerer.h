@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include "tier2/lower/lower.h"
 
@@ -33,17 +35,29 @@ class Lowerer {
 
   // Driver (lower.cc).
   void CountUses();
+  std::vector<Lowered::Recorded> TakeRecords(const mir::CodeImage& image);
   void LowerBlock(const Block& b, const Block* next);
   void LowerNode(const Node& n);
   void LowerEnd(const Block& b, const Block* next);
   void PassArguments(const Edge& e);
   bool IsBranched(const Node& n) const;       // a comparison that only the branch at the end of its block wants
-  void BranchOn(const Node& condition, Label if_true);
   Label LabelOf(const Block* b);
+
+  // Order and branches (flow.cc).
+  void FindLoopDepths();
+  int DepthOf(const Block* b) const { return loop_depth_[static_cast<size_t>(b->id)]; }
+  std::vector<const Block*> Layout();
+  bool IsTestedAgain(const Block& latch, const Block& header) const;
+  void TestAgain(const Block& header, const Block* next);
+  void BranchTo(const Block& b, const Block* next);
+  void BranchOn(const Node& condition, Label if_true);
+  bool BranchUnless(const Node& condition, Label if_false);
+  void BranchBy(const Node& compared, Relation relation, Label label);
   void Later(std::function<void()> cold) { cold_.push_back(std::move(cold)); }
 
   // Values.
   Reg RegOf(const Node& n);
+  void IsSame(const Node& n, const Node* as);  // one register for both
   Operand ValueOf(const Node* n);             // constants as immediates
   Operand Double(double value);               // a constant in memory
   Reg IntReg(const Node* n);                  // in a register whatever it is
@@ -117,7 +131,8 @@ class Lowerer {
   void EmitExit(int exit);
   // Code that is to leave at random goes to `label` now and then.
   void MayFail(const char* operation, int32_t origin, Label label, ExitPoint::Kind kind = ExitPoint::Kind::kGuard);
-  void StoreExitValues(int exit);
+  // The call of the runtime that does `action` with the exit's frame state.
+  void RecordCall(int exit, RecordedAction action, absl::Span<const Reg> results = {});
   FrameState Left(const Node& generic, int32_t resume);
   void FailGeneric(const Node& n);
 
@@ -133,9 +148,14 @@ class Lowerer {
   std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
   std::vector<int> uses_;                     // by node id, edges and states included
   std::map<int, Label> labels_;               // by block id
+  std::vector<int> loop_depth_;               // by block id
+  std::set<std::pair<int, int>> back_edges_;  // ids of latch and header
   std::vector<std::function<void()>> cold_;
   std::deque<double> constants_;
   std::map<std::tuple<const FrameState*, ExitKind, std::vector<Node*>>, Label> exit_labels_;
+  Reg resume_, value_;                        // how the unit is left, on the way to `left_`
+  Label left_;
+  std::vector<Lowered::Recorded> recorded_;   // by the id of the recorded call
   int most_exit_values_ = 0, most_waiting_ = 0;
   std::vector<std::unique_ptr<ExitDescriptor>> exits_;
   std::vector<std::vector<std::pair<int, const Node*>>> exit_values_;  // by exit: what is stored where

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/code/arena.h"
+#include "runtime/deopt/value_place.h"
 
 namespace tierjit::mir {
 
@@ -58,6 +59,13 @@ struct CodeImage {
   std::vector<uint8_t> bytes;
   std::vector<size_t> label_addresses;  // offsets of 64-bit words that hold an offset into the code (SWITCH tables)
   std::vector<CallSite> call_sites;
+  // Function::CallRecorded(): where the call returns to, and where its values are.
+  struct Record {
+    int id;
+    size_t offset;
+    std::vector<ValuePlace> places;
+  };
+  std::vector<Record> records;
   Constants constants;
 
   // Copies the code into the arena and makes it executable. [GIL] `name` is for the perf map; none if empty.

@@ -105,3 +105,12 @@ void TierjitMirTakeLabel(size_t offset) { State::Current()->image->label_address
 void TierjitMirTakeCall(size_t offset, uint64_t target) {
   State::Current()->image->call_sites.push_back({offset, target});
 }
+void TierjitMirBeginRecord(int id, size_t offset) { State::Current()->image->records.push_back({id, offset, {}}); }
+
+namespace {
+void AddPlace(tierjit::ValuePlace::Kind kind, int64_t value) { State::Current()->image->records.back().places.push_back({kind, value}); }
+}  // namespace
+
+void TierjitMirRecordRegister(int number) { AddPlace(tierjit::ValuePlace::Kind::kRegister, number); }
+void TierjitMirRecordStack(int64_t offset) { AddPlace(tierjit::ValuePlace::Kind::kStack, offset); }
+void TierjitMirRecordConstant(int64_t bits) { AddPlace(tierjit::ValuePlace::Kind::kConstant, bits); }

@@ -70,6 +70,15 @@ std::string KeyOf(const Signature& signature) {
   return key;
 }
 
+// Records begin in front of their call, both in the order of the code.
+void FindReturns(CodeImage* image) {
+  constexpr size_t kCallSize = 6;
+  std::vector<size_t> calls;
+  for (const CodeImage::CallSite& site : image->call_sites) calls.push_back(site.offset);
+  std::sort(calls.begin(), calls.end());
+  for (CodeImage::Record& r : image->records) r.offset = *std::lower_bound(calls.begin(), calls.end(), r.offset) + kCallSize;
+}
+
 bool EndsBlock(MIR_insn_code_t code) { return code == MIR_JMP || code == MIR_RET || code == MIR_SWITCH; }
 
 }  // namespace
@@ -428,6 +437,20 @@ void Function::CallGenerated(const Signature& signature, Operand target, absl::S
   });
 }
 
+void Function::CallRecorded(int id, absl::Span<const Reg> values, Callee target, absl::Span<const Reg> results) {
+  MirOperands operands;
+  operands.reserve(1 + values.size());
+  state_->context.Run([&] {
+    operands.push_back(MIR_new_int_op(state_->context.mir, id));
+    for (Reg value : values) operands.push_back(state_->ToMir(Operand(value)));
+    state_->Append(cold_, MIR_USE, absl::MakeSpan(operands));
+  });
+  Signature signature;
+  for (Reg result : results) signature.results.push_back(result.reg_class == RegClass::kDouble ? Type::kDouble : Type::kI64);
+  target.saves = true;
+  Call(signature, target, results, {});
+}
+
 void Function::CallItem(const Signature& signature, const Callee* callee, const Operand& target,
                         absl::Span<const Reg> results, absl::Span<const Operand> args) {
   ++instruction_count_;
@@ -492,6 +515,7 @@ absl::StatusOr<CodeImage> Function::Generate(int optimize_level) {
   });
   context.image = nullptr;
   if (!context.status.ok()) return context.status;
+  FindReturns(&image);
   return image;
 }
 

@@ -156,6 +156,10 @@ class Function {
   void CallGenerated(const Signature& signature, Operand target, absl::Span<const Reg> results, absl::Span<const Operand> args);
   void Call(const Signature& signature, Callee target, absl::Span<const Reg> results, absl::Span<const Operand> args);
 
+  // Calls `target`, which takes no arguments but may ask where the values are meanwhile: CodeImage::records has that under `id`, by the order
+  // of `values`. They need not be in registers, and cost no instruction. It leaves all double registers but those that C returns in alone.
+  void CallRecorded(int id, absl::Span<const Reg> values, Callee target, absl::Span<const Reg> results);
+
   // Calls a C function: Reg sum = f.CallC("PyNumber_Add", PyNumber_Add, {a, b}).
   template <typename R, typename... Args>
   Reg CallC(const char* name, R (*function)(Args...), std::initializer_list<Operand> args) {

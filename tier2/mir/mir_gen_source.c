@@ -10,7 +10,9 @@
 #include <mir.h>
 
 struct gen_ctx;
+struct MIR_insn;
 static uint8_t* TakeCode(struct gen_ctx* gen_ctx, uint8_t* code, size_t size);
+static void TakeUse(struct gen_ctx* gen_ctx, struct MIR_insn* use, size_t offset);
 
 /* Each use stands where `gen_ctx` is a local variable. */
 #define _MIR_publish_code(context, code, size) TakeCode(gen_ctx, code, size)
@@ -34,6 +36,28 @@ static void CheckOverflowBranches(struct gen_ctx* gen_ctx) {
     before = DLIST_PREV(MIR_insn_t, insn);
     while (before != NULL && KeepsFlags(before)) before = DLIST_PREV(MIR_insn_t, before);
     assert(before != NULL && MIR_overflow_insn_code_p(before->code));
+  }
+}
+
+/* `use` without operands only keeps a block from being empty. */
+static void TakeUse(struct gen_ctx* gen_ctx, MIR_insn_t use, size_t offset) {
+  if (use->nops == 0 || use->ops[0].mode != MIR_OP_INT) return;
+  MIR_insn_t call = DLIST_NEXT(MIR_insn_t, use);
+  while (call != NULL && KeepsFlags(call)) call = DLIST_NEXT(MIR_insn_t, call); /* what saves registers */
+  assert(call != NULL && MIR_call_code_p(call->code));
+  TierjitMirBeginRecord((int)use->ops[0].u.i, offset);
+  for (size_t i = 1; i < use->nops; i++) {
+    const MIR_op_t* op = &use->ops[i];
+    if (op->mode == MIR_OP_VAR) {
+      assert(op->u.var <= MAX_HARD_REG);
+      TierjitMirRecordRegister((int)op->u.var);
+    } else if (op->mode == MIR_OP_VAR_MEM) {
+      assert(op->u.var_mem.base == SP_HARD_REG && op->u.var_mem.index == MIR_NON_VAR);
+      TierjitMirRecordStack(op->u.var_mem.disp);
+    } else {
+      assert(op->mode == MIR_OP_INT || op->mode == MIR_OP_UINT || op->mode == MIR_OP_DOUBLE);
+      TierjitMirRecordConstant(op->u.i);
+    }
   }
 }
 

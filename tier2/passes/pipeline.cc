@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tier2/ir/text.h"
+#include "tier2/passes/congruence.h"
 #include "tier2/passes/dce.h"
 #include "tier2/passes/gvn.h"
 #include "tier2/passes/infer_types.h"
@@ -23,6 +24,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
 #endif
   };
   pass("simplify", Simplify);
+  pass("congruence", MergeParams);
   pass("entry_ranges", GuardEntryRanges);
   pass("infer_types", InferTypes);
   pass("simplify_typed", Simplify);
@@ -31,6 +33,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
   pass("infer_types_again", InferTypes);
   pass("simplify_again", Simplify);
   pass("gvn_again", NumberValues);
+  pass("congruence_again", MergeParams);
   pass("strength", ReduceStrength);
   pass("deaths", DropNeedlessDeathGuards);
   pass("dce", RemoveDeadCode);

@@ -124,8 +124,8 @@ def _unit_assembly(target, index, unit, name):
 
 
 def assembly(address, code, symbols=None):
-    """Machine code as assembly, one instruction a line, with labels where it jumps to and what `symbols` tells of the addresses
-    that it names. ImportError without capstone."""
+    """Machine code as assembly, one instruction a line, with labels where it jumps to and what `symbols` tells of
+    calls, by the addresses behind them. ImportError without capstone."""
     try:
         import capstone
     except ImportError:
@@ -139,10 +139,10 @@ def assembly(address, code, symbols=None):
     lines = list(decoder.disasm_lite(code, address))
     labels = _labels(lines, address, address + len(code))
     text = []
-    for at, _, mnemonic, operands in lines:
+    for at, size, mnemonic, operands in lines:
         if at in labels:
             text.append(f"{labels[at]}:")
-        text.append(f"  {at:#x}  {mnemonic:8} {operands}{_remark(mnemonic, operands, labels, symbols or {})}".rstrip())
+        text.append(f"  {at:#x}  {mnemonic:8} {operands}{_remark(at + size, mnemonic, operands, labels, symbols or {})}".rstrip())
     return "\n".join(text)
 
 
@@ -157,10 +157,10 @@ def _labels(lines, begin, end):
     return {target: f"L{number}" for number, target in enumerate(sorted(targets), 1)}
 
 
-def _remark(mnemonic, operands, labels, symbols):
+def _remark(behind, mnemonic, operands, labels, symbols):
+    if behind in symbols:
+        return f"  ; {symbols[behind]}"
     for number in _numbers(operands):
         if mnemonic.startswith("j") and number in labels:
             return f"  ; {labels[number]}"
-        if number in symbols:
-            return f"  ; {symbols[number]}"
     return ""

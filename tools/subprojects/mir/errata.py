@@ -13,6 +13,9 @@ ERRATA = {
         ("x * 1 with overflow check became a move, which leaves the branch on overflow without flags",
          "code == MIR_MUL || code == MIR_MULS || code == MIR_MULO || code == MIR_MULOS\n",
          "code == MIR_MUL || code == MIR_MULS\n"),
+        ("not a defect: we ask for `use`, see CallRecorded() in tier2/mir/function.h",
+         "    if (code == MIR_PHI || code == MIR_USE) {\n      curr_func = NULL;\n",
+         "    if (code == MIR_PHI) {\n      curr_func = NULL;\n"),
     ],
     "mir-gen-x86_64.c": [
         ("not a defect: some xmm registers survive calls, see tier2/mir/saving_call.h",
@@ -94,15 +97,19 @@ ERRATA = {
          "  SHOP (MIR_URSH, \"D3 /5\", \"C1 /5\")\n"
          "  SHOPS (MIR_LSHS, \"D3 /4\", \"C1 /4\") SHOPS (MIR_RSHS, \"D3 /7\", \"C1 /7\")\n"
          "  SHOPS (MIR_URSHS, \"D3 /5\", \"C1 /5\")\n"),
+        ("not a defect: where the operands of `use` are is told",
+         "    } else if (insn->code != MIR_USE) {\n      ind = VARR_GET (int, insn_pattern_indexes, n++);\n",
+         "    } else if (insn->code == MIR_USE) {\n      TakeUse (gen_ctx, insn, VARR_LENGTH (uint8_t, result_code));\n"
+         "    } else {\n      ind = VARR_GET (int, insn_pattern_indexes, n++);\n"),
     ],
     "mir-gen.c": [
         ("value numbering put constants between an overflow operation and its branch: `mov r, 0` changed the flags",
          "      if (const_p) {\n        ccp_insns_num++;\n",
          "      if (const_p && !MIR_overflow_insn_code_p (insn->code)) {\n        ccp_insns_num++;\n"),
-        ("overflow operations were moved out of loops, away from their branch",
+        ("overflow operations were moved out of loops, away from their branch; `use` stays at its call",
          "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS)\n    return FALSE;\n",
          "|| insn->code == MIR_UMOD || insn->code == MIR_UMODS\n"
-         "      || MIR_overflow_insn_code_p (insn->code))\n    return FALSE;\n"),
+         "      || insn->code == MIR_USE || MIR_overflow_insn_code_p (insn->code))\n    return FALSE;\n"),
         ("overflow operations with an unused result were removed when some kind of move stood before their branch",
          "    else if (bb_insn->insn->code != MIR_MOV && bb_insn->insn->code != MIR_EXT32\n"
          "             && bb_insn->insn->code != MIR_UEXT32)\n",
@@ -174,6 +181,18 @@ ERRATA = {
         ("one register may stand in all three operands",
          "#define MAX_INSN_RELOAD_MEM_OPS 2\n",
          "#define MAX_INSN_RELOAD_MEM_OPS 3\n"),
+        ("not a defect: operands of `use` need no registers, however many there are; of them none counts as a reload,",
+         "          if (!out_p && VARR_GET (MIR_reg_t, reg_renumber, op->u.var) > MAX_HARD_REG\n",
+         "          if (!out_p && insn->code != MIR_USE && VARR_GET (MIR_reg_t, reg_renumber, op->u.var) > MAX_HARD_REG\n"),
+        ("and they stay in their stack slots",
+         "      if (!MIR_addr_code_p (insn->code) && i == 0 && loc > MAX_HARD_REG\n",
+         "      if (insn->code == MIR_USE && loc > MAX_HARD_REG) {\n"
+         "        type = MIR_reg_type (ctx, op->u.var - MAX_HARD_REG, curr_func_item->u.func);\n"
+         "        *op = _MIR_new_var_mem_op (ctx, type, target_get_stack_slot_offset (gen_ctx, type, loc - MAX_HARD_REG - 1),\n"
+         "                                   base_reg, MIR_NON_VAR, 0);\n"
+         "        break;\n"
+         "      }\n"
+         "      if (!MIR_addr_code_p (insn->code) && i == 0 && loc > MAX_HARD_REG\n"),
         ("leaving SSA lost copies in blocks that branch to themselves",
          """      for (se = insn->ops[0].data; se != NULL; se = se->next_use)
         if (se->use->bb != bb) break;
