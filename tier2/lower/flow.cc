@@ -1,36 +1,28 @@
-// Order of blocks, branches, and loops that test at their end.
+// Order of blocks, and branches.
 #include <algorithm>
 
 #include "tier2/lower/lowerer.h"
 
 namespace tierjit::tier2 {
-namespace {
-
-constexpr size_t kMostTestedAgain = 6;  // nodes of a header that stand twice
-
-// What may stand twice: a test with what it loads.
-bool MayStandTwice(const Node& n) {
-  switch (n.info().effect) {
-    case Effect::kPure: return !n.Is(Opcode::kResult) && !n.Is(Opcode::kTaken);
-    case Effect::kReadsShape: case Effect::kReadsLocals: case Effect::kReadsList: case Effect::kReadsArray: case Effect::kReadsIterator:
-    case Effect::kReadsAttr: case Effect::kReadsCell: case Effect::kReadsGlobal: return !n.Is(Opcode::kTakeStack) && !n.Is(Opcode::kArg);
-    default: return false;
-  }
-}
-
-}  // namespace
-
 void Lowerer::FindLoopDepths() {
   loop_depth_.assign(static_cast<size_t>(graph_.block_count()), 0);
   for (const auto& loop : FindLoops(graph_)) {
     for (const Block* b : loop->body) loop_depth_[static_cast<size_t>(b->id)]++;
-    for (const Block* latch : loop->latches) back_edges_.insert({latch->id, loop->header->id});
+    if (loop->latches.size() == 1 && loop->header->end()->Is(Opcode::kBranch)) bottom_tests_.push_back({loop->header, loop->latches[0]});
+  }
+}
+
+// What loops compare the breaker with is read once: when it changes, so does the breaker.
+void Lowerer::LoadExpectedBreaker() {
+  for (const Block* b : graph_.blocks()) {
+    if (DepthOf(b) == 0 || std::none_of(b->nodes.begin(), b->nodes.end(), [](const Node* n) { return n->Is(Opcode::kPoll); })) continue;
+    expected_ = f_->Load(Mem::At(mir::Type::kI64, env_.expected_breaker));
+    return;
   }
 }
 
 // A reverse post-order in which loops are not interrupted by what they leave for; else the first way of a branch comes first.
 std::vector<const Block*> Lowerer::Layout() {
-  FindLoopDepths();
   std::vector<const Block*> order;
   std::vector<uint8_t> seen(static_cast<size_t>(graph_.block_count()), 0);
   std::vector<std::pair<const Block*, std::vector<const Block*>>> path;  // blocks, and the ways that are still to be gone, last one first
@@ -54,27 +46,12 @@ std::vector<const Block*> Lowerer::Layout() {
     enter(way);
   }
   std::reverse(order.begin(), order.end());
+  // A header that tests whether to go on stands at the end of its loop: so a turn has one branch.
+  for (auto [header, latch] : bottom_tests_) {
+    auto at = std::find(order.begin(), order.end(), header), end = std::find(order.begin(), order.end(), latch);
+    if (at < end) std::rotate(at, at + 1, end + 1);
+  }
   return order;
-}
-
-// A jump back to a header that only tests whether to go on: the test stands at the jump as well, so that a turn has one branch less.
-bool Lowerer::IsTestedAgain(const Block& latch, const Block& header) const {
-  return back_edges_.contains({latch.id, header.id}) && header.end()->Is(Opcode::kBranch) && header.nodes.size() <= kMostTestedAgain + 1 &&
-         std::all_of(header.nodes.begin(), header.nodes.end() - 1, [](const Node* n) { return MayStandTwice(*n); });
-}
-
-void Lowerer::TestAgain(const Block& header, const Block* next) {
-  for (const Node* n : header.nodes) {
-    if (n != header.end()) LowerNode(*n);
-  }
-  // Back into the loop by the branch, out of it by falling through or by a jump.
-  const Block *first = header.successors[0].to, *second = header.successors[1].to;
-  const Node& condition = *header.end()->input(0);
-  if (DepthOf(first) >= DepthOf(second) || !BranchUnless(condition, LabelOf(second))) {
-    BranchOn(condition, LabelOf(first));
-    first = second;
-  }
-  if (first != next) f_->Jmp(LabelOf(first));
 }
 
 void Lowerer::BranchTo(const Block& b, const Block* next) {

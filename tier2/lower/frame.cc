@@ -99,7 +99,7 @@ void Lowerer::StoreLocal(const Node& n) {
     SyncLocals(n);
     f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
     f_->CallC("tj_dealloc", env_.dealloc, {old});
-    f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+    f_->BNe(changed, Breaker(), Mem::At(T::kI64, env_.expected_breaker));
     MayFail("behind store_local", n.state->origin, changed);
     f_->BEq(done, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
     f_->Bind(changed);
@@ -151,7 +151,7 @@ void Lowerer::Generic(const Node& n) {
   Label failed = f_->NewLabel(), changed = f_->NewLabel(), on = f_->NewLabel();
   f_->BEq(failed, sp, 0);
   // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
-  f_->BNe(changed, Field(T::kI64, ts_, offsetof(PyThreadState, eval_breaker)), Mem::At(T::kI64, env_.expected_breaker));
+  f_->BNe(changed, Breaker(), Mem::At(T::kI64, env_.expected_breaker));
   f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
   MayFail("behind generic", in.offset, changed);
   f_->Bind(on);

@@ -64,8 +64,8 @@ bool Lowerer::Guard(const Node& n) {
     case Opcode::kGuardDeath: GuardDeath(n); return true;
     case Opcode::kGuardSimple: GuardSimple(n); return true;
     case Opcode::kPoll: {
-      Reg now = f_->Load(Field(mir::Type::kI64, ts_, offsetof(PyThreadState, eval_breaker)));
-      f_->BNe(ExitFor(n), now, Mem::At(mir::Type::kI64, env_.expected_breaker));
+      Operand expected = expected_.valid() ? Operand(expected_) : Operand(Mem::At(mir::Type::kI64, env_.expected_breaker));
+      f_->BNe(ExitFor(n), Breaker(), expected);
       return true;
     }
     default: return false;

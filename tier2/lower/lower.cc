@@ -26,7 +26,9 @@ Lowerer::Lowerer(const Graph& graph, const Ownership& ownership, const Snapshot&
       regs_(static_cast<size_t>(graph.node_count())), uses_(static_cast<size_t>(graph.node_count()), 0) {}
 
 absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
+  FindLoopDepths();
   OpenFunction();
+  LoadExpectedBreaker();
   CountUses();
   FindNumbersInPlace();
   std::vector<const Block*> order = Layout();
@@ -168,7 +170,6 @@ void Lowerer::LowerEnd(const Block& b, const Block* next) {
     case Opcode::kJump: {
       const Block& to = *b.successors[0].to;
       PassArguments(b.successors[0]);
-      if (IsTestedAgain(b, to)) return TestAgain(to, next);
       if (&to != next) f_->Jmp(LabelOf(&to));
       return;
     }

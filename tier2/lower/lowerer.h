@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -46,9 +45,8 @@ class Lowerer {
   // Order and branches (flow.cc).
   void FindLoopDepths();
   int DepthOf(const Block* b) const { return loop_depth_[static_cast<size_t>(b->id)]; }
+  void LoadExpectedBreaker();
   std::vector<const Block*> Layout();
-  bool IsTestedAgain(const Block& latch, const Block& header) const;
-  void TestAgain(const Block& header, const Block* next);
   void BranchTo(const Block& b, const Block* next);
   void BranchOn(const Node& condition, Label if_true);
   bool BranchUnless(const Node& condition, Label if_false);
@@ -65,6 +63,7 @@ class Lowerer {
   static Mem Field(mir::Type type, Reg base, size_t offset) { return {.type = type, .base = base, .disp = static_cast<int64_t>(offset)}; }
   Mem Slot(int index) { return Field(mir::Type::kI64, lp_, static_cast<size_t>(index) * sizeof(PyObject*)); }
   Mem StackSlot(int depth) { return Slot(graph_.local_count + depth); }
+  Mem Breaker() { return {.base = ts_, .disp = static_cast<int64_t>(offsetof(PyThreadState, eval_breaker)), .changes = true}; }
   Mem FrameField(size_t offset) {
     return {.base = lp_, .disp = static_cast<int64_t>(offset) - static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus))};
   }
@@ -143,13 +142,14 @@ class Lowerer {
   mir::Context context_;
   std::unique_ptr<mir::Function> f_;
   Reg lp_, ts_;
+  Reg expected_;                              // of the breaker, where there are loops
   Reg waiting_, depth_;                       // frameless: where waiting values go; how many frames more there may be
   std::vector<Reg> regs_;                     // by node id
   std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
   std::vector<int> uses_;                     // by node id, edges and states included
   std::map<int, Label> labels_;               // by block id
   std::vector<int> loop_depth_;               // by block id
-  std::set<std::pair<int, int>> back_edges_;  // ids of latch and header
+  std::vector<std::pair<const Block*, const Block*>> bottom_tests_;  // headers that end in a branch, and their only latches
   std::vector<std::function<void()>> cold_;
   std::deque<double> constants_;
   std::map<std::tuple<const FrameState*, ExitKind, std::vector<Node*>>, Label> exit_labels_;

@@ -169,7 +169,7 @@ MIR_op_t Function::State::ToMir(const Operand& operand) {
   }
   const Mem& mem = operand.mem();
   return MIR_new_alias_mem_op(context.mir, mir::ToMir(mem.type), mem.disp, mem.base.number, mem.index.number, mem.scale,
-                              Alias(mem.alias), 0);
+                              Alias(mem.alias), mem.changes ? MIR_alias(context.mir, "changes") : 0);
 }
 
 MIR_op_t Function::State::ToMir(Label label) {

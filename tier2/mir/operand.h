@@ -43,6 +43,7 @@ struct Mem {
   Reg index = {};
   uint8_t scale = 1;
   AliasSet alias = AliasSet::kAnything;
+  bool changes = false;  // by others, at any time: no load stands for another
 
   // At a constant address.
   static Mem At(Type type, const void* address) { return {.type = type, .disp = reinterpret_cast<intptr_t>(address)}; }
