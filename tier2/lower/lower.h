@@ -1,4 +1,4 @@
-// IR -> MIR. The hot way in reverse post-order, cold parts (boxes without a free block, deaths, exits) behind it.
+// IR -> MIR. The hot way by Layout(), cold parts (boxes without a free block, deaths, exits) behind it.
 //
 // A unit is a C function `UnitExit unit(PyObject** lp, PyThreadState* ts)` that runs on a real frame, linked and with its locals in
 // place. It finishes the function (value), or leaves with the frame in canonical state (resume). Frameless units are called by others:

@@ -1,6 +1,8 @@
 // The wrapper of MIR: what each kind of instruction computes, at every level and in MIR's interpreter.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "runtime/cpython/python.h"
+#include "runtime/deopt/recorded_call.h"
 #include "tier2/mir/function.h"
 
 namespace tierjit::mir {
@@ -558,6 +561,102 @@ TEST_CASE("mir: one image is installed more than once, and a full arena is a sta
   Arena::Get().SetMaxCodeBytes(0);
   CHECK(image->Install().status().code() == absl::StatusCode::kResourceExhausted);
   Arena::Get().SetMaxCodeBytes(64 << 20);
+}
+
+TEST_CASE("mir: where values are at a recorded call: in registers, on the stack, constants; they live on behind it") {
+  constexpr int kCount = 40;
+  for (int level : kLevels) {
+    Context context;
+    Function f(context, "test", {{Type::kI64}, {Type::kI64, Type::kDouble}});
+    std::vector<Reg> values = {f.Parameter(0)};
+    for (int64_t i = 1; i <= kCount; ++i) {
+      values.push_back(i % 2 == 0 ? f.Mul(f.Parameter(0), i) : f.DMul(f.Parameter(1), static_cast<double>(i)));
+    }
+    values.push_back(f.NewInt("constant"));
+    f.Mov(values.back(), 77);
+    f.CallRecorded(5, values, Callee{"tj_recorded_call", reinterpret_cast<const void*>(tj_recorded_call)}, {});
+    Reg sum = f.NewInt("sum");
+    f.Mov(sum, 0);
+    for (Reg value : values) f.Add(sum, sum, value.reg_class == RegClass::kDouble ? f.D2I(value) : value);
+    f.Ret({sum});
+    absl::StatusOr<CodeImage> image = f.Generate(level);
+    REQUIRE_MESSAGE(image.ok(), image.status().ToString());
+    REQUIRE(image->records.size() == 1);
+    CHECK(image->records[0].id == 5);
+    CodeHandle code = *image->Install();
+    ExitDescriptor nothing{};
+    RecordedCall call(code.address() + image->records[0].offset, RecordedAction::kSync, &nothing, image->records[0].places);
+    int64_t expected = 3 + 77;
+    for (int64_t i = 1; i <= kCount; ++i) expected += 3 * i;
+    CHECK(code.As<int64_t(int64_t, double)>()(3, 3.0) == expected);
+    for (int64_t i = 1; i <= kCount; ++i) {
+      double d;
+      memcpy(&d, &tj_exit_values[i - 1], sizeof d);
+      if (i % 2 == 0) CHECK(tj_exit_values[i - 1] == 3 * i);
+      else CHECK(d == 3.0 * static_cast<double>(i));
+    }
+    CHECK(tj_exit_values[kCount] == 77);
+  }
+}
+
+TEST_CASE("mir: a recorded call in a cold part of a loop stays there") {
+  CodeHandle code;
+  std::vector<CodeImage::Record> records;
+  {
+    Context context;
+    Function f(context, "test", kIntOfTwo);
+    Reg i = f.NewInt("i");
+    Label loop = f.NewLabel(), rare = f.NewLabel(), on = f.NewLabel();
+    f.Mov(i, 0);
+    f.Bind(loop);
+    f.BEq(rare, i, 3);
+    f.Bind(on);
+    f.Add(i, i, 1);
+    f.BLt(loop, i, f.Parameter(0));
+    f.Ret({i});
+    {
+      Function::ColdSection cold(f);
+      f.Bind(rare);
+      f.CallRecorded(0, {f.Parameter(0), f.Parameter(1)}, Callee{"tj_recorded_call", reinterpret_cast<const void*>(tj_recorded_call)}, {});
+      f.Jmp(on);
+    }
+    absl::StatusOr<CodeImage> image = f.Generate(2);
+    REQUIRE_MESSAGE(image.ok(), image.status().ToString());
+    records = image->records;
+    code = *image->Install();
+  }
+  REQUIRE(records.size() == 1);
+  ExitDescriptor nothing{};
+  RecordedCall call(code.address() + records[0].offset, RecordedAction::kSync, &nothing, records[0].places);
+  CHECK(code.As<IntOfTwo>()(10, 123) == 10);
+  CHECK(tj_exit_values[0] == 123);
+}
+
+TEST_CASE("mir: what changes by itself is read each time") {
+  static std::atomic<int64_t> word;
+  constexpr int64_t kLongTime = int64_t{1} << 33;
+  for (int level : kLevels) {
+    word = 0;
+    CodeHandle code = Compile(kIntOfInt, level, [](Function& f) {
+      Mem changes = Mem::At(Type::kI64, &word);
+      changes.changes = true;
+      Reg before = f.Load(changes), i = f.NewInt("i");
+      Label loop = f.NewLabel(), done = f.NewLabel();
+      f.Mov(i, 0);
+      f.Bind(loop);
+      f.Add(i, i, 1);
+      f.BNe(done, changes, before);
+      f.BLt(loop, i, f.Parameter(0));
+      f.Bind(done);
+      f.Ret({i});
+    });
+    std::thread other([] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      word = 1;
+    });
+    CHECK(code.As<IntOfInt>()(kLongTime) < kLongTime);
+    other.join();
+  }
 }
 
 TEST_CASE("mir: threads generate at the same time, without the GIL") {
