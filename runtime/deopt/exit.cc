@@ -28,10 +28,6 @@ uint64_t NextRandom(uint64_t* state) {
 
 namespace {
 
-bool IsNumber(const ExitDescriptor::Item& item) {
-  return item.value >= 0 && (item.rep == ExitDescriptor::Rep::kInt || item.rep == ExitDescriptor::Rep::kFloat);
-}
-
 bool Equals(PyObject* o, const ExitDescriptor::Item& item, int64_t raw) {
   if (o == nullptr) return false;
   if (item.rep == ExitDescriptor::Rep::kFloat) {
@@ -72,28 +68,34 @@ PyObject* NewObject(const ExitDescriptor::Item& item, int64_t raw) {
 }  // namespace
 
 PyObject* ExitObjects::Known(const ExitDescriptor::Item& item) const {
+  if (!item.shared) return nullptr;
   for (auto [value, object] : numbers_) {
-    if (IsNumber(item) && value == item.value) return object;
+    if (value == item.value) return object;
   }
   return nullptr;
 }
 
 void ExitObjects::Keep(const ExitDescriptor::Item& item, PyObject* held) {
-  if (IsNumber(item) && IsThere(item) && Known(item) == nullptr && Equals(held, item, Raw(item))) numbers_.push_back({item.value, held});
+  if (item.shared && IsThere(item) && Known(item) == nullptr && Equals(held, item, Raw(item))) numbers_.push_back({item.value, held});
 }
 
 PyObject* ExitObjects::Make(const ExitDescriptor::Item& item) {
   if (PyObject* known = Known(item)) return Py_NewRef(known);
   PyObject* o = NewObject(item, Raw(item));
-  if (IsNumber(item)) numbers_.push_back({item.value, o});
+  if (item.shared) numbers_.push_back({item.value, o});
   return o;
 }
 
 PyObject* ExitObjects::StoreLocal(const ExitDescriptor::Item& item, PyObject** slot, bool in_place) {
+  if (!IsThere(item)) return nullptr;
+  if (!item.shared) {
+    int64_t raw = Raw(item);
+    return Equals(*slot, item, raw) || (in_place && StoreInPlace(*slot, item, raw)) ? nullptr : std::exchange(*slot, NewObject(item, raw));
+  }
   PyObject* known = Known(item);
-  if (!IsThere(item) || (known != nullptr && known == *slot) || (known == nullptr && Equals(*slot, item, Raw(item)))) return nullptr;
+  if ((known != nullptr && known == *slot) || (known == nullptr && Equals(*slot, item, Raw(item)))) return nullptr;
   if (in_place && known == nullptr && StoreInPlace(*slot, item, Raw(item))) {
-    if (IsNumber(item)) numbers_.push_back({item.value, *slot});
+    numbers_.push_back({item.value, *slot});
     return nullptr;
   }
   return std::exchange(*slot, Make(item));
@@ -135,6 +137,7 @@ void Drop(const Dropped& dropped) {
 }
 
 void KeepLocals(PyObject** lp, const ExitDescriptor* exit, ExitObjects* objects) {
+  if (!exit->shares) return;
   for (const ExitDescriptor::Item& item : exit->items) {
     if (item.where == ExitDescriptor::Where::kLocal) objects->Keep(item, lp[item.index]);
   }

@@ -54,6 +54,7 @@ struct ExitDescriptor {
     Where where;
     Rep rep;
     bool owned;          // boxed: the unit's reference moves; else one is added
+    bool shared;         // a number that other locals or stack entries are, too
     int16_t index;
     int16_t value;       // in tj_exit_values; -1: `constant`
     int16_t bound;       // in tj_exit_values: 0 there leaves the slot as it is; -1: never
@@ -61,6 +62,7 @@ struct ExitDescriptor {
     int64_t constant;    // raw, or an object
   };
   std::vector<Item> items;
+  bool shares;           // some of them are `shared`
   ExitKind kind;
   std::vector<ExitFrame> frames;  // outermost first; none: the unit's own, which is there
   // Of a call of optimised code (see calls.h): its function, and the number of values that wait.
@@ -113,7 +115,7 @@ class ExitObjects {
   explicit ExitObjects(const int64_t* values) : values_(values) {}
   int64_t Raw(const ExitDescriptor::Item& item) const { return item.value >= 0 ? values_[item.value] : item.constant; }
   bool IsThere(const ExitDescriptor::Item& item) const { return item.bound < 0 || values_[item.bound] != 0; }
-  // For each local whose slot is there, before anything is made.
+  // For each local whose slot is there, before anything is made, where the exit `shares`.
   void Keep(const ExitDescriptor::Item& item, PyObject* held);
   // A new reference, or the unit's own.
   PyObject* Make(const ExitDescriptor::Item& item);

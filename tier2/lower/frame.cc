@@ -303,6 +303,18 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
     if (i.remaining != nullptr) add(Where::kIteratorRemaining, i.depth, i.remaining, nullptr);
   }
   for (Node* n : std::vector<Node*>(owned)) add(Where::kNowhere, 0, n, nullptr);
+  std::vector<int> named(static_cast<size_t>(next), 0);
+  auto is_number = [](const ExitDescriptor::Item& i) {
+    return i.value >= 0 && (i.where == Where::kLocal || i.where == Where::kStack) &&
+           (i.rep == ExitDescriptor::Rep::kInt || i.rep == ExitDescriptor::Rep::kFloat);
+  };
+  for (const ExitDescriptor::Item& i : exit->items) {
+    if (is_number(i)) named[static_cast<size_t>(i.value)]++;
+  }
+  for (ExitDescriptor::Item& i : exit->items) {
+    i.shared = is_number(i) && named[static_cast<size_t>(i.value)] > 1;
+    exit->shares |= i.shared;
+  }
   most_exit_values_ = std::max(most_exit_values_, next);
   exits_.push_back(std::move(exit));
   return static_cast<int>(exits_.size()) - 1;
