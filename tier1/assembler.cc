@@ -289,7 +289,8 @@ void Assembler::EmitOne(const Emission& e, size_t index) {
     if (link->ending == Ending::kCall) misfits_ |= CopyCold(e.after_call, at + ColdSize(link), b_);
   }
   if (e.dispose == nullptr) return;
-  b_.Set(HoleValue::kSite, SiteAt(e.dispose_site));
+  if (e.dispose_site >= 0) b_.Set(HoleValue::kSite, SiteAt(e.dispose_site));
+  b_.Set(HoleValue::kC, offsetof(PyCodeObject, co_code_adaptive) + static_cast<size_t>(e.instr) * sizeof(_Py_CODEUNIT));
   misfits_ |= CopyCold(e.dispose, At(cold_cursor_), b_);
   cold_cursor_ += e.dispose->size;
 }

@@ -1,5 +1,6 @@
 #include "tier1/call_path.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/helpers/call.h"
@@ -185,6 +186,43 @@ bool EnterBeside(PyThreadState* ts, PyObject** sp, Site* site, PyFunctionObject*
   return true;
 }
 
+// Pushes and links a frame for `function` when it is compiled for just `count` arguments; NULL: the general way is right.
+_PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, int count, const void** entry) {
+  UnitHeader* callee = function == nullptr ? nullptr : CompiledUnit(function);
+  bool plain = callee != nullptr && callee->argcount == count && ts->py_recursion_remaining > 1 && ts->interp->eval_frame == nullptr;
+  _PyInterpreterFrame* pushed = plain ? PushFrame(ts, function, callee) : nullptr;
+  if (pushed != nullptr) *entry = LinkFrame(ts, pushed, callee);
+  return pushed;
+}
+
+// The same with the operands of a CALL as its arguments, behind `self`; their references move.
+_PyInterpreterFrame* PushWithSelf(PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** rest, PyObject** sp,
+                                  const void** entry) {
+  _PyInterpreterFrame* pushed = PushPlain(ts, function, static_cast<int>(sp - rest) + 1, entry);
+  if (pushed == nullptr) return nullptr;
+  pushed->localsplus[0] = Py_NewRef(self);
+  std::copy(rest, sp, pushed->localsplus + 1);
+  return pushed;
+}
+
+// A CALL of a class whose `__init__` takes just these arguments.
+bool EnterInit(PyThreadState* ts, PyTypeObject* type, PyFunctionObject* init, PyObject** operands, PyObject** sp, Departure* out) {
+  UnitHeader* unit = CompiledUnit(init);
+  if (unit == nullptr || unit->argcount != sp - operands - 1) return false;
+  PyObject* self = tj_new_instance(type);
+  if (self == nullptr) return false;
+  const void* entry;
+  _PyInterpreterFrame* pushed = PushWithSelf(ts, init, self, operands + 2, sp, &entry);
+  if (pushed == nullptr) {
+    Py_DECREF(self);
+    return false;
+  }
+  Py_DECREF(type);
+  tj_pending_call = {self, sp, sp, entry, nullptr};
+  *out = {reinterpret_cast<const void*>(&tj_construct), reinterpret_cast<PyObject*>(pushed->localsplus)};
+  return true;
+}
+
 // Calls a class. False: nothing has happened, the general way is right.
 bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   PyObject** operands = sp - site->popped;
@@ -199,8 +237,9 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   if (how != nullptr && how->make != nullptr) return EnterBeside(ts, sp, site, how->make, operands[0], operands + 2, type, out);
   PyFunctionObject* init = how == nullptr ? nullptr : how->init;
   UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
-  bool bare = how != nullptr && how->bare && site->popped == 2;
   if (unit != nullptr && site->fill != nullptr) site->fill(ts, operands[0], reinterpret_cast<PyObject*>(init), site);
+  if (unit != nullptr && (site->flags & kPlainCall) && EnterInit(ts, type, init, operands, sp, out)) return true;
+  bool bare = how != nullptr && how->bare && site->popped == 2;
   if ((unit == nullptr && !bare) || ts->py_recursion_remaining <= 1) return false;
   PyObject* self = NewInstance(type);
   if (self == nullptr || bare) {
@@ -209,7 +248,7 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
     return true;
   }
   operands[1] = Py_NewRef(self);
-  // The interpreter moves the arguments when they are just those of the parameters.
+  // The interpreter would move the arguments only if they were just those of the parameters.
   bool exact = (site->flags & kPlainCall) && unit->argcount == site->popped - 1;
   *out = EnterInstead(ts, sp, site, init, exact ? sp : operands + 2, self);
   Py_DECREF(type);
@@ -335,6 +374,9 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   // All operands lie in their slots, but for the NULL that stands for no self.
   for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  Departure out;
+  bool constructs = Py_TYPE(operands[0]) == &PyType_Type && operands[1] == nullptr && (site->flags & kPlainCall);
+  if (constructs && !EndsInC(operands[0]) && Construct(ts, sp, site, &out)) return out;
   if (Py_TYPE(operands[0]) == &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
     UnitHeader* callee;
     _PyInterpreterFrame* pushed = PushFast(ts, sp, site, &callee);
@@ -392,41 +434,7 @@ PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObjec
 
 }  // extern "C"
 
-extern "C" const void* tj_enter_init(PyObject** lp, PyThreadState* ts, Site* site) {
-  PyObject** operands = lp + site->unit->nlocalsplus + site->depth - site->popped;
-  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(operands[0]);
-  const ClassCell* cell = static_cast<const ClassCell*>(site->cell);
-  // A NULL in the place of self that is still pending has not been stored.
-  bool no_self = site->pending_count > 0 || operands[1] == nullptr;
-  if (type->tp_version_tag != cell->version || !no_self || ts->py_recursion_remaining <= 1) return nullptr;
-  UnitHeader* unit = CompiledUnit(cell->init);
-  int count = site->popped - 2;
-  if (unit == nullptr || unit->argcount != count + 1) return nullptr;
-  PyObject* self = tj_new_instance(type);
-  if (self == nullptr) return nullptr;
-  _PyInterpreterFrame* frame = PushFrame(ts, cell->init, unit);
-  if (frame == nullptr) {
-    Py_DECREF(self);
-    return nullptr;
-  }
-  FrameOf(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-  frame->localsplus[0] = Py_NewRef(self);
-  for (int i = 1; i <= count; i++) frame->localsplus[i] = operands[i + 1];
-  operands[0] = self;
-  Py_DECREF(type);
-  return LinkFrame(ts, frame, unit);
-}
-
 namespace {
-
-// Pushes and links a frame for `function` when it is compiled for just `count` arguments; NULL: the general way is right.
-_PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, int count, const void** entry) {
-  UnitHeader* callee = function == nullptr ? nullptr : CompiledUnit(function);
-  bool plain = callee != nullptr && callee->argcount == count && ts->py_recursion_remaining > 1 && ts->interp->eval_frame == nullptr;
-  _PyInterpreterFrame* pushed = plain ? PushFrame(ts, function, callee) : nullptr;
-  if (pushed != nullptr) *entry = LinkFrame(ts, pushed, callee);
-  return pushed;
-}
 
 // What a handler has left on the stack.
 Departure HandlerResult(PyObject** sp) {

@@ -175,6 +175,7 @@ struct Site {
   int32_t next;         // code unit of the following instruction (of the fused jump when fused)
   int32_t resume_taken; // fused or branching: code unit where the interpreter goes on when the branch is taken / ...
   int32_t resume_next;  // ... and when it is not
+  int32_t operands;     // offset of the first operand's slot from localsplus, bytes
   uint16_t depth;       // stack depth before the instruction
   uint16_t popped;      // operands
   uint8_t flags;

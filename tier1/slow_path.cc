@@ -30,11 +30,12 @@ inline PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int ind
   return p.kind == Kind::kAcc ? acc : nullptr;
 }
 
-// Every pending entry becomes an owned reference in its slot.
-inline void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
+// Every pending entry below the stack entry `end` becomes an owned reference in its slot.
+inline void MakeCanonicalBelow(int end, PyObject** lp, PyObject* acc, const Site* site) {
   PyObject** base = StackBase(lp, site);
   for (int i = 0; i < site->pending_count; i++) {
     const Pending& p = site->pending[i];
+    if (p.slot >= end) return;
     PyObject* o = nullptr;
     if (p.kind == Kind::kLocal) o = Py_XNewRef(lp[p.value]);
     if (p.kind == Kind::kConst) o = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
@@ -42,6 +43,7 @@ inline void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) {
     base[p.slot] = o;
   }
 }
+inline void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) { MakeCanonicalBelow(site->depth, lp, acc, site); }
 
 // Loads below the operands become pending again; false when foreign code has changed one of the locals meanwhile (then
 // the slots keep what was loaded).
@@ -418,18 +420,20 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   }
   _PyInterpreterFrame* frame = FrameOf(lp);
   frame->instr_ptr = InstructionAt(site, site->instr);
-  MakeCanonical(lp, acc, site);
+  int below = site->depth - site->popped;
+  MakeCanonicalBelow(below, lp, acc, site);
   tj_dealloc(dead);
   if (MakePending(lp, site)) return 1;
-  PyObject** sp = StackBase(lp, site) + site->depth;
+  PyObject** sp = StackBase(lp, site) + below;
   if (site->flags & kResultInAcc) *sp++ = acc;
+  if (site->fill == FillMethod) sp += 2;  // they are in their slots
   RequestInterpreter(ts, frame, sp, site->next);
   return 0;
 }
 
 PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
-  PyObject** sp = StackBase(lp, site) + site->depth;
+  PyObject** sp = StackBase(lp, site) + site->depth - site->popped;
   if (result == nullptr) {
     OpLeave::callee_failed = !TakeFailedWithoutFrame();
     OpError(frame, sp);

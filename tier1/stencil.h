@@ -39,6 +39,7 @@ PRESERVE_NONE PyObject* TJ_THUNK_slow(SIGNATURE);         // y = site, z = conti
 PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_dispose_plain(SIGNATURE);  // x = object, y = distance of the instruction from the code object, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
@@ -52,6 +53,8 @@ PRESERVE_NONE PyObject* TJ_THUNK_return_code(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_after_resume(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_return_generator(SIGNATURE);
+// Entered by a call: y = site.
+PRESERVE_NONE PyObject* TJ_THUNK_call(SIGNATURE);
 // Entered by a call: x = generator, y = value to send (owned, moves). Comes back with the result in acc, NULL after an error; whether
 // it was yielded or returned, the generator's state tells.
 PRESERVE_NONE PyObject* TJ_CALL_resume(SIGNATURE);
@@ -88,6 +91,9 @@ INLINE UnitHeader* unit() { return reinterpret_cast<UnitHeader*>(&H_UNIT[0]); }
 
 INLINE PyObject** slot_at(PyObject** lp, const char* h) {
   return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(lp) + HOLE(h));
+}
+INLINE PyObject** slot_at_offset(PyObject** lp, int32_t bytes) {
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(lp) + bytes);
 }
 INLINE PyObject** current_lp(PyThreadState* ts) { return ts->current_frame->localsplus; }
 INLINE _PyInterpreterFrame* frame_of(PyObject** lp) {

@@ -52,7 +52,7 @@ struct StencilIndex {
   const Stencil* leave[2][2][kMaxDropsAtOnce + 1];  // [a local is returned][all bound][locals to drop]; null where too many
   const Stencil* clear_locals[9];          // by count; [0]: loop
 #define TIERJIT_NAMED_STENCILS(X)                                                                                          \
-  X(cold_slow) X(cold_back_edge) X(cold_entry) X(observe) X(cold_branch) X(cold_dispose) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
+  X(cold_slow) X(cold_back_edge) X(cold_entry) X(observe) X(cold_branch) X(cold_dispose) X(cold_dispose_plain) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
   X(load_M) X(spill_R) X(spill_L) X(spill_C) X(spill_C_immortal) X(spill_N) X(move_M) X(swap_M) X(copy_R) X(copy_M)        \
   X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
   X(pop_M) X(load_global) X(load_global_entry) X(load_name) X(load_deref) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
@@ -63,7 +63,7 @@ struct StencilIndex {
   X(unpack_tuple_2) X(unpack_list) X(unpack_locals) X(after_call) X(jump_if_is_LR) X(jump_if_is_MR) X(jump_if_is_not_LR) X(jump_if_is_not_MR) X(jump_if_true_object_L)                   \
   X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R) X(find_attr_L) X(find_attr_R) X(find_method_L) X(find_method_R)                    \
   X(put_attr_RL) X(put_attr_LL) X(put_attr_CL) X(put_attr_ML) X(put_attr_LR) X(put_attr_CR) X(put_attr_MR)                 \
-  X(call_class_method_n) X(call_class_any) X(after_init)                                                                                     \
+  X(call_class_method_n) X(after_init)                                                                                     \
   X(push_exc_info) X(pop_except) X(check_exc_match) X(put_global_R) X(put_name_R)                                                                                            \
   X(enter_vectorcall) X(call_attr_L) X(call_attr_R) X(call_getter_L) X(call_getter_R) X(call_bound_plain) X(call_bound_method) X(call_any) X(cold_argument) X(call_type) X(call_builtin) X(call_builtin_method) X(resume) X(resume_yield) X(jump_backward) X(jump) X(leave_frame) X(return_any_R) X(return_any_L) X(drop_local) X(drop_local_bound) X(return_R)            \
   X(jump_if_true_L) X(jump_if_true_R) X(jump_if_false_L) X(jump_if_false_R) X(jump_if_true_sized_L)                        \

@@ -150,7 +150,7 @@ void Translator::LoadProperty(const Instruction& in) {
   e.a = local ? LocalOffset(Top().value) : 0;
   e.p = AddressOfUnit(in.offset);
   SlowPath(e, DecisionFor(LOAD_ATTR).handler, 1, kResultInAcc).fill = FillGetter;
-  AfterCall(in, 1);
+  AfterCall(1, e.site);
 }
 
 void Translator::StoreAttr(const Instruction& in) {
@@ -210,7 +210,7 @@ void Translator::SubscriptByMethod(const Instruction& in) {
   Pair pair = ArrangeObjects();
   Emission& e = Emit(Stencils().call_getitem[pair]);
   SetCallGetItem(e, in);
-  AfterCall(in, 2);
+  AfterCall(2, -1);
 }
 
 void Translator::SetCallGetItem(Emission& e, const Instruction& in) {
@@ -310,10 +310,11 @@ void Translator::ListAppend(const Instruction& in) {
   Drop(1);
 }
 
-void Translator::AfterCall(const Instruction& in, int popped) {
+// `site`: that of the call, -1 if it has none.
+void Translator::AfterCall(int popped, int site) {
   Drop(popped);
   Emission& after = Emit(Stencils().after_call);
-  after.site = MakeSite(nullptr, 0, kResultInAcc);
+  after.site = site >= 0 ? site : MakeSite(nullptr, 0, kResultInAcc);
   AddCold(after, Stencils().cold_after_call);
   PushAccumulator();
 }
@@ -328,6 +329,18 @@ const Stencil* Translator::RangeForLoop(const Instruction& in, bool no_self) con
   return in.oparg == 1 ? Stencils().call_range_1R : in.oparg == 2 ? Stencils().call_range_2R : nullptr;
 }
 
+// What comes first where the interpreter has seen something else than plain functions and classes; NULL: it has not.
+const Stencil* Translator::SpecialCall(const Instruction& in, bool no_self) const {
+  const StencilIndex& s = Stencils();
+  if (CallsBuiltin(in.adaptive)) return no_self ? s.call_builtin : s.call_builtin_method;
+  switch (in.adaptive) {
+    case CALL_BOUND_METHOD_EXACT_ARGS: case CALL_BOUND_METHOD_GENERAL: return no_self ? s.call_bound_plain : s.call_bound_method;
+    case CALL_LIST_APPEND: return no_self ? nullptr : s.call_list_append;
+    case CALL_TYPE_1: return no_self ? s.call_type : nullptr;
+    default: return nullptr;
+  }
+}
+
 // callable, self or NULL, arguments. Everything goes to its slot, as the callee may look at or change any of it.
 void Translator::Call(const Instruction& in) {
   const StencilIndex& s = Stencils();
@@ -335,13 +348,10 @@ void Translator::Call(const Instruction& in) {
   int callable = depth() - popped;
   bool no_self = stack_[callable + 1].kind == Kind::kNull || stack_[callable + 1].hint == Hint::kNull;
   int count = in.oparg + !no_self;
-  const Stencil* python = s.call[!no_self][count < 5 ? count : 5];
-  const Stencil* builtin = no_self ? s.call_builtin : s.call_builtin_method;
-  bool builtin_first = CallsBuiltin(in.adaptive);
-  bool class_first = CallsClass(in.adaptive);
-  bool may_be_class = in.adaptive == CALL;
-  bool may_hold = class_first ? no_self : !builtin_first;
   const Stencil* range = RangeForLoop(in, no_self);
+  const Stencil* special = SpecialCall(in, no_self);
+  bool class_first = CallsClass(in.adaptive);
+  bool may_hold = special == nullptr && (!class_first || no_self);
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   last_in_acc = last_in_acc || range != nullptr;
   for (int i = 0; i < depth() - last_in_acc; i++) {
@@ -351,41 +361,34 @@ void Translator::Call(const Instruction& in) {
     ToAccumulator();
     Top() = {Kind::kMem, Hint::kNone, 0};
   }
-  const Stencil* python_first = last_in_acc ? s.call_R[!no_self][count] : python;
+  const Stencil* python = last_in_acc ? s.call_R[!no_self][count] : s.call[!no_self][count < 5 ? count : 5];
   const Stencil* init = !no_self ? s.call_class_method_n : s.call_class[last_in_acc || in.oparg == 0 ? in.oparg : 5];
-  const Stencil* first = class_first ? init : builtin_first ? builtin : python_first;
+  const Stencil* first = special != nullptr ? special : class_first ? init : python;
   Emission& e = Emit(range != nullptr ? range : first);
   if (last_in_acc) AddCold(e, s.cold_argument);
-  e.d = SlotOffset(depth() - 1);
-  if (!no_self && in.oparg == 1 && !class_first) AddCold(e, s.call_list_append);
-  if (no_self && in.oparg == 1 && !class_first && range == nullptr) AddCold(e, s.call_type);
-  if (class_first) AddCold(e, builtin);
-  if (range != nullptr && may_be_class) AddCold(e, python);
-  if (may_be_class) AddCold(e, s.call_class_any);
-  if (!class_first) AddCold(e, no_self ? s.call_bound_plain : s.call_bound_method);
-  AddCold(e, builtin_first || class_first ? python : builtin);
+  AddCold(e, s.call_any);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
+  e.d = SlotOffset(depth() - 1);
   e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
-  AddCold(e, s.call_any);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
-  if (class_first || may_be_class) {
+  if (class_first) {
     e.after_call = s.after_init;
     e.cell = NewCell(sizeof(ClassCell));
     SiteDraft& draft = out_->sites[e.site];
     draft.cell = e.cell;
     draft.site.fill = FillClass;
   }
-  AfterCall(in, popped);
+  AfterCall(popped, e.site);
 }
 
 // The manager gives way to its `__exit__`, and what `__enter__` returns comes on top.
 void Translator::EnterWith(const Instruction& in) {
   SpillAll();
   Emission& e = Emit(Stencils().call_any);
-  e.site = MakeSite(DecisionFor(BEFORE_WITH).handler, 1, kEnterWith);
-  AfterCall(in, 0);
+  e.site = MakeSite(DecisionFor(BEFORE_WITH).handler, 0, kEnterWith);
+  AfterCall(0, e.site);
 }
 
 void Translator::CallAny(const Instruction& in) {
@@ -393,7 +396,7 @@ void Translator::CallAny(const Instruction& in) {
   int popped = NumPopped(in.opcode, in.oparg);
   Emission& e = Emit(Stencils().call_any);
   e.site = MakeSite(DecisionFor(in.opcode).handler, popped, in.opcode == CALL_KW ? kKeywordCall : 0);
-  AfterCall(in, popped);
+  AfterCall(popped, e.site);
 }
 
 }  // namespace tierjit::tier1

@@ -149,9 +149,10 @@ class Translator {
   bool UnpackIntoLocals(const Instruction& in);
   void Call(const Instruction& in);
   void CallAny(const Instruction& in);
+  const Stencil* SpecialCall(const Instruction& in, bool no_self) const;
   const Stencil* RangeForLoop(const Instruction& in, bool no_self) const;
   void EnterWith(const Instruction& in);
-  void AfterCall(const Instruction& in, int popped);
+  void AfterCall(int popped, int site);
   void ForIter(const Instruction& in);
   const Instruction* LoopStore(const Instruction& in) const;
   bool IsGenerator() const;

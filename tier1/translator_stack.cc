@@ -44,6 +44,7 @@ int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
   site.next = in.next;
   site.depth = static_cast<uint16_t>(depth());
   site.popped = static_cast<uint16_t>(popped);
+  site.operands = static_cast<int32_t>(SlotOffset(depth() - popped));
   site.flags = flags;
   for (uint8_t& operand : site.operand) operand = kCanonicalOperand;
   for (int i = 0; i < depth(); i++) {
@@ -79,8 +80,12 @@ Site& Translator::AttachBranchSite(Emission& e, int site, const Instruction& jum
 }
 
 void Translator::AddDispose(Emission& e, uint8_t flags) {
-  e.dispose = Stencils().cold_dispose;
-  e.dispose_site = MakeSite(nullptr, 0, flags);
+  bool pending = !CanonicalBelow(0);
+  e.dispose = pending ? Stencils().cold_dispose : Stencils().cold_dispose_plain;
+  if (!pending) return;
+  // The instruction's own site tells what is pending under the operands.
+  bool shared = e.site >= 0 && (out_->sites[e.site].site.flags & kResultInAcc) == flags;
+  e.dispose_site = shared ? e.site : MakeSite(nullptr, 0, flags);
 }
 
 void Translator::Spill(int i) {

@@ -1,4 +1,5 @@
 // Calls between compiled functions, function entry and return.
+#include "tier1/slow_path.h"
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -151,17 +152,6 @@ STENCIL(call_class_4R) { MUSTTAIL return call_class<4, false, true>(lp, rt, acc,
 STENCIL(call_class_n) { MUSTTAIL return call_class<-1, false, false>(lp, rt, acc, ts, REST); }
 STENCIL(call_class_method_n) { MUSTTAIL return call_class<-1, true, false>(lp, rt, acc, ts, REST); }
 
-extern "C" const void* tj_enter_init(PyObject** lp, PyThreadState* ts, Site* site);
-
-// The same by a helper, for sites of which nothing is known yet: a quarter of the code.
-STENCIL(call_class_any) {
-  if (UNLIKELY(Py_TYPE(*slot_at(lp, H_A)) != rt->type_type)) COLD_EMPTY();
-  y = const_cast<void*>(tj_enter_init(lp, ts, static_cast<Site*>(ADDRESS_OF(H_SITE))));
-  if (UNLIKELY(y == nullptr)) COLD_EMPTY();
-  lp = current_lp(ts);
-  MUSTTAIL return TJ_CALL_init(lp, rt, DEAD, ts, DEAD, y, z);
-}
-
 // `__init__` has returned.
 STENCIL(after_init) {
   PyObject* made = *slot_at(lp, H_A);
@@ -177,16 +167,113 @@ STENCIL(cold_argument) {
   COLD_EMPTY();
 }
 
-extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
-
-// Any call. The helper either binds the arguments of a compiled function to a new frame, which is entered here (no C frame lies
-// between the two functions, and references move as in the interpreter), or does the whole call.
+// Any call. What the thunk comes to either binds the arguments of a compiled function to a new frame, which is entered there (no C frame
+// lies between the two functions, and references move as in the interpreter), or does the whole call. What follows every call sees to
+// errors.
 STENCIL(call_any) {
-  Departure d = tj_call(lp, ts, static_cast<Site*>(ADDRESS_OF(H_SITE)));
-  // The hint decides the layout: the jump to the callee must come last. What follows every call sees to errors.
-  if (LIKELY(d.resume == nullptr)) GO(TJ_NEXT, d.value);
-  lp = reinterpret_cast<PyObject**>(d.value);
-  GO(TJ_CALLEE, static_cast<PyObject*>(const_cast<void*>(d.resume)));
+  void* z_;
+  MUSTTAIL return TJ_CALLEE(lp, rt, static_cast<PyObject*>(ADDRESS_OF(TJ_THUNK_call)), ts, DEAD, ADDRESS_OF(H_SITE), z_);
+}
+
+extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
+extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+
+// See EndsInC(), tier1/call_builtin.h.
+INLINE bool ends_in_c(Rt* rt, PyObject* f) {
+  PyTypeObject* type = Py_TYPE(f);
+  if (type == rt->cfunction_type || type == rt->method_descr_type) return true;
+  if (type == rt->function_type || type == rt->method_type) return false;
+  if (type->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS) type = reinterpret_cast<PyTypeObject*>(f);
+  return (type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE;
+}
+
+// A frame for `function` with `self`, if there is one, and `count` further arguments; it becomes the running one. NULL: nothing has happened.
+INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** args,
+                             int64_t count) {
+  if (UNLIKELY(!is_compiled(rt, function))) return nullptr;
+  UnitHeader* u = unit_of(function);
+  if (UNLIKELY(u->argcount != count + (self != nullptr))) return nullptr;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) return nullptr;
+  if (UNLIKELY(!begin_call(ts))) return nullptr;
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  start_frame(frame, frame_of(lp), function, u);
+  PyObject** to = frame->localsplus;
+  if (self != nullptr) *to++ = incref(self);
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (; count > 0; count--) *to++ = *args++;
+  ts->current_frame = frame;
+  return frame->localsplus;
+}
+// Enters the function of the frame that has been pushed, from where a prologue has been made already.
+#define ENTER_FRESH(entry) \
+  GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(entry)) + kPrologueSize), DEAD)
+
+// What call_any calls: the frequent cases at once, the others by a helper. Goes on in the callee, or returns with the result.
+STENCIL(thunk_call) {
+  asm volatile("pushq %%rbp\n\tmovq %%rsp, %%rbp" ::: "memory");
+  Site* site = static_cast<Site*>(y);
+  if (LIKELY(site->flags & kPlainCall)) {
+    PyObject** operands = slot_at_offset(lp, site->operands);
+    if (site->pending_count != 0) operands[1] = nullptr;  // self, which has not been stored
+    PyObject* f = operands[0];
+    int64_t count = site->popped - 1;
+    frame_of(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+    PyObject** args = operands + 1;
+    if (args[0] == nullptr) args++, count--;
+    PyTypeObject* type = Py_TYPE(f);
+    if (type == rt->function_type) {
+      PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
+      PyObject** pushed = push_plain(lp, rt, ts, function, nullptr, args, count);
+      if (LIKELY(pushed != nullptr)) {
+        lp = pushed;
+        ENTER_FRESH(unit_of(function)->native_entry);
+      }
+      goto other;
+    }
+    if (type == rt->method_type) {
+      // Somebody else holds it, too, so that it does not die here.
+      PyMethodObject* method = reinterpret_cast<PyMethodObject*>(f);
+      PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(method->im_func);
+      if (UNLIKELY(*refcount32(f) == 1 || args == operands + 1 || Py_TYPE(function) != rt->function_type)) goto other;
+      PyObject** pushed = push_plain(lp, rt, ts, function, method->im_self, args, count);
+      if (UNLIKELY(pushed == nullptr)) goto other;
+      incref(reinterpret_cast<PyObject*>(function));
+      decref_shared(f);
+      lp = pushed;
+      ENTER_FRESH(unit_of(function)->native_entry);
+    }
+    if (f == rt->list_append && count == 2 && Py_TYPE(args[0]) == rt->list_type && *refcount32(args[0]) != 1 && *refcount32(f) != 1) {
+      PyListObject* list = reinterpret_cast<PyListObject*>(args[0]);
+      Py_ssize_t size = reinterpret_cast<PyVarObject*>(list)->ob_size;
+      if (LIKELY(size < list->allocated)) {
+        list->ob_item[size] = args[1];
+        reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
+        decref_shared(reinterpret_cast<PyObject*>(list));
+        decref_shared(f);
+        asm volatile("");  // a conditional jump cannot lead to TJ_RETURN
+        GO(TJ_RETURN, rt->none_object);
+      }
+    }
+    if (f == reinterpret_cast<PyObject*>(rt->type_type)) {
+      if (UNLIKELY(count != 1 || *refcount32(args[0]) == 1)) goto other;
+      PyObject* result = incref(reinterpret_cast<PyObject*>(Py_TYPE(args[0])));
+      decref_shared(args[0]);
+      asm volatile("");  // as above
+      GO(TJ_RETURN, result);  // (`type` is immortal)
+    }
+    if (!ends_in_c(rt, f)) goto other;
+    acc = tj_call_builtin(f, args, count, ts);
+    GO(TJ_RETURN, acc);
+  }
+other:
+  Departure d = tj_call(lp, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume != nullptr)) {
+    lp = reinterpret_cast<PyObject**>(d.value);
+    ENTER_FRESH(d.resume);
+  }
+  GO(TJ_RETURN, d.value);
 }
 
 extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp);
@@ -255,19 +342,12 @@ template <K k> BODY call_attr(SIGNATURE) {
 STENCIL(call_attr_L) { MUSTTAIL return call_attr<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(call_attr_R) { MUSTTAIL return call_attr<K::R>(lp, rt, acc, ts, REST); }
 
-extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
-
 // What ends in C code (see EndsInC(), tier1/call_builtin.h): builtin functions and methods, C classes and their instances. A: slot of the
 // callable, B: of the first argument (self included, if the method form put one there), C: their number, P: address of the CALL
 // instruction.
 template <bool method> BODY call_builtin(SIGNATURE) {
   PyObject* f = *slot_at(lp, H_A);
-  PyTypeObject* type = Py_TYPE(f);
-  if (type != rt->cfunction_type && type != rt->method_descr_type) {
-    if (type == rt->function_type || type == rt->method_type) COLD_EMPTY();
-    if (type->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS) type = reinterpret_cast<PyTypeObject*>(f);
-    if ((type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) == Py_TPFLAGS_HEAPTYPE) COLD_EMPTY();
-  }
+  if (UNLIKELY(!ends_in_c(rt, f))) COLD_EMPTY();
   PyObject** args = slot_at(lp, H_B);
   uint64_t count;
   asm("movl $H_C, %k0" : "=r"(count));

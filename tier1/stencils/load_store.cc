@@ -16,8 +16,12 @@ STENCIL(cold_branch) {
   MUSTTAIL return TJ_THUNK_slow_branch(lp, rt, acc, ts, x, ADDRESS_SITE, z);
 }
 STENCIL(cold_dispose) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
-// As cold_dispose, going on at the branch target (x carries the object).
-STENCIL(cold_dispose_taken) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_TARGET)); }
+// The same where nothing is pending: needs no site. C: distance of the instruction from the code object.
+STENCIL(cold_dispose_plain) {
+  void* instruction;
+  asm("movl $H_C, %k0" : "=r"(instruction));
+  MUSTTAIL return TJ_THUNK_dispose_plain(lp, rt, acc, ts, x, instruction, ADDRESS_OF(TJ_NEXT));
+}
 STENCIL(cold_after_call) {
   MUSTTAIL return TJ_THUNK_after_call(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT));
 }

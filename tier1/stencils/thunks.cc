@@ -83,22 +83,28 @@ STENCIL(thunk_for_end) {
   GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
 }
 
+// A number that has a place in its free list goes there.
+INLINE bool keep_number(Rt* rt, PyObject* o) {
+  if (Py_TYPE(o) == rt->float_type && has_room(&rt->floats)) {
+    push_free(&rt->floats, o);
+    return true;
+  }
+  if (Py_TYPE(o) == rt->long_type && two_digits_at_most(o) && has_room(&rt->ints)) {
+    push_free(&rt->ints, o);
+    return true;
+  }
+  return false;
+}
 STENCIL(thunk_dispose) {
-  if (Py_TYPE(x) == rt->float_type && has_room(&rt->floats)) {
-    push_free(&rt->floats, x);
-    GO(reinterpret_cast<Continuation>(z), acc);
-  }
-  if (Py_TYPE(x) == rt->long_type && two_digits_at_most(x) && has_room(&rt->ints)) {
-    push_free(&rt->ints, x);
-    GO(reinterpret_cast<Continuation>(z), acc);
-  }
-  Site* site = static_cast<Site*>(y);
-  if (LIKELY(site->pending_count == 0)) {
-    frame_of(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-    tj_dealloc(x);
-    GO(reinterpret_cast<Continuation>(z), acc);
-  }
-  if (UNLIKELY(tj_dispose(lp, acc, ts, x, site) == 0)) GO(TJ_THUNK_exit, acc);
+  if (keep_number(rt, x)) GO(reinterpret_cast<Continuation>(z), acc);
+  if (UNLIKELY(tj_dispose(lp, acc, ts, x, static_cast<Site*>(y)) == 0)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+STENCIL(thunk_dispose_plain) {
+  if (keep_number(rt, x)) GO(reinterpret_cast<Continuation>(z), acc);
+  _PyInterpreterFrame* frame = frame_of(lp);
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(reinterpret_cast<char*>(frame->f_executable) + reinterpret_cast<intptr_t>(y));
+  tj_dealloc(x);
   GO(reinterpret_cast<Continuation>(z), acc);
 }
 
