@@ -294,60 +294,12 @@ bool HasFunction(PyObject* owner, PyObject* name, Known* f) {
   return OwnValue(owner, name, f, &own) == Own::kAbsent;
 }
 
-// Objects of C types are asked here in the interpreter's own way unless foreign code could change something that is pending below the
-// owner. What Python classes have for the purpose is left to slow paths, which enter it.
-bool MayAsk(PyObject* owner, const Site* site) {
-  if ((Py_TYPE(owner)->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) == Py_TPFLAGS_HEAPTYPE) return false;
-  for (int i = 0; i < site->pending_count - 1; i++) {
-    if (site->pending[i].kind != Kind::kNull && site->pending[i].kind != Kind::kConst) return false;
-  }
-  return true;
-}
-
-// Before the unit is left: what is pending goes to its slots, the owner is released.
-void Settle(PyObject** base, PyObject* owner, const Site* site) {
-  for (int i = 0; i < site->pending_count; i++) {
-    const Pending& p = site->pending[i];
-    if (p.kind == Kind::kAcc) tj_decref(owner);
-    if (p.kind == Kind::kNull) base[p.slot] = nullptr;
-    if (p.kind == Kind::kConst) base[p.slot] = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
-  }
-}
-
-// May run foreign code. The owner is consumed when the unit is left (then NULL).
-PyObject* Ask(PyThreadState* ts, PyObject* owner, PyObject* name, Site* site) {
-  _PyInterpreterFrame* frame = ts->current_frame;
-  PyObject** base = StackBase(frame->localsplus, site);
-  PyObject** slot = base + site->depth - 1;
-  bool method = site->oparg & 1;
-  frame->instr_ptr = InstructionAt(site, site->instr);
-  Py_INCREF(owner);  // it may be borrowed from a local
-  PyObject* value = PyObject_GetAttr(owner, name);
-  tj_decref(owner);
-  if (value != nullptr && (ts->eval_breaker == site->unit->expected_breaker || MayRunNatively(ts, site->unit))) return value;
-  Settle(base, owner, site);
-  if (value == nullptr) {
-    OpError(frame, slot);
-    return nullptr;
-  }
-  slot[0] = value;
-  if (method) slot[1] = nullptr;
-  RequestInterpreter(ts, frame, slot + 1 + method, site->next);
-  return nullptr;
-}
-
 }  // namespace
 
-extern "C" FoundAttr tj_find_attr(PyObject* owner, Site* site, PyThreadState* ts) {
-  PyObject* name = LoadedName(site);
-  PyObject* value = FindAttr(owner, name);
-  if (value != nullptr) {
-    FillCache(owner, nullptr, site);
-    return {value, AttrForm::kPlain};
-  }
-  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
-  value = Ask(ts, owner, name, site);
-  return {value, value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
+PyObject* FindAttr(PyObject* owner, Site* site) {
+  PyObject* value = FindAttr(owner, LoadedName(site));
+  if (value != nullptr) FillCache(owner, nullptr, site);
+  return value;
 }
 
 FoundAttr ReadAttr(PyObject* owner, Site* site) {
@@ -362,7 +314,7 @@ FoundAttr ReadAttr(PyObject* owner, Site* site) {
   return {value, AttrForm::kPlain};
 }
 
-extern "C" FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* ts) {
+FoundAttr FindMethod(PyObject* owner, Site* site) {
   PyObject* name = LoadedName(site);
   FoundAttr found = {nullptr, AttrForm::kPlain};
   if (PyType_Check(owner)) {
@@ -372,13 +324,9 @@ extern "C" FoundAttr tj_find_method(PyObject* owner, Site* site, PyThreadState* 
   } else if (f != nullptr) {
     found.value = ReadPlace(owner, name, f);
   }
-  if (found.value != nullptr) {
-    FillCache(owner, nullptr, site);
-    return found;
-  }
-  if (!MayAsk(owner, site)) return {nullptr, AttrForm::kNone};
-  found.value = Ask(ts, owner, name, site);
-  return {found.value, found.value != nullptr ? AttrForm::kPlain : AttrForm::kLeft};
+  if (found.value == nullptr) return {nullptr, AttrForm::kNone};
+  FillCache(owner, nullptr, site);
+  return found;
 }
 
 namespace {

@@ -195,34 +195,6 @@ _PyInterpreterFrame* PushPlain(PyThreadState* ts, PyFunctionObject* function, in
   return pushed;
 }
 
-// The same with the operands of a CALL as its arguments, behind `self`; their references move.
-_PyInterpreterFrame* PushWithSelf(PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** rest, PyObject** sp,
-                                  const void** entry) {
-  _PyInterpreterFrame* pushed = PushPlain(ts, function, static_cast<int>(sp - rest) + 1, entry);
-  if (pushed == nullptr) return nullptr;
-  pushed->localsplus[0] = Py_NewRef(self);
-  std::copy(rest, sp, pushed->localsplus + 1);
-  return pushed;
-}
-
-// A CALL of a class whose `__init__` takes just these arguments.
-bool EnterInit(PyThreadState* ts, PyTypeObject* type, PyFunctionObject* init, PyObject** operands, PyObject** sp, Departure* out) {
-  UnitHeader* unit = CompiledUnit(init);
-  if (unit == nullptr || unit->argcount != sp - operands - 1) return false;
-  PyObject* self = tj_new_instance(type);
-  if (self == nullptr) return false;
-  const void* entry;
-  _PyInterpreterFrame* pushed = PushWithSelf(ts, init, self, operands + 2, sp, &entry);
-  if (pushed == nullptr) {
-    Py_DECREF(self);
-    return false;
-  }
-  Py_DECREF(type);
-  tj_pending_call = {self, sp, sp, entry, nullptr};
-  *out = {reinterpret_cast<const void*>(&tj_construct), reinterpret_cast<PyObject*>(pushed->localsplus)};
-  return true;
-}
-
 // Calls a class. False: nothing has happened, the general way is right.
 bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   PyObject** operands = sp - site->popped;
@@ -238,7 +210,6 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   PyFunctionObject* init = how == nullptr ? nullptr : how->init;
   UnitHeader* unit = init == nullptr ? nullptr : CompiledUnit(init);
   if (unit != nullptr && site->fill != nullptr) site->fill(ts, operands[0], reinterpret_cast<PyObject*>(init), site);
-  if (unit != nullptr && (site->flags & kPlainCall) && EnterInit(ts, type, init, operands, sp, out)) return true;
   bool bare = how != nullptr && how->bare && site->popped == 2;
   if ((unit == nullptr && !bare) || ts->py_recursion_remaining <= 1) return false;
   PyObject* self = NewInstance(type);
@@ -374,9 +345,6 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   // All operands lie in their slots, but for the NULL that stands for no self.
   for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
   frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-  Departure out;
-  bool constructs = Py_TYPE(operands[0]) == &PyType_Type && operands[1] == nullptr && (site->flags & kPlainCall);
-  if (constructs && !EndsInC(operands[0]) && Construct(ts, sp, site, &out)) return out;
   if (Py_TYPE(operands[0]) == &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
     UnitHeader* callee;
     _PyInterpreterFrame* pushed = PushFast(ts, sp, site, &callee);
@@ -475,6 +443,29 @@ extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site) {
   Departure d = site->flags & kEnterWith ? EnterWith(lp, ts, site) : Call(lp, ts, site);
   g_failed_without_frame = d.resume == nullptr && d.value == nullptr;
   return d;
+}
+
+extern "C" Departure tj_call_class(PyObject** lp, PyThreadState* ts, Site* site) {
+  PyObject** operands = lp + site->unit->nlocalsplus + site->depth - site->popped;
+  int count = site->popped - 2;
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(operands[0]);
+  const ClassInit& how = g_classes[type->tp_version_tag % kClassCacheSize];
+  if (how.version != type->tp_version_tag || how.version == 0 || how.init == nullptr) return tj_call(lp, ts, site);
+  UnitHeader* unit = CompiledUnit(how.init);
+  if (unit == nullptr || unit->argcount != count + 1 || ts->py_recursion_remaining <= 1) return tj_call(lp, ts, site);
+  PyObject* self = tj_new_instance(type);
+  if (self == nullptr) return tj_call(lp, ts, site);
+  _PyInterpreterFrame* frame = PushFrame(ts, how.init, unit);
+  if (frame == nullptr) {
+    Py_DECREF(self);
+    return tj_call(lp, ts, site);
+  }
+  PyObject** to = frame->localsplus;
+  *to++ = Py_NewRef(self);
+  for (PyObject** from = operands + 2; count > 0; count--) *to++ = *from++;
+  Py_DECREF(type);
+  tj_pending_call = {self, nullptr, nullptr, LinkFrame(ts, frame, unit), nullptr};
+  return {reinterpret_cast<const void*>(&tj_construct), reinterpret_cast<PyObject*>(frame->localsplus)};
 }
 
 }  // namespace tierjit::tier1

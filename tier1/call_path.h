@@ -34,6 +34,8 @@ void ObserveCall(PyFunctionObject* function);
 // Called from compiled code, see tier1/stencils/call.cc. `resume`: native entry of a compiled callee, whose bound and linked frame has
 // its localsplus at `value`; NULL: the call is done, `value` is the result or NULL with an exception set.
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
+// The same for a CALL of a class, with instr_ptr set and no self.
+extern "C" Departure tj_call_class(PyObject** lp, PyThreadState* ts, Site* site);
 // The same for BINARY_SUBSCR; instr_ptr is set, the operands lie below `sp`.
 extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp);
 

@@ -6,6 +6,7 @@
 #include "runtime/helpers/handlers.h"
 #include "tier1/call_path.h"
 #include "tier1/attention.h"
+#include "tier1/attr_lookup.h"
 #include "tier1/free_lists.h"
 #include "tier1/inline_cache.h"
 #include "tier1/special_methods.h"
@@ -153,6 +154,27 @@ PyObject* TryQuick(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) 
   if (ReleaseOperands(lp, acc, site)) return r;
   Py_DECREF(r);
   return nullptr;
+}
+
+// LOAD_ATTR without foreign code, where the inline cache does not know the owner. NULL: not that simple.
+PyObject* TryAttr(PyObject** lp, PyObject* acc, Site* site) {
+  PyObject* owner = Operand(lp, acc, site, 0);
+  bool owned = !IsBorrowed(site, 0);
+  bool method = site->fill == FillMethod;
+  FoundAttr found = method ? FindMethod(owner, site) : FoundAttr{FindAttr(owner, site), AttrForm::kPlain};
+  if (found.value == nullptr) return nullptr;
+  bool moves = found.form == AttrForm::kMethod;
+  if (owned && !moves && !SimpleDeath(owner)) {
+    Py_DECREF(found.value);
+    return nullptr;
+  }
+  if (method) {
+    PyObject** to = StackBase(lp, site) + site->depth - 1;
+    to[0] = found.value;
+    to[1] = !moves ? nullptr : owned ? owner : Py_NewRef(owner);
+  }
+  if (owned && !moves) tj_decref(owner);
+  return found.value;
 }
 
 // Runs the handler on the canonical frame. On success *sp is the new stack pointer (low bit: branch taken).
@@ -310,6 +332,9 @@ bool RefreshStackLimit() {
 extern "C" {
 
 Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  if (site->fill == FillAttr || site->fill == FillMethod) {
+    if (PyObject* found = TryAttr(lp, acc, site)) return {nullptr, found};
+  }
   if (site->special != Special::kNone) {
     const void* entry;
     PyObject** callee = EnterSpecial(lp, acc, ts, site, &entry);

@@ -40,6 +40,14 @@ PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_dispose_plain(SIGNATURE);  // x = object, y = distance of the instruction from the code object, z = continuation
+// acc = owner (R: owned), y = site, z = continuation; `or`: x = where to go on when the site's cell does not know the owner.
+PRESERVE_NONE PyObject* TJ_THUNK_attr_L(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_attr_R(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_attr_or_L(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_attr_or_R(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_method_L(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_method_R(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_global(SIGNATURE);  // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
@@ -94,6 +102,10 @@ INLINE PyObject** slot_at(PyObject** lp, const char* h) {
 }
 INLINE PyObject** slot_at_offset(PyObject** lp, int32_t bytes) {
   return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(lp) + bytes);
+}
+// The name of a LOAD_ATTR or LOAD_GLOBAL.
+INLINE PyObject* loaded_name(const Site* site) {
+  return reinterpret_cast<PyTupleObject*>(site->unit->code->co_names)->ob_item[site->oparg >> 1];
 }
 INLINE PyObject** current_lp(PyThreadState* ts) { return ts->current_frame->localsplus; }
 INLINE _PyInterpreterFrame* frame_of(PyObject** lp) {

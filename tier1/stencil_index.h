@@ -55,13 +55,13 @@ struct StencilIndex {
   X(cold_slow) X(cold_back_edge) X(cold_entry) X(observe) X(cold_branch) X(cold_dispose) X(cold_dispose_plain) X(cold_after_call) X(load_L) X(load_C) X(load_C_immortal) \
   X(load_M) X(spill_R) X(spill_L) X(spill_C) X(spill_C_immortal) X(spill_N) X(move_M) X(swap_M) X(copy_R) X(copy_M)        \
   X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
-  X(pop_M) X(load_global) X(load_global_entry) X(load_name) X(load_deref) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
+  X(pop_M) X(load_global) X(load_name) X(load_deref) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
   X(float_negate_R) X(attr_value_L) X(attr_value_R) X(attr_slot_L) X(attr_slot_R) X(attr_fixed_L) X(attr_fixed_R)          \
-  X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(attr_hint_L) X(attr_hint_R) X(attr_poly_L) X(attr_poly_R) X(method_poly_L) X(method_poly_R) X(set_value_MR)            \
+  X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(cold_attr_L) X(cold_attr_R) X(cold_attr_or_L) X(cold_attr_or_R) X(cold_method_L) X(cold_method_R) X(cold_global) X(attr_hint_L) X(attr_hint_R) X(set_value_MR)            \
   X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(list_append_any) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
   X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
   X(unpack_tuple_2) X(unpack_list) X(unpack_locals) X(after_call) X(jump_if_is_LR) X(jump_if_is_MR) X(jump_if_is_not_LR) X(jump_if_is_not_MR) X(jump_if_true_object_L)                   \
-  X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R) X(find_attr_L) X(find_attr_R) X(find_method_L) X(find_method_R)                    \
+  X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R)                    \
   X(put_attr_RL) X(put_attr_LL) X(put_attr_CL) X(put_attr_ML) X(put_attr_LR) X(put_attr_CR) X(put_attr_MR)                 \
   X(call_class_method_n) X(after_init)                                                                                     \
   X(push_exc_info) X(pop_except) X(check_exc_match) X(put_global_R) X(put_name_R)                                                                                            \

@@ -60,6 +60,27 @@ std::vector<Indexed> TypesSeen(uint8_t adaptive) {
 }
 }  // namespace
 
+namespace {
+// The hot form, by what the interpreter has seen.
+const Stencil* AttrForm(uint8_t adaptive, bool local) {
+  const StencilIndex& s = Stencils();
+  switch (adaptive) {
+    case LOAD_ATTR_SLOT: return local ? s.attr_slot_L : s.attr_slot_R;
+    case LOAD_ATTR_MODULE: case LOAD_ATTR_CLASS: return local ? s.attr_fixed_L : s.attr_fixed_R;
+    case LOAD_ATTR_WITH_HINT: return local ? s.attr_hint_L : s.attr_hint_R;
+    default: return local ? s.attr_value_L : s.attr_value_R;
+  }
+}
+const Stencil* MethodForm(uint8_t adaptive, bool local) {
+  const StencilIndex& s = Stencils();
+  switch (adaptive) {
+    case LOAD_ATTR_METHOD_NO_DICT: return local ? s.method_plain_L : s.method_plain_R;
+    case LOAD_ATTR_MODULE: case LOAD_ATTR_CLASS: return local ? s.method_fixed_L : s.method_fixed_R;
+    default: return local ? s.method_values_L : s.method_values_R;
+  }
+}
+}  // namespace
+
 void Translator::LoadAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   OpHandler handler = DecisionFor(LOAD_ATTR).handler;
@@ -73,40 +94,22 @@ void Translator::LoadAttr(const Instruction& in) {
   bool local = Top().kind == Kind::kLocal;
   uint32_t owner = local ? LocalOffset(Top().value) : 0;
   if (any_kind) return LoadAnyAttr(in);
+  Emission& e = Emit(method ? MethodForm(in.adaptive, local) : AttrForm(in.adaptive, local));
+  e.cell = NewCell(sizeof(PolyCell));
   if (!method) {
-    const Stencil* order[4] = {local ? s.attr_value_L : s.attr_value_R, local ? s.attr_slot_L : s.attr_slot_R,
-                               local ? s.attr_fixed_L : s.attr_fixed_R, local ? s.attr_hint_L : s.attr_hint_R};
-    if (in.adaptive == LOAD_ATTR_SLOT) std::swap(order[0], order[1]);
-    if (in.adaptive == LOAD_ATTR_MODULE || in.adaptive == LOAD_ATTR_CLASS) std::swap(order[0], order[2]);
-    if (in.adaptive == LOAD_ATTR_WITH_HINT) std::swap(order[0], order[3]);
-    Emission& e = Emit(order[0]);
-    AddCold(e, order[1]);
-    AddCold(e, order[2]);
-    AddCold(e, order[3]);
-    AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);
-    AddCold(e, local ? s.find_attr_L : s.find_attr_R);
-    e.cell = NewCell(sizeof(PolyCell));
+    AddCold(e, local ? s.cold_attr_L : s.cold_attr_R);
     e.a = owner;
     e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg >> 1));
-    SlowPath(e, handler, 1, kResultInAcc).fill = FillAttr;
+    SetSite(e, handler, 1, kResultInAcc).fill = FillAttr;
     Drop(1);
     AddDispose(e, kResultInAcc);
     PushAccumulator();
     return;
   }
-  const Stencil* order[3] = {local ? s.method_values_L : s.method_values_R, local ? s.method_plain_L : s.method_plain_R,
-                             local ? s.method_fixed_L : s.method_fixed_R};
-  if (in.adaptive == LOAD_ATTR_METHOD_NO_DICT) std::swap(order[0], order[1]);
-  if (in.adaptive == LOAD_ATTR_MODULE || in.adaptive == LOAD_ATTR_CLASS) std::swap(order[0], order[2]);
-  Emission& e = Emit(order[0]);
-  AddCold(e, order[1]);
-  AddCold(e, order[2]);
-  AddCold(e, local ? s.method_poly_L : s.method_poly_R);
-  AddCold(e, local ? s.find_method_L : s.find_method_R);
-  e.cell = NewCell(sizeof(PolyCell));
+  AddCold(e, local ? s.cold_method_L : s.cold_method_R);
   e.a = SlotOffset(depth() - 1);
   e.b = owner;
-  SlowPath(e, handler, 1, 0).fill = FillMethod;
+  SetSite(e, handler, 1, 0).fill = FillMethod;
   Drop(1);
   AddDispose(e, 0);
   Push(Kind::kMem);
@@ -118,10 +121,7 @@ void Translator::LoadAnyAttr(const Instruction& in) {
   const StencilIndex& s = Stencils();
   bool local = Top().kind == Kind::kLocal;
   Emission& e = Emit(local ? s.attr_value_L : s.attr_value_R);
-  AddCold(e, local ? s.attr_fixed_L : s.attr_fixed_R);
-  AddCold(e, local ? s.attr_hint_L : s.attr_hint_R);
-  AddCold(e, local ? s.attr_slot_L : s.attr_slot_R);
-  AddCold(e, local ? s.attr_poly_L : s.attr_poly_R);
+  AddCold(e, local ? s.cold_attr_or_L : s.cold_attr_or_R);
   AddCold(e, local ? s.call_attr_L : s.call_attr_R);
   AddCold(e, s.after_call);
   AddCold(e, s.cold_after_call);

@@ -130,10 +130,9 @@ void Translator::LoadGlobal(const Instruction& in) {
   FreeAccumulator(0);
   Emission& e = Emit(Stencils().load_global);
   e.cell = NewCell(sizeof(GlobalCell));
-  e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg >> 1));
-  AddCold(e, Stencils().load_global_entry);
+  AddCold(e, Stencils().cold_global);
   // The NULL that bit 0 asks for is pushed statically.
-  Site& site = SlowPath(e, DecisionFor(LOAD_GLOBAL).handler, 0, kResultInAcc | (in.oparg & 1 ? kNullAbove : 0));
+  Site& site = SetSite(e, DecisionFor(LOAD_GLOBAL).handler, 0, kResultInAcc | (in.oparg & 1 ? kNullAbove : 0));
   site.oparg = in.oparg & ~1;
   site.fill = FillGlobal;
   PushAccumulator();

@@ -87,6 +87,8 @@ class Translator {
   Emission& Emit(const Stencil* stencil);
   int NewCell(size_t bytes);
   int MakeSite(OpHandler handler, int popped, uint8_t flags);
+  // The site of the current instruction; taken before operands are dropped.
+  Site& SetSite(Emission& e, OpHandler handler, int popped, uint8_t flags);
   // Adds cold_slow to the last emission's chain, with a site of the current instruction; taken before operands are dropped.
   Site& SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags);
   Site& SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump);

@@ -57,11 +57,15 @@ int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
   return static_cast<int>(out_->sites.size()) - 1;
 }
 
-Site& Translator::SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags) {
+Site& Translator::SetSite(Emission& e, OpHandler handler, int popped, uint8_t flags) {
   e.site = MakeSite(handler, popped, flags);
-  if (e.stencil != Stencils().cold_slow) AddCold(e, Stencils().cold_slow);
   out_->sites[e.site].cell = e.cell;
   return out_->sites[e.site].site;
+}
+
+Site& Translator::SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags) {
+  if (e.stencil != Stencils().cold_slow) AddCold(e, Stencils().cold_slow);
+  return SetSite(e, handler, popped, flags);
 }
 
 Site& Translator::SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump) {

@@ -50,17 +50,19 @@ STENCIL(attr_slot_R) { MUSTTAIL return load_slot<K::R>(lp, rt, acc, ts, REST); }
 INLINE PyDictUnicodeEntry* entry_at(PyDictKeysObject* keys, uint32_t index) {
   return reinterpret_cast<PyDictUnicodeEntry*>(keys->dk_indices + (int64_t{1} << keys->dk_log2_index_bytes)) + index;
 }
+INLINE PyObject* value_by_hint(PyObject* o, PolyCell* c, PyObject* name) {
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(reinterpret_cast<PyObject**>(o)[-3]);
+  if (UNLIKELY(dict == nullptr || dict->ma_values != nullptr)) return nullptr;
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || c->hint >= static_cast<uint64_t>(keys->dk_nentries))) return nullptr;
+  PyDictUnicodeEntry* entry = entry_at(keys, c->hint);
+  return LIKELY(entry->me_key == name) ? entry->me_value : nullptr;
+}
 template <K k> BODY load_hint(SIGNATURE) {
-  PyObject* o = k == K::R ? acc : *slot_at(lp, H_A);
+  PyObject* o = first<k>(lp, acc);
   PolyCell* c = cell<PolyCell>();
   if (UNLIKELY(Py_TYPE(o)->tp_version_tag != c->dict_version)) COLD();
-  PyDictObject* dict = reinterpret_cast<PyDictObject*>(reinterpret_cast<PyObject**>(o)[-3]);
-  if (UNLIKELY(dict == nullptr || dict->ma_values != nullptr)) COLD();
-  PyDictKeysObject* keys = dict->ma_keys;
-  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || c->hint >= static_cast<uint64_t>(keys->dk_nentries))) COLD();
-  PyDictUnicodeEntry* entry = entry_at(keys, c->hint);
-  if (UNLIKELY(entry->me_key != pointer_p())) COLD();
-  PyObject* v = entry->me_value;
+  PyObject* v = value_by_hint(o, c, pointer_p());
   if (UNLIKELY(v == nullptr)) COLD();
   incref(v);
   if constexpr (owned(k)) {
@@ -85,50 +87,6 @@ INLINE PolyEntry* poly_entries() {
   return r;
 }
 static_assert(kPolyEntries == 3);
-template <K k> BODY load_poly(SIGNATURE) {
-  PyObject* o = k == K::R ? acc : *slot_at(lp, H_A);
-  PolyEntry* e = find_entry(o, cell<PolyCell>(), poly_entries());
-  if (UNLIKELY(e == nullptr)) COLD();
-  if (UNLIKELY(e->values_offset != 0 && !reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) {
-    COLD();
-  }
-  PyObject* v = e->value;
-  if (v != nullptr) {
-    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
-    if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != e->keys_entries)) COLD();
-  } else {
-    v = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset);
-    if (UNLIKELY(v == nullptr)) COLD();
-  }
-  incref(v);
-  if constexpr (owned(k)) {
-    if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
-  }
-  NEXT(v);
-}
-STENCIL(attr_poly_L) { MUSTTAIL return load_poly<K::L>(lp, rt, acc, ts, REST); }
-STENCIL(attr_poly_R) { MUSTTAIL return load_poly<K::R>(lp, rt, acc, ts, REST); }
-
-template <K k> BODY load_method_poly(SIGNATURE) {
-  PyObject* o = k == K::R ? acc : *slot_at(lp, H_B);
-  PolyEntry* e = find_entry(o, cell<PolyCell>(), poly_entries());
-  if (UNLIKELY(e == nullptr)) COLD();
-  if (e->values_offset != 0) {
-    if (UNLIKELY(!reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + e->values_offset)->valid)) COLD();
-    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys;
-    if (UNLIKELY(static_cast<uint32_t>(keys->dk_nentries) != e->keys_entries)) COLD();
-  } else if (e->offset != 0) {
-    // The instance may have a dict, but has none.
-    if (UNLIKELY(*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + e->offset) != nullptr)) COLD();
-  }
-  PyObject** to = slot_at(lp, H_A);
-  to[0] = incref(e->value);
-  if constexpr (k == K::L) incref(o);
-  to[1] = o;
-  NEXT(DEAD);
-}
-STENCIL(method_poly_L) { MUSTTAIL return load_method_poly<K::L>(lp, rt, acc, ts, REST); }
-STENCIL(method_poly_R) { MUSTTAIL return load_method_poly<K::R>(lp, rt, acc, ts, REST); }
 
 // Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, by the low half of
 // its dict's address.
@@ -201,6 +159,108 @@ template <K k> BODY load_method_plain(SIGNATURE) {
 }
 STENCIL(method_plain_L) { MUSTTAIL return load_method_plain<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(method_plain_R) { MUSTTAIL return load_method_plain<K::R>(lp, rt, acc, ts, REST); }
+
+// Whether inline values are in use, and the instance has no attribute of the class' name, as their keys are those seen.
+INLINE bool valid_at(PyObject* o, int32_t values_offset) {
+  return LIKELY(reinterpret_cast<PyDictValues*>(reinterpret_cast<char*>(o) + values_offset)->valid);
+}
+INLINE bool same_keys(PyObject* o, uint32_t entries) {
+  return LIKELY(static_cast<uint32_t>(reinterpret_cast<PyHeapTypeObject*>(Py_TYPE(o))->ht_cached_keys->dk_nentries) == entries);
+}
+INLINE PyObject* load_at(PyObject* o, int32_t offset) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + offset);
+}
+// The attribute, borrowed, by any of the forms that the cell holds; NULL: none of them matches.
+INLINE PyObject* find_cached(PyObject* o, Site* site) {
+  PolyCell* c = static_cast<PolyCell*>(site->cell);
+  uint32_t version = Py_TYPE(o)->tp_version_tag;
+  if (version == c->first.values_version) return valid_at(o, c->first.values_offset) ? load_at(o, c->first.offset) : nullptr;
+  if (PolyEntry* e = find_entry(o, c, c->more)) {
+    if (UNLIKELY(e->values_offset != 0 && !valid_at(o, e->values_offset))) return nullptr;
+    if (e->value == nullptr) return load_at(o, e->offset);
+    return same_keys(o, e->keys_entries) ? e->value : nullptr;
+  }
+  if (version == c->first.plain_version) return load_at(o, c->first.offset);
+  if (version == c->dict_version) {
+    return value_by_hint(o, c, loaded_name(site));
+  }
+  if (UNLIKELY(o != c->first.owner || *version_of(o, &c->first) != c->first.class_version)) return nullptr;
+  return c->first.value;
+}
+// The same in method form: the callable, with `self` to go above it or NULL.
+INLINE PyObject* find_cached_method(PyObject* o, PolyCell* c, PyObject** self) {
+  uint32_t version = Py_TYPE(o)->tp_version_tag;
+  *self = o;
+  if (version == c->first.values_version) {
+    return valid_at(o, c->first.values_offset) && same_keys(o, c->first.keys_entries) ? c->first.value : nullptr;
+  }
+  if (PolyEntry* e = find_entry(o, c, c->more)) {
+    if (e->values_offset != 0) return valid_at(o, e->values_offset) && same_keys(o, e->keys_entries) ? e->value : nullptr;
+    // The instance may have a dict, but has none.
+    return LIKELY(e->offset == 0 || load_at(o, e->offset) == nullptr) ? e->value : nullptr;
+  }
+  if (version == c->first.plain_version) return c->first.value;
+  if (UNLIKELY(o != c->first.owner || *version_of(o, &c->first) != c->first.class_version)) return nullptr;
+  *self = nullptr;
+  return c->first.value;
+}
+
+// What comes behind the hot stencil of a load: one thunk for all other forms, which finds what it needs by the site. Nothing: the slow
+// path, or, for the `or` forms, the next cold link.
+STENCIL(cold_attr_L) {
+  MUSTTAIL return TJ_THUNK_attr_L(lp, rt, *slot_at(lp, H_A), ts, x, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
+STENCIL(cold_attr_R) { MUSTTAIL return TJ_THUNK_attr_R(lp, rt, acc, ts, x, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT)); }
+STENCIL(cold_attr_or_L) {
+  PyObject* link = static_cast<PyObject*>(ADDRESS_OF(TJ_COLD));
+  MUSTTAIL return TJ_THUNK_attr_or_L(lp, rt, *slot_at(lp, H_A), ts, link, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
+STENCIL(cold_attr_or_R) {
+  PyObject* link = static_cast<PyObject*>(ADDRESS_OF(TJ_COLD));
+  MUSTTAIL return TJ_THUNK_attr_or_R(lp, rt, acc, ts, link, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
+STENCIL(cold_method_L) {
+  MUSTTAIL return TJ_THUNK_method_L(lp, rt, *slot_at(lp, H_B), ts, x, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
+STENCIL(cold_method_R) { MUSTTAIL return TJ_THUNK_method_R(lp, rt, acc, ts, x, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT)); }
+
+// The accumulator is the owner; R: it owns it.
+template <K k, bool link> BODY find_attr(SIGNATURE) {
+  PyObject* v = find_cached(acc, static_cast<Site*>(y));
+  if (UNLIKELY(v == nullptr)) {
+    if constexpr (link) GO(reinterpret_cast<Continuation>(x), acc);
+    else MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, REST);
+  }
+  incref(v);
+  if constexpr (owned(k)) {
+    if (UNLIKELY(decref(acc))) MUSTTAIL return TJ_THUNK_dispose(lp, rt, v, ts, acc, y, z);
+  }
+  GO(reinterpret_cast<Continuation>(z), v);
+}
+STENCIL(thunk_attr_L) { MUSTTAIL return find_attr<K::L, false>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_attr_R) { MUSTTAIL return find_attr<K::R, false>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_attr_or_L) { MUSTTAIL return find_attr<K::L, true>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_attr_or_R) { MUSTTAIL return find_attr<K::R, true>(lp, rt, acc, ts, REST); }
+
+template <K k> BODY find_method(SIGNATURE) {
+  Site* site = static_cast<Site*>(y);
+  PyObject* self;
+  PyObject* f = find_cached_method(acc, static_cast<PolyCell*>(site->cell), &self);
+  if (UNLIKELY(f == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, REST);
+  PyObject** to = slot_at_offset(lp, site->operands);
+  to[0] = incref(f);
+  to[1] = self;
+  if (self != nullptr) {
+    if constexpr (k == K::L) incref(self);
+    GO(reinterpret_cast<Continuation>(z), DEAD);
+  }
+  if constexpr (owned(k)) {
+    if (UNLIKELY(decref(acc))) MUSTTAIL return TJ_THUNK_dispose(lp, rt, DEAD, ts, acc, y, z);
+  }
+  GO(reinterpret_cast<Continuation>(z), DEAD);
+}
+STENCIL(thunk_method_L) { MUSTTAIL return find_method<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_method_R) { MUSTTAIL return find_method<K::R>(lp, rt, acc, ts, REST); }
 
 // Stores: value of kind kv (operand B or P or accumulator) into an owner borrowed from local A.
 template <K kv> INLINE PyObject* stored(PyObject** lp, PyObject* acc) {
@@ -298,42 +358,7 @@ STENCIL(set_slot_LL) { MUSTTAIL return store_slot<K::L>(lp, rt, acc, ts, REST); 
 STENCIL(set_slot_CL) { MUSTTAIL return store_slot<K::C>(lp, rt, acc, ts, REST); }
 STENCIL(set_slot_ML) { MUSTTAIL return store_slot<K::M>(lp, rt, acc, ts, REST); }
 
-// Last of their chains: any attribute that can be had without foreign code, and most of those of C objects, by a call.
-template <K k> BODY find_attr(SIGNATURE) {
-  FoundAttr found = tj_find_attr(k == K::R ? acc : *slot_at(lp, H_A), static_cast<Site*>(ADDRESS_OF(H_SITE)), ts);
-  if (UNLIKELY(found.value == nullptr)) {
-    if (found.form == AttrForm::kLeft) GO(TJ_THUNK_exit, DEAD);
-    COLD();
-  }
-  if constexpr (owned(k)) {
-    if (decref(acc)) GO_WITH(TJ_DISPOSE, found.value, acc);
-  }
-  NEXT(found.value);
-}
-STENCIL(find_attr_L) { MUSTTAIL return find_attr<K::L>(lp, rt, acc, ts, REST); }
-STENCIL(find_attr_R) { MUSTTAIL return find_attr<K::R>(lp, rt, acc, ts, REST); }
-
-template <K k> BODY find_method(SIGNATURE) {
-  FoundAttr found = tj_find_method(k == K::R ? acc : *slot_at(lp, H_B), static_cast<Site*>(ADDRESS_OF(H_SITE)), ts);
-  if (UNLIKELY(found.value == nullptr)) {
-    if (found.form == AttrForm::kLeft) GO(TJ_THUNK_exit, DEAD);
-    COLD();
-  }
-  PyObject** to = slot_at(lp, H_A);
-  to[0] = found.value;
-  if (LIKELY(found.form == AttrForm::kMethod)) {
-    to[1] = k == K::R ? acc : incref(*slot_at(lp, H_B));
-    NEXT(DEAD);
-  }
-  to[1] = nullptr;
-  if constexpr (owned(k)) {
-    if (decref(acc)) GO_WITH(TJ_DISPOSE, DEAD, acc);
-  }
-  NEXT(DEAD);
-}
-STENCIL(find_method_L) { MUSTTAIL return find_method<K::L>(lp, rt, acc, ts, REST); }
-STENCIL(find_method_R) { MUSTTAIL return find_method<K::R>(lp, rt, acc, ts, REST); }
-
+// Last of its chain: any attribute that can be stored without foreign code, by a call.
 template <K kv, K ko> BODY put_attr(SIGNATURE) {
   PyObject* o = owner_of<ko>(lp, acc);
   if constexpr (ko == K::R) {

@@ -176,6 +176,7 @@ STENCIL(call_any) {
 }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
+extern "C" Departure tj_call_class(PyObject** lp, PyThreadState* ts, Site* site);
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
 
 // See EndsInC(), tier1/call_builtin.h.
@@ -263,7 +264,13 @@ STENCIL(thunk_call) {
       asm volatile("");  // as above
       GO(TJ_RETURN, result);  // (`type` is immortal)
     }
-    if (!ends_in_c(rt, f)) goto other;
+    if (!ends_in_c(rt, f)) {
+      if (type != rt->type_type || args == operands + 1) goto other;
+      Departure d = tj_call_class(lp, ts, site);
+      if (UNLIKELY(d.resume == nullptr)) GO(TJ_RETURN, d.value);
+      lp = reinterpret_cast<PyObject**>(d.value);
+      ENTER_FRESH(d.resume);
+    }
     acc = tj_call_builtin(f, args, count, ts);
     GO(TJ_RETURN, acc);
   }

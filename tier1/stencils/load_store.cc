@@ -120,27 +120,35 @@ STENCIL(load_global) {
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
-// A name by its place in the keys of a dict: a global that changes too often for a cell, or a name of a module body, whose locals are a
-// dict. P: the name.
-template <bool locals> BODY load_entry(SIGNATURE) {
-  PyDictObject* dict = reinterpret_cast<PyDictObject*>(locals ? frame_of(lp)->f_locals : unit()->globals);
-  int64_t index = cell<GlobalCell>()->index;
-  if (UNLIKELY(dict == nullptr)) COLD_EMPTY();
-  if constexpr (locals) {
-    if (UNLIKELY(Py_TYPE(dict) != rt->dict_type)) COLD_EMPTY();
-  }
-  if (UNLIKELY(dict->ma_values != nullptr)) COLD_EMPTY();
+// A name by its place in the keys of a dict; NULL: it is not there.
+INLINE PyObject* value_at(PyDictObject* dict, int64_t index, PyObject* name) {
+  if (UNLIKELY(dict->ma_values != nullptr)) return nullptr;
   PyDictKeysObject* keys = dict->ma_keys;
-  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || index >= keys->dk_nentries)) COLD_EMPTY();
+  if (UNLIKELY(keys->dk_kind != DICT_KEYS_UNICODE || index >= keys->dk_nentries)) return nullptr;
   PyDictUnicodeEntry* entry =
       reinterpret_cast<PyDictUnicodeEntry*>(keys->dk_indices + (int64_t{1} << keys->dk_log2_index_bytes)) + index;
-  if (UNLIKELY(entry->me_key != pointer_p())) COLD_EMPTY();
-  PyObject* v = entry->me_value;
+  return LIKELY(entry->me_key == name) ? entry->me_value : nullptr;
+}
+// Of a module body, whose locals are a dict. P: the name.
+STENCIL(load_name) {
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(frame_of(lp)->f_locals);
+  if (UNLIKELY(dict == nullptr || Py_TYPE(dict) != rt->dict_type)) COLD_EMPTY();
+  PyObject* v = value_at(dict, cell<GlobalCell>()->index, pointer_p());
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
   NEXT(incref(v));
 }
-STENCIL(load_global_entry) { MUSTTAIL return load_entry<false>(lp, rt, acc, ts, REST); }
-STENCIL(load_name) { MUSTTAIL return load_entry<true>(lp, rt, acc, ts, REST); }
+// A global that changes too often for a cell.
+STENCIL(cold_global) { MUSTTAIL return TJ_THUNK_global(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
+STENCIL(thunk_global) {
+  Site* site = static_cast<Site*>(y);
+  PyDictObject* dict = reinterpret_cast<PyDictObject*>(site->unit->globals);
+  PyObject* v = nullptr;
+  if (LIKELY(dict != nullptr)) {
+    v = value_at(dict, static_cast<GlobalCell*>(site->cell)->index, loaded_name(site));
+  }
+  if (UNLIKELY(v == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, REST);
+  GO(reinterpret_cast<Continuation>(z), incref(v));
+}
 STENCIL(load_deref) {
   PyObject* v = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A))->ob_ref;
   if (UNLIKELY(v == nullptr)) COLD_EMPTY();
