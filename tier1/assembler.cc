@@ -336,9 +336,11 @@ absl::StatusOr<Assembled> Assembler::Run() {
   out_.blocks.reserve(t_.blocks.size());
   for (const BlockStart& s : t_.blocks) out_.blocks.push_back({s.unit, hot_[static_cast<size_t>(s.emission)]});
   std::sort(out_.blocks.begin(), out_.blocks.end(), [](const BlockEntry& x, const BlockEntry& y) { return x.unit < y.unit; });
+  out_.listed_from = hot_[0];
   out_.listing.reserve(t_.emissions.size());
   for (size_t i = 0; i < t_.emissions.size(); i++) {
-    out_.listing.push_back({t_.emissions[i].instr, hot_[i], t_.emissions[i].stencil});
+    const Emission& e = t_.emissions[i];
+    out_.listing.push_back({e.instr, static_cast<uint16_t>(hot_[i + 1] - hot_[i]), static_cast<uint16_t>(e.stencil - kStencils)});
   }
   return std::move(out_);
 }

@@ -441,13 +441,14 @@ std::string UnitImpl::Dump() const {
   const std::vector<Listed>& list = whole_.listing;
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code())));
   int32_t last = -1;
-  for (size_t i = 0; i < list.size(); i++) {
-    uint32_t end = i + 1 < list.size() ? list[i + 1].offset : static_cast<uint32_t>(whole_.hot_bytes);
-    if (list[i].instr != last) {
-      absl::StrAppendFormat(&out, "%5d %s\n", list[i].instr * 2, OpcodeName(bytes[list[i].instr * 2]));
-      last = list[i].instr;
+  uint32_t offset = whole_.listed_from;
+  for (const Listed& listed : list) {
+    if (listed.instr != last) {
+      absl::StrAppendFormat(&out, "%5d %s\n", listed.instr * 2, OpcodeName(bytes[listed.instr * 2]));
+      last = listed.instr;
     }
-    absl::StrAppendFormat(&out, "        %-24s +%05x %4d bytes\n", list[i].stencil->name, list[i].offset, end - list[i].offset);
+    absl::StrAppendFormat(&out, "        %-24s +%05x %4d bytes\n", kStencils[listed.stencil].name, offset, listed.size);
+    offset += listed.size;
   }
   return out;
 }

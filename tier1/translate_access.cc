@@ -351,7 +351,8 @@ void Translator::Call(const Instruction& in) {
   const Stencil* range = RangeForLoop(in, no_self);
   const Stencil* special = SpecialCall(in, no_self);
   bool class_first = CallsClass(in.adaptive);
-  bool may_hold = special == nullptr && (!class_first || no_self);
+  bool never_ran = NeverRan(in) && range == nullptr;
+  bool may_hold = special == nullptr && (!class_first || no_self) && !never_ran;
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   last_in_acc = last_in_acc || range != nullptr;
   for (int i = 0; i < depth() - last_in_acc; i++) {
@@ -363,10 +364,10 @@ void Translator::Call(const Instruction& in) {
   }
   const Stencil* python = last_in_acc ? s.call_R[!no_self][count] : s.call[!no_self][count < 5 ? count : 5];
   const Stencil* init = !no_self ? s.call_class_method_n : s.call_class[last_in_acc || in.oparg == 0 ? in.oparg : 5];
-  const Stencil* first = special != nullptr ? special : class_first ? init : python;
-  Emission& e = Emit(range != nullptr ? range : first);
+  const Stencil* first = range != nullptr ? range : special != nullptr ? special : class_first ? init : never_ran ? s.call_any : python;
+  Emission& e = Emit(first);
   if (last_in_acc) AddCold(e, s.cold_argument);
-  AddCold(e, s.call_any);
+  if (first != s.call_any) AddCold(e, s.call_any);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;

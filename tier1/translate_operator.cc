@@ -148,12 +148,12 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
                                                                b.hint == Hint::kFloat || op == Arithmetic::kTrueDiv));
   Emission& e = Emit(float_first ? floats : ints);
   const Stencil* second = float_first ? ints : floats;
-  if (second != nullptr) AddCold(e, second);
-  const Stencil* wide = s.wide_op[static_cast<int>(op)][pair];
-  if (ints != nullptr && wide != nullptr) AddCold(e, wide);
-  const Stencil* mixed = s.mixed_op[static_cast<int>(op)][pair];
+  const Stencil* wide = ints != nullptr ? s.wide_op[static_cast<int>(op)][pair] : nullptr;
   bool float_constant = constant != nullptr && PyFloat_CheckExact(reinterpret_cast<PyObject*>(constant->value));
-  if (mixed != nullptr && (constant == nullptr || float_constant)) AddCold(e, mixed);
+  const Stencil* mixed = constant == nullptr || float_constant ? s.mixed_op[static_cast<int>(op)][pair] : nullptr;
+  for (const Stencil* link : {second, wide, mixed}) {
+    if (link != nullptr && !NeverRan(in)) AddCold(e, link);
+  }
   SetOperands(e, a, b, depth() - 2);
   if (constant != nullptr) e.p = constant->value;
   GenericEnd(e, DecisionFor(BINARY_OP).handler, s.binary_any[pair], s.quick[pair]).quick = QuickBinary;
@@ -286,8 +286,9 @@ void Translator::CompareOp(const Instruction& in) {
     SpillBelow(2);
   }
   Emission& e = Emit(first);
-  if (second != nullptr) AddCold(e, second);
-  if (wide != nullptr) AddCold(e, wide);
+  for (const Stencil* link : {second, wide}) {
+    if (link != nullptr && !NeverRan(in)) AddCold(e, link);
+  }
   SetOperands(e, a, b, depth() - 2);
   if (mirrored) e.a = e.b;
   if (constant != nullptr) e.p = constant->value;

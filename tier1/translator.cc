@@ -26,6 +26,7 @@ Translator::Translator(PyCodeObject* code, Workspace& workspace, TranslationMode
       nulls_at_(workspace.nulls_at),
       leader_(workspace.leader),
       done_(workspace.done),
+      in_loop_(workspace.in_loop),
       always_bound_(workspace.always_bound) {
   loop_end_ = decoded_.unit_count();
 }
@@ -50,6 +51,7 @@ void Translator::TranslateAll() {
   nulls_at_.assign(units, 0);
   leader_.assign(units, 0);
   done_.assign(units, 0);
+  in_loop_.assign(units, 0);
   FindLeaders();
   if (mode_.loop) {
     ExceptionRange range;
@@ -86,6 +88,7 @@ void Translator::FindLeaders() {
     if (in.opcode == RETURN_GENERATOR || in.opcode == YIELD_VALUE) leader_[in.next] = 1;
     if (const Instruction* store = LoopStore(in)) leader_[store->next] = 1;
     if (in.target < 0) continue;
+    if (in.target < in.offset) std::fill(in_loop_.begin() + in.target, in_loop_.begin() + in.offset, 1);
     // An exhausted loop goes on behind END_FOR and POP_TOP.
     leader_[in.opcode == FOR_ITER ? in.target + 2 : in.target] = 1;
   }

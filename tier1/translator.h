@@ -39,7 +39,7 @@ struct Workspace {
   std::vector<Entry> stack;
   std::vector<int16_t> depth_at;
   std::vector<uint64_t> nulls_at;
-  std::vector<uint8_t> leader, done, always_bound;
+  std::vector<uint8_t> leader, done, always_bound, in_loop;
 };
 
 class Translator {
@@ -61,6 +61,9 @@ class Translator {
   void Reach(int32_t unit, int depth);
   uint64_t Nulls(int depth) const;
   void FallTo(int32_t unit);
+  // Whether `in` is unlikely to run often: the interpreter has not seen it run, and it is part of no loop (functions with loops are compiled
+  // before they have run at all). Such instructions get less code.
+  bool NeverRan(const Instruction& in) const { return in.adaptive == in.opcode && !in.declined && !in_loop_[in.offset]; }
   bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
   void ObserveStores(const Instruction& in);
@@ -186,6 +189,7 @@ class Translator {
   bool nulls_differ_ = false;       // a block was translated before somebody came who knows less
   std::vector<uint8_t>& leader_;    // per code unit
   std::vector<uint8_t>& done_;      // per code unit: block translated
+  std::vector<uint8_t>& in_loop_;   // per code unit: between a backward jump and its target
   int current_ = 0;                 // index of the instruction being translated
   bool grew_ = false;
   std::vector<uint8_t>& always_bound_;  // per local: no instruction can leave it unbound

@@ -21,8 +21,8 @@ struct BlockEntry {
 
 struct Listed {  // for listings
   int32_t instr;
-  uint32_t offset;
-  const Stencil* stencil;
+  uint16_t size;     // bytes of hot code
+  uint16_t stencil;  // index in kStencils
 };
 
 // Machine code with its data: what the assembler makes.
@@ -31,6 +31,7 @@ struct Assembled {
   size_t hot_bytes = 0;
   size_t sites_at = 0, site_count = 0;  // in the data block
   std::vector<BlockEntry> blocks;
+  uint32_t listed_from = 0;  // offset of the first emission
   std::vector<Listed> listing;
   UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
   const Site* sites() const { return reinterpret_cast<const Site*>(block.data + sites_at); }

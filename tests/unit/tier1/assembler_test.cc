@@ -28,7 +28,11 @@ class Made {
   const uint8_t* code() const { return assembled_.block.code; }
   const uint8_t* data() const { return assembled_.block.data; }
   // Start of the n-th emission.
-  const uint8_t* At(size_t n) const { return code() + assembled_.listing[n].offset; }
+  const uint8_t* At(size_t n) const {
+    size_t offset = assembled_.listed_from;
+    for (size_t i = 0; i < n; i++) offset += assembled_.listing[i].size;
+    return code() + offset;
+  }
   const uint8_t* HotEnd() const { return code() + assembled_.hot_bytes; }
 
  private:
