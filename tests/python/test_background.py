@@ -194,6 +194,128 @@ assert size([1, 2, 3], 1000) == 6000
 """))
 
 
+FIB = """
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+def phase(f):
+    return [unit.phase for unit in tierjit.info(f).tier2 if unit.kind == "function"]
+
+def enter(f, *args, until, seconds=20):
+    end = time.monotonic() + seconds
+    while phase(f) != [until] and time.monotonic() < end:
+        f(*args)
+    return phase(f)
+for watching in (phase, enter): tierjit.never(watching)
+"""
+
+
+def test_functions_are_compiled_meanwhile():
+    check(program(FIB + """
+expected = [fib(n) for n in range(18)]
+begin(tier2_threshold=500, compile_delay_us=100_000)
+assert enter(fib, 5, until="compiling") == ["compiling"]
+assert count("waiting") == 1 and count("installs") == 0
+assert fib(17) == expected[17]
+assert enter(fib, 5, until="optimised") == ["optimised"], tierjit.info(fib)
+assert [fib(n) for n in range(18)] == expected and count("lost") == count("stale") == 0
+"""))
+
+
+def test_loops_wait_for_the_functions_that_they_call():
+    check(program(FIB + """
+def calls(n):
+    total = 0
+    for i in range(n):
+        total += fib(i & 7)
+    return total
+expected = calls(2000)
+begin(tier2_threshold=500, osr_threshold=100, compile_delay_us=50_000)
+assert enter(calls, 2000, until=None, seconds=1) == []
+[unit] = tierjit.info(calls).tier2
+assert unit.phase == "optimised" and unit.compiles == 1, unit
+assert phase(fib) == ["optimised"] and calls(2000) == expected
+assert "generic" not in unit.why_not
+"""))
+
+
+def test_a_function_dies_meanwhile():
+    check(program(FIB + """
+import weakref
+begin(tier2_threshold=300, compile_delay_us=100_000)
+for _ in range(5):
+    namespace = {}
+    exec("def f(n):\\n return n if n < 2 else f(n - 1) + f(n - 2)", namespace)
+    code = weakref.ref(namespace["f"].__code__)
+    assert enter(namespace["f"], 5, until="compiling") == ["compiling"]
+    del namespace["f"]
+    namespace.clear()
+    gc.collect()
+    assert code() is None
+time.sleep(0.3)
+assert enter(fib, 5, until="optimised") == ["optimised"] and fib(15) == 610
+"""))
+
+
+@pytest.mark.parametrize("change", ["fib.__code__ = other.__code__", "globals()['fib'] = other", "tierjit.disable(); tierjit.enable()"])
+def test_a_function_changes_meanwhile(change):
+    check(program(FIB + f"""
+def other(n):
+    return n if n < 3 else fib(n - 1) + fib(n - 2)
+def truth(n):
+    return n if n < least else truth(n - 1) + truth(n - 2)
+tierjit.never(truth)
+def calls(n):
+    total = 0
+    for i in range(n):
+        total += fib(i & 7)
+    return total
+begin(tier2_threshold=300, osr_threshold=200, compile_delay_us=30_000)
+for _ in range(4):
+    enter(fib, 5, until="compiling", seconds=0.2)
+    calls(100)
+{change}
+least = 3 if "other" in {change!r} else 2
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    assert calls(400) == sum(truth(i & 7) for i in range(400))
+"""))
+
+
+def test_a_class_changes_meanwhile():
+    check(program("""
+begin(osr_threshold=100, install_delay=50, compile_delay_us=1000, tier2_every_loop=True)
+class Point:
+    def __init__(self, x):
+        self.x = x
+def total(points, turns):
+    s = 0
+    for i in range(turns):
+        s += points[i & 3].x
+        if i == 180:
+            Point.y = 1  # gives the class another version
+    return s
+points = [Point(k) for k in range(4)]
+assert total(points, 1000) == 1500
+assert count("stale") == 1, tierjit.stats()
+"""))
+
+
+def test_what_is_too_large_is_tried_without_inlining():
+    check(program("""
+source = "def leaf(x):\\n" + "".join(f" x = (x * 3 + {k}) & 65535\\n" for k in range(8)) + " return x\\n"
+source += "def f(n):\\n t = 0\\n for i in range(n):\\n" + "  t += leaf(i)\\n" * 12 + " return t\\n"
+exec(source)
+expected = f(300)
+begin(background=False, osr_threshold=200, tier2_threshold=100, profiled_turns=4, max_compile_ms=1)
+for _ in range(20):
+    assert f(300) == expected
+[loop] = [unit for unit in tierjit.info(f).tier2 if unit.kind == "loop"]
+assert loop.compiles == 2 and loop.why_not.startswith("TJ-301"), loop  # only calls are left then
+assert count("quick") == 0 and count("installs") == 0
+"""))
+
+
 def test_forks_meet_no_thread_and_both_sides_go_on():
     check(program("""
 import logging  # has hooks of its own at forks
