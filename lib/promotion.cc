@@ -54,6 +54,7 @@ struct Loop final : ExitOwner {
   int compiles = 0;
   bool outdated = false;
   uint64_t entries = 0;
+  int64_t turns_to_watch = 0;  // in the profiled version
   int64_t sampled_work = 0;   // instructions, as far as known
   int64_t body = 0;           // instructions of one turn of a `for` loop that has no other in it; 0: any other loop
   std::set<int32_t> generic;  // instructions whose speculation has failed
@@ -310,11 +311,11 @@ bool WaitsForOuter(CodeLoops* code, int32_t header) {
   return code->waits++ < (inside ? kTurnsForWidest : kTurnsForOuter);
 }
 
+// Who comes into the profiled version by another way soon asks what it is there for.
 tier1::LoopOutcome StayInTier1(const tier1::HotLoop& hot, int64_t turns) {
-  hot.unit->GiveEdges(turns, hot.profiled);
-  if (!hot.profiled) return {nullptr, nullptr};
   hot.unit->GiveEdges(turns, false);
-  return {hot.unit->TargetAddress(hot.target), nullptr};
+  hot.unit->GiveEdges(1, true);
+  return {hot.profiled ? hot.unit->TargetAddress(hot.target) : nullptr, nullptr};
 }
 
 // Makes the profiled version the first time.
@@ -327,11 +328,20 @@ bool HasProfile(const tier1::HotLoop& hot) {
 
 tier1::LoopOutcome GoOnProfiled(const tier1::HotLoop& hot, Loop* loop) {
   loop->phase = Loop::Phase::kProfiled;
-  loop->pending.NoteGiven(policy().profiled_turns);
-  hot.unit->GiveEdges(policy().profiled_turns, true);
+  loop->pending.NoteGiven(loop->turns_to_watch);
+  hot.unit->GiveEdges(loop->turns_to_watch, true);
   hot.unit->GiveEdges(1, false);
   return {hot.unit->ProfiledAddress(hot.target), nullptr};
 }
+
+tier1::LoopOutcome BeginProfile(const tier1::HotLoop& hot, Loop* loop) {
+  loop->turns_to_watch = policy().profiled_turns;
+  return GoOnProfiled(hot, loop);
+}
+
+// The profiled version was left before the loop had turned as often as that. Short loops, and those of generators, are watched in several
+// runs, for fewer and fewer turns. False: that was enough.
+bool MayWatchAgain(Loop* loop) { return (loop->turns_to_watch /= 2) > 0; }
 
 tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) { return StayInTier1(hot, loop->pending.TurnsToWait()); }
 
@@ -353,7 +363,7 @@ bool IsReady(Loop* loop) {
 // Behind an attempt to get the loop compiled that has brought no code yet.
 tier1::LoopOutcome WithoutCode(const tier1::HotLoop& hot, Loop* loop) {
   switch (loop->phase) {
-    case Loop::Phase::kCold: return GoOnProfiled(hot, loop);
+    case Loop::Phase::kCold: return BeginProfile(hot, loop);
     case Loop::Phase::kWaiting: case Loop::Phase::kCompiling: return AskAgain(hot, loop);
     default: return StayInTier1(hot, kWatchedTurns);
   }
@@ -390,11 +400,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   CodeLoops& code = LoopsOf(hot.unit);
   Loop* loop = FindLoop(&code, hot);
   // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
-  if (FrameOf(hot.lp)->frame_obj != nullptr) {
-    hot.unit->GiveEdges(kWatchedTurns, hot.profiled);
-    return {nullptr, nullptr};
-  }
-  if (MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
+  if (FrameOf(hot.lp)->frame_obj != nullptr || MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
   switch (loop->phase) {
     case Loop::Phase::kCold:
       if (!loop->wanted()) {
@@ -413,13 +419,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::ResourceExhaustedError("no profiled version"));
         break;
       }
-      return GoOnProfiled(hot, loop);
+      return BeginProfile(hot, loop);
     case Loop::Phase::kProfiled:
-      if (!hot.profiled) {
-        hot.unit->GiveEdges(1, false);
-        return {hot.unit->ProfiledAddress(hot.target), nullptr};  // with the turns that are left
-      }
-      if (WaitsForOuter(&code, hot.target)) {
+      if (!hot.profiled && MayWatchAgain(loop)) return GoOnProfiled(hot, loop);
+      if (hot.profiled && WaitsForOuter(&code, hot.target)) {
         hot.unit->GiveEdges(1, true);
         return {nullptr, nullptr};
       }
@@ -441,8 +444,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   // Other loops of the code may still want to be asked about.
   bool any = false;
   for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
-  hot.unit->GiveEdges(any ? kWatchedTurns : kGivenUp, hot.profiled);
-  return {hot.profiled ? hot.unit->TargetAddress(hot.target) : nullptr, nullptr};
+  return StayInTier1(hot, any ? kWatchedTurns : kGivenUp);
 }
 
 tier1::LoopOutcome OnHot(const tier1::HotLoop& hot) { return hot.entry ? OnHotFunction(hot) : OnHotLoop(hot); }

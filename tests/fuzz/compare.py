@@ -7,6 +7,8 @@ import sys
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 EARLY = {"TIERJIT": "1", "TIERJIT_TIER2": "1", "TIERJIT_TIER2_EVERY_LOOP": "1", "TIERJIT_TIER1_THRESHOLD": "1", "TIERJIT_TIER2_THRESHOLD": "1",
          "TIERJIT_OSR_THRESHOLD": "3", "TIERJIT_PROFILED_TURNS": "4", "TIERJIT_BACKGROUND": "0"}
+# Compiled by the worker thread, which is slow to begin, and installed some turns after the types were looked at.
+LATE = {"TIERJIT_BACKGROUND": "1", "TIERJIT_COMPILE_DELAY_US": "100", "TIERJIT_INSTALL_DELAY": "2"}
 SECONDS = 600
 START = """
 import sys; sys.path.insert(0, {folder!r})
@@ -30,11 +32,11 @@ def lines(first, count, python=sys.executable, **variables):
     return done.stdout.splitlines(), "" if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr[-2000:]}"
 
 
-def difference(first, count, seed=0, python=sys.executable):
-    """None, or (number of the program, what is wrong). `seed`: optimised code leaves at random places."""
+def difference(first, count, seed=0, python=sys.executable, background=False):
+    """None, or (number of the program, what is wrong). `seed`: optimised code leaves at random places; `background`: it comes late."""
     reference, problem = lines(first, count, python)
     assert not problem, problem
-    found, problem = lines(first, count, python, **EARLY, TIERJIT_FAIL_GUARDS=str(seed))
+    found, problem = lines(first, count, python, **EARLY | (LATE if background else {}), TIERJIT_FAIL_GUARDS=str(seed))
     for wanted, line in zip(reference, found):
         if wanted != line:
             return int(wanted.split()[0]), f"{wanted}\n{line}"

@@ -13,8 +13,8 @@ import programs     # noqa: E402
 PROGRAMS = 20       # of one process
 
 
-@pytest.mark.parametrize("seed", (0, 1))
+@pytest.mark.parametrize("seed, background", ((0, False), (1, False), (0, True)))
 @pytest.mark.parametrize("first", (0, PROGRAMS))
-def test_random_programs(first, seed):
-    found = compare.difference(first, PROGRAMS, seed)
+def test_random_programs(first, seed, background):
+    found = compare.difference(first, PROGRAMS, seed, background=background)
     assert found is None, f"fail_guards={seed}: {found[1]}\n{programs.Writer(found[0]).program()}"

@@ -15,13 +15,13 @@ from .common import ROOT, VENV_PYTHON
 CHUNK = 20  # programs of one process
 
 
-def check(first: int, seed: int) -> list[str]:
+def check(first: int, seed: int, background: bool) -> list[str]:
     sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
     import compare
 
     problems = []
     for mode in (0, seed):
-        found = compare.difference(first, CHUNK, mode, str(VENV_PYTHON))
+        found = compare.difference(first, CHUNK, mode, str(VENV_PYTHON), background)
         if found:
             problems.append(f"program {found[0]} (of {first} to {first + CHUNK - 1}), fail_guards={mode}:\n{found[1]}")
     return problems
@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--count", type=int, default=1000, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="of the places where optimised code leaves at random")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--background", action="store_true", help="the worker thread compiles, late")
     options = parser.parse_args(arguments)
     if not common.already_set_up():
         setup.prepare()
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
     starts = range(options.first, options.first + options.count, CHUNK)
     wrong = 0
     with macro.progress(console, len(starts)) as advance, concurrent.futures.ThreadPoolExecutor(options.jobs) as workers:
-        for done in concurrent.futures.as_completed([workers.submit(check, first, options.seed) for first in starts]):
+        for done in concurrent.futures.as_completed([workers.submit(check, first, options.seed, options.background) for first in starts]):
             for problem in done.result():
                 wrong += 1
                 console.print(problem, markup=False)
