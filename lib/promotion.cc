@@ -382,6 +382,14 @@ Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
   return slot.get();
 }
 
+// The loop that asked last: short ones ask often.
+struct {
+  tier1::Unit* unit;
+  int32_t header;
+  CodeLoops* code;
+  Loop* loop;
+} g_found{};
+
 // The questions that a loop asks while it is compiled are answered to others of the unit as well, for which they come too early.
 bool CompilingOther(const CodeLoops& code, const Loop* loop) {
   for (const auto& [header, other] : code.loops) {
@@ -397,8 +405,12 @@ bool MustWait(const Loop& loop) {
 }
 
 tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
-  CodeLoops& code = LoopsOf(hot.unit);
-  Loop* loop = FindLoop(&code, hot);
+  if (g_found.unit != hot.unit || g_found.header != hot.target) {
+    CodeLoops* found = &LoopsOf(hot.unit);
+    g_found = {hot.unit, hot.target, found, FindLoop(found, hot)};
+  }
+  CodeLoops& code = *g_found.code;
+  Loop* loop = g_found.loop;
   // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
   if (FrameOf(hot.lp)->frame_obj != nullptr || MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
   switch (loop->phase) {
@@ -476,6 +488,7 @@ void StopPromotion() {
 
 void ForgetPromotions(tier1::Unit* unit) {
   ClearLastExit();
+  if (g_found.unit == unit) g_found = {};
   Loops().erase(unit);
   ForgetFunction(unit);
 }
