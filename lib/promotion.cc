@@ -75,6 +75,7 @@ struct CodeLoops {
   std::map<int32_t, std::unique_ptr<Loop>> loops;  // by header
   int waits = 0;                                   // for a loop around the one that is hot
   int32_t widest = -1;                             // header of the outermost loop that was seen meanwhile
+  int turns_inside = 0;                            // in Tier 1, of loops in one that has code, since that was left
 };
 
 absl::flat_hash_map<tier1::Unit*, std::unique_ptr<CodeLoops>>& Loops() {
@@ -290,10 +291,11 @@ tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
   return {exit.resume, exit.value};
 }
 
-int CompiledLoops(const CodeLoops& code) {
-  int count = 0;
-  for (const auto& [header, loop] : code.loops) count += loop != nullptr && loop->compiles > 0;
-  return count;
+// Other loops than those inside of it that have been compiled.
+int CompiledBefore(const CodeLoops& code, int32_t header) {
+  return static_cast<int>(std::count_if(code.loops.begin(), code.loops.end(), [&](const auto& of) {
+    return of.second != nullptr && of.second->compiles > 0 && !code.nest.Encloses(header, of.first);
+  }));
 }
 
 bool WasWatched(const CodeLoops& code, int32_t header) {
@@ -375,7 +377,7 @@ Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
     slot = std::make_unique<Loop>();
     slot->unit = hot.unit;
     slot->header = hot.target;
-    if (CompiledLoops(*code) >= kMaxLoops) {
+    if (CompiledBefore(*code, hot.target) >= kMaxLoops) {
       GiveUp(slot.get(), absl::ResourceExhaustedError(absl::StrCat("TJ-307: ", kMaxLoops, " other loops of the function came before")));
     }
   }
@@ -391,11 +393,19 @@ struct {
 } g_found{};
 
 // The questions that a loop asks while it is compiled are answered to others of the unit as well, for which they come too early.
-bool CompilingOther(const CodeLoops& code, const Loop* loop) {
+Loop* CompilingOther(const CodeLoops& code, const Loop* loop) {
   for (const auto& [header, other] : code.loops) {
-    if (other.get() != loop && (other->phase == Loop::Phase::kCompiling || other->phase == Loop::Phase::kWaiting)) return true;
+    if (other.get() != loop && (other->phase == Loop::Phase::kCompiling || other->phase == Loop::Phase::kWaiting)) return other.get();
   }
-  return false;
+  return nullptr;
+}
+
+// A loop around it has code, and will probably come by its header soon.
+bool IsSoonOver(CodeLoops* code, int32_t header) {
+  bool inside = std::any_of(code->loops.begin(), code->loops.end(), [&](const auto& of) {
+    return of.second->phase == Loop::Phase::kOptimised && code->nest.Encloses(of.first, header);
+  });
+  return inside && code->turns_inside++ < kTurnsForOuter;
 }
 
 // Nothing new is begun in a pause.
@@ -419,10 +429,12 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::FailedPreconditionError("not among the units of the option tier2_units"));
         break;
       }
-      if (CompilingOther(code, loop)) return StayInTier1(hot, 1);
+      if (Loop* other = CompilingOther(code, loop)) return AskAgain(hot, other);
+      if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       // Its inner loops were watched, and so was it.
       if (hot.profiled && WasWatched(code, hot.target)) {
         loop->phase = Loop::Phase::kProfiled;
+        loop->turns_to_watch = policy().profiled_turns;
         hot.unit->GiveEdges(1, true);
         WaitsForOuter(&code, hot.target);
         return {nullptr, nullptr};
@@ -433,6 +445,8 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
       }
       return BeginProfile(hot, loop);
     case Loop::Phase::kProfiled:
+      if (Loop* other = CompilingOther(code, loop)) return AskAgain(hot, other);
+      if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       if (!hot.profiled && MayWatchAgain(loop)) return GoOnProfiled(hot, loop);
       if (hot.profiled && WaitsForOuter(&code, hot.target)) {
         hot.unit->GiveEdges(1, true);
@@ -450,6 +464,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::ResourceExhaustedError("TJ-306: it is left soon after it is entered"));
         break;
       }
+      code.turns_inside = 0;
       return !loop->outdated || Optimise(hot, loop) ? Run(hot, loop) : WithoutCode(hot, loop);
     case Loop::Phase::kGivenUp: break;
   }
