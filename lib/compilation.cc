@@ -23,20 +23,13 @@ absl::StatusOr<tier2::Lowered> CompileGraph(tier2::Graph* graph, const tier2::Sn
 Compilation::Compilation(std::shared_ptr<const DecodedCode> decoded, std::unique_ptr<CalleeTable> callees, tier2::Snapshot snapshot)
     : decoded_(std::move(decoded)), callees_(std::move(callees)), snapshot_(std::move(snapshot)) {
   snapshot_.decoded = decoded_.get();
-  snapshot_.callees = &callees_->all();
+  snapshot_.callees = callees_.get();
 }
 
 void Compilation::Add(std::unique_ptr<tier2::Graph> graph, Options options) {
-  if (pieces_.empty()) {
-    NoteConstants(snapshot_);
-    for (const auto& [function, callee] : callees_->all()) {
-      codes_.push_back({callee.function, callee.code, callee.alive});
-      if (callee.body == nullptr) continue;
-      NoteConstants(*callee.body);
-      inlines_ = true;
-    }
-  }
+  if (pieces_.empty()) NoteConstants(snapshot_);
   NoteTypes(*graph);
+  NoteCallees(*graph);
   Piece& piece = pieces_.emplace_back(Piece{std::move(graph), std::move(options), {}});
   piece.result.texts = PassTexts(snapshot_);
   piece.result.texts.AddGraph("lift", *piece.graph);
@@ -64,6 +57,25 @@ void Compilation::NoteConstants(const tier2::Snapshot& snapshot) {
   }
 }
 
+// Guards of the graph tell that they are what globals or classes hold.
+void Compilation::NoteCallees(const tier2::Graph& graph) {
+  auto note = [&](PyObject* function) {
+    const tier2::Callee* callee = function == nullptr || !noted_.insert(function).second ? nullptr : callees_->Find(function);
+    if (callee == nullptr) return;
+    codes_.push_back({callee->function, callee->code, callee->alive});
+    if (callee->body == nullptr) return;
+    NoteConstants(*callee->body);
+    inlines_ = true;
+  };
+  for (const tier2::Block* b : graph.blocks()) {
+    for (const tier2::Node* n : b->nodes) {
+      if (n->Is(tier2::Opcode::kCallTyped)) note(reinterpret_cast<PyObject*>(reinterpret_cast<const tier2::Callee*>(n->imm)->function));
+      if (n->state == nullptr) continue;
+      for (const tier2::InlinedFrame& f : n->state->inlined) note(f.function);
+    }
+  }
+}
+
 void Compilation::NoteTypes(const tier2::Graph& graph) {
   for (const tier2::Block* b : graph.blocks()) {
     for (const tier2::Node* n : b->nodes) {
@@ -80,8 +92,9 @@ bool Compilation::StillHolds() const {
            if (*g.cell == g.value) return true;
            return (g.bits & kConstant) == 0 && (*g.cell == nullptr || BitsOf(*g.cell) == g.bits);
          }) &&
-         std::all_of(codes_.begin(), codes_.end(), [](const Code& c) { return c.function->func_code == reinterpret_cast<PyObject*>(c.code); }) &&
-         std::all_of(types_.begin(), types_.end(), [](uint32_t version) { return TypeOfVersion(version) != nullptr; });
+         std::all_of(types_.begin(), types_.end(), [](uint32_t version) { return TypeOfVersion(version) != nullptr; }) &&
+         // What globals and classes hold lives.
+         std::all_of(codes_.begin(), codes_.end(), [](const Code& c) { return c.function->func_code == reinterpret_cast<PyObject*>(c.code); });
 }
 
 }  // namespace tierjit

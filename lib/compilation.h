@@ -75,12 +75,14 @@ class Compilation final : public CompileJob {
 
   void NoteConstants(const tier2::Snapshot& snapshot);
   void NoteTypes(const tier2::Graph& graph);
+  void NoteCallees(const tier2::Graph& graph);
 
   std::shared_ptr<const DecodedCode> decoded_;
   std::unique_ptr<CalleeTable> callees_;
   tier2::Snapshot snapshot_;
   std::vector<Global> globals_;
   std::vector<Code> codes_;
+  std::set<PyObject*> noted_;  // functions among them
   std::set<uint32_t> types_;  // by version
   std::deque<Piece> pieces_;
   std::vector<std::shared_ptr<const void>> kept_;

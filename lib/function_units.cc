@@ -70,7 +70,7 @@ std::vector<std::unique_ptr<Function>>& DeadFunctions() {
   return *functions;
 }
 
-Function* Find(tier1::Unit* unit) {
+Function* FunctionOf(tier1::Unit* unit) {
   auto it = Functions().find(unit);
   return it == Functions().end() ? nullptr : it->second.get();
 }
@@ -78,7 +78,7 @@ Function* Find(tier1::Unit* unit) {
 // What code that calls `function` may know of it; NULL: nothing.
 Function* FindFor(PyFunctionObject* function) {
   CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
-  return state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : Find(state->unit);
+  return state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : FunctionOf(state->unit);
 }
 
 // Positional parameters and plain locals only.
@@ -133,7 +133,7 @@ absl::StatusOr<std::shared_ptr<Compilation>> Lift(Function* f) {
   tier2::CallTarget* target = f->targets.back().get();
   tier2::Snapshot snapshot = SnapshotOf(*f);
   target->args = snapshot.args;
-  auto c = std::make_shared<Compilation>(f->decoded, std::make_unique<CalleeTable>(f->unit, !f->sparing), std::move(snapshot));
+  auto c = std::make_shared<Compilation>(f->decoded, std::make_unique<CalleeTable>(!f->sparing), std::move(snapshot));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(c->snapshot(), target);
   if (!graph.ok()) return graph.status();
   if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
@@ -352,7 +352,7 @@ bool SettleCallees(tier1::Unit* unit) {
 }
 
 void NoteFunctionDeath(tier1::Unit* unit) {
-  if (Function* f = Find(unit)) f->code = nullptr;
+  if (Function* f = FunctionOf(unit)) f->code = nullptr;
 }
 
 void ForgetFunction(tier1::Unit* unit) {
@@ -370,13 +370,13 @@ void ForgetFunction(tier1::Unit* unit) {
 
 bool ReviseInlined(ExitDescriptor* exit) {
   CodeState* state = CodeStates::Get().Find(exit->frames.back().code);
-  Function* f = state == nullptr || state->owned == nullptr ? nullptr : Find(state->owned.get());
+  Function* f = state == nullptr || state->owned == nullptr ? nullptr : FunctionOf(state->owned.get());
   return f != nullptr && f->known() && Revise(f, *exit);
 }
 
 void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {
   constexpr const char* kPhases[] = {"cold", "profiled", "known", "compiling", "optimised"};
-  Function* f = Find(const_cast<tier1::Unit*>(unit));
+  Function* f = FunctionOf(const_cast<tier1::Unit*>(unit));
   if (f == nullptr) return;
   units->push_back({"function", std::max(f->entry, 0), kPhases[static_cast<int>(f->phase)], f->why_not, f->compiles, f->compile_ns, 0, &f->body});
 }
@@ -387,34 +387,35 @@ size_t FunctionCodeBytes() {
   return sum;
 }
 
-CalleeTable::CalleeTable(tier1::Unit* unit, bool may_inline) : may_inline_(may_inline) { Collect(unit, 0); }
-
-void CalleeTable::Collect(tier1::Unit* unit, int depth) {
-  unit->FillGlobals();
-  for (const tier1::GlobalUse& use : unit->globals()) {
-    if (*use.cell != nullptr && PyFunction_Check(*use.cell)) Add(reinterpret_cast<PyFunctionObject*>(*use.cell), depth);
-  }
+const tier2::Callee* CalleeTable::Find(PyObject* key) {
+  auto [it, fresh] = callees_.try_emplace(key);
+  tier2::Callee& callee = it->second;
+  if (fresh) Look(key, &callee);
+  return callee.function == nullptr ? nullptr : &callee;
 }
 
-void CalleeTable::Add(PyFunctionObject* function, int depth) {
-  PyObject* key = reinterpret_cast<PyObject*>(function);
+void CalleeTable::Look(PyObject* key, tier2::Callee* callee) {
+  if (!PyFunction_Check(key)) return;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(key);
   Function* f = FindFor(function);
-  if (f == nullptr || !(f->known() || f->lifting) || f->code == nullptr || callees_.contains(key)) return;
-  tier2::Callee& callee = callees_[key];
-  callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->lifting ? f->targets.back().get() : f->target()};
+  bool counted = f == nullptr || (f->phase == Function::Phase::kProfiled && !f->known());
+  CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
+  unknown_ += counted && state != nullptr && state->unit != nullptr && IsPlain(state->unit->code());
+  if (f == nullptr || !(f->known() || f->lifting) || f->code == nullptr) return;
+  *callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->lifting ? f->targets.back().get() : f->target()};
   f->shared |= !f->lifting;
-  if (depth >= kMaxCalleeDepth) return;
-  if (!f->lifting) Collect(f->unit, depth + 1);
+  if (depth_ >= kMaxCalleeDepth || !may_inline_) return;
   bodies_.push_back(SnapshotOf(*f));
   tier2::Snapshot& body = bodies_.back();
-  body.callees = &callees_;
-  if (!may_inline_) return;
+  body.callees = this;
   if (f->lifting) {
-    callee.body = &body;
+    callee->body = &body;
     return;
   }
+  depth_++;
   absl::StatusOr<std::unique_ptr<tier2::Graph>> alone = tier2::Lift(body, kMaxInlinedNodes);
-  if (alone.ok() && !CallsTarget(**alone, callee.target)) callee.body = &body;
+  depth_--;
+  if (alone.ok() && !CallsTarget(**alone, callee->target)) callee->body = &body;
 }
 
 }  // namespace tierjit

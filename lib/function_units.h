@@ -8,6 +8,7 @@
 #define TIERJIT_LIB_FUNCTION_UNITS_H_
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -36,19 +37,22 @@ void DropFunctionCompilations();
 void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units);
 size_t FunctionCodeBytes();
 
-// What a unit may call, while it is compiled: the known functions among its globals, and among theirs. [GIL]
-class CalleeTable {
+// What a unit may call, while it is compiled: functions that are known by then. [GIL]
+class CalleeTable final : public tier2::CalleeFinder {
  public:
-  CalleeTable(tier1::Unit* unit, bool may_inline);
-  const tier2::Callees& all() const { return callees_; }
+  explicit CalleeTable(bool may_inline) : may_inline_(may_inline) {}
+  const tier2::Callee* Find(PyObject* function) override;
+  // Functions that were asked for and may be known one day.
+  int unknown() const { return unknown_; }
 
  private:
-  void Collect(tier1::Unit* unit, int depth);
-  void Add(PyFunctionObject* function, int depth);
+  void Look(PyObject* function, tier2::Callee* callee);
 
   bool may_inline_;
-  tier2::Callees callees_;
+  std::map<PyObject*, tier2::Callee> callees_;  // without a function: none
   std::deque<tier2::Snapshot> bodies_;
+  int depth_ = 0;
+  int unknown_ = 0;
 };
 
 }  // namespace tierjit

@@ -81,6 +81,16 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
     tier1::AttributePlace place = tier1::FindAttribute(type, name, store);
     return tier2::Snapshot::Place{place.offset, place.values};
   };
+  snapshot->find_class_attribute = [](PyTypeObject* type, PyObject* name) {
+    tier1::ClassAttribute found = tier1::FindClassAttribute(type, name);
+    return tier2::Snapshot::FromClass{found.value, found.values, found.keys, found.dict};
+  };
+  snapshot->find_operation = [](uint8_t opcode, int oparg, PyTypeObject* const* types) {
+    tier1::OperationMethod found = tier1::FindOperationMethod(opcode, oparg, types);
+    return tier2::Snapshot::OperationMethod{reinterpret_cast<PyObject*>(found.function), found.flags, found.reflected};
+  };
+  snapshot->find_getter = [](PyTypeObject* type, PyObject* name) { return reinterpret_cast<PyObject*>(tier1::FindGetter(type, name)); };
+  snapshot->is_instance = tier1::IsInstanceOf;
 }
 
 absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {

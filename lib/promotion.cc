@@ -40,6 +40,8 @@ constexpr int64_t kWorthwhile = 150;
 constexpr int64_t kNsOfInstruction = 3;     // in optimised code, where nobody counts turns
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
+constexpr int kDelay = 4;                   // part of osr_threshold that a loop waits for functions that it calls
+constexpr int kMaxDelays = 3;               // of one loop
 constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 6000;             // the program waits for them, 0.2 to 0.3 us a node
 constexpr int64_t kGivenUp = INT64_MAX / 4;
@@ -51,7 +53,7 @@ struct Loop final : ExitOwner {
   tier1::Unit* unit = nullptr;
   int32_t header = 0;
   Phase phase = Phase::kCold;
-  int compiles = 0;
+  int compiles = 0, delays = 0;
   bool outdated = false;
   uint64_t entries = 0;
   int64_t turns_to_watch = 0;  // in the profiled version
@@ -138,9 +140,12 @@ absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, 
   if (!decoded.ok()) return decoded.status();
   auto kept = std::make_shared<const DecodedCode>(*std::move(decoded));
   loop->body = BodyOf(*kept, LoopsOf(hot.unit).nest, hot.target);
-  auto c = std::make_shared<Compilation>(kept, std::make_unique<CalleeTable>(hot.unit, !loop->sparing), TakeSnapshot(hot, *loop, *kept));
+  auto callees = std::make_unique<CalleeTable>(!loop->sparing);
+  const CalleeTable& asked = *callees;
+  auto c = std::make_shared<Compilation>(kept, std::move(callees), TakeSnapshot(hot, *loop, *kept));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(c->snapshot(), kMaxNodes);
   if (!graph.ok()) return graph.status();
+  if (asked.unknown() > 0 && loop->delays++ < kMaxDelays) return absl::UnavailableError("functions that it calls are not known yet");
   c->Add(*std::move(graph), OptionsFor(hot.unit, *loop, loop->name(), loop->code, false));
   return c;
 }
@@ -205,6 +210,10 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
   loop->lift_ns = NowNs() - start;
   loop->compile_ns += loop->lift_ns;
   NotePause(loop->lift_ns);
+  if (absl::IsUnavailable(made.status())) {
+    loop->phase = Loop::Phase::kProfiled;
+    return false;
+  }
   if (!made.ok()) {
     GiveUp(loop, made.status());
     return false;
@@ -367,6 +376,7 @@ tier1::LoopOutcome WithoutCode(const tier1::HotLoop& hot, Loop* loop) {
   switch (loop->phase) {
     case Loop::Phase::kCold: return BeginProfile(hot, loop);
     case Loop::Phase::kWaiting: case Loop::Phase::kCompiling: return AskAgain(hot, loop);
+    case Loop::Phase::kProfiled: return StayInTier1(hot, std::max<int64_t>(1, policy().osr_threshold / kDelay));  // it was too early
     default: return StayInTier1(hot, kWatchedTurns);
   }
 }

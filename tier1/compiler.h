@@ -118,6 +118,26 @@ struct AttributePlace {
   int64_t offset, values;
 };
 AttributePlace FindAttribute(PyTypeObject* type, PyObject* name, bool store);
+// What instances have from the class under a name, as long as that has its version and they have nothing of their own: a function, or what
+// is no descriptor; NULL: not known. Their inline values are at `values` (0: none) and know at most `keys` names; `dict`: they may have a
+// dict instead, at the place of managed ones. [GIL]
+struct ClassAttribute {
+  PyObject* value;
+  int64_t values, keys;
+  bool dict;
+};
+ClassAttribute FindClassAttribute(PyTypeObject* type, PyObject* name);
+// The function that does an operation for operands of these types, lowest first. `oparg` as in the bytecode; flags: see CallEnding. [GIL]
+struct OperationMethod {
+  PyFunctionObject* function;
+  uint16_t flags;
+  bool reflected;
+};
+OperationMethod FindOperationMethod(uint8_t opcode, int oparg, PyTypeObject* const* types);
+// isinstance(instance of `type`, cls), as long as the type has its version; -1: not known. [GIL]
+int IsInstanceOf(PyTypeObject* type, PyObject* cls);
+// The getter of a property. [GIL]
+PyFunctionObject* FindGetter(PyTypeObject* type, PyObject* name);
 
 // What other compilers' code shares with Tier 1's.
 struct SharedAddresses {

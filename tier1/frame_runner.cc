@@ -2,13 +2,16 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/bytecode/families.h"
 #include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
 
 extern "C" PyObject* tj_enter_block(PyObject** lp, Rt* rt, PyThreadState* ts, const void* entry);
 extern "C" PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site);
+extern "C" PyObject* tj_end_special(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site);
 
 namespace {
 
@@ -37,12 +40,41 @@ PyObject* Run(PyThreadState* ts, const void* address) {
   return result;
 }
 
+// The method of an operation has returned.
+const void* AfterOperation(PyThreadState* ts, const ExitFrame& frame, PyObject* result, Site* site) {
+  PyObject** lp = ts->current_frame->localsplus;
+  site->special = SpecialOf(DecisionFor(frame.ending.opcode).handler);
+  site->oparg = frame.ending.oparg;
+  site->popped = OrderOf(site->special).count;
+  ts->current_frame->return_offset = frame.ending.flags;
+  result = tj_end_special(lp, result, ts, site);
+  if (result == nullptr) return ThunkAddress("exit");
+  if (site->special != Special::kStoreSubscript) StackBase(lp, site)[site->depth - site->popped] = result;
+  return frame.address;
+}
+
+// `__init__` has returned; its instance is on the stack.
+PyObject* CheckInitResult(PyObject* result) {
+  if (result == nullptr || result == Py_None) return result;
+  PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(result)->tp_name);
+  Py_DECREF(result);
+  return nullptr;
+}
+
 const void* AfterCall(PyThreadState* ts, const ExitFrame& frame, PyObject* result) {
   Site site{};
   site.unit = static_cast<UnitImpl*>(static_cast<Unit*>(frame.unit))->header();
   site.depth = static_cast<uint16_t>(frame.depth);
   site.next = frame.next;
   PyObject** lp = ts->current_frame->localsplus;
+  if (frame.ending.kind == CallEnding::Kind::kOperation) return AfterOperation(ts, frame, result, &site);
+  if (frame.ending.kind == CallEnding::Kind::kNone) {
+    // What is on top of the stack is what the call gives.
+    PyObject* instance = StackBase(lp, &site)[--site.depth];
+    result = CheckInitResult(result);
+    if (result != nullptr) result = instance;
+    else Py_DECREF(instance);
+  }
   if (tj_after_call(lp, result, ts, &site) == nullptr) return ThunkAddress("exit");
   StackBase(lp, &site)[site.depth] = result;
   return frame.address;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "runtime/bytecode/families.h"
 #include "tier1/class_facts.h"
 #include "tier1/global_cache.h"
+#include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -206,6 +208,44 @@ AttributePlace FindAttribute(PyTypeObject* type, PyObject* name, bool store) {
   if (index < 0) return {0, 0};
   return {ValueOffset(type, index), type->tp_basicsize};
 }
+
+ClassAttribute FindClassAttribute(PyTypeObject* type, PyObject* name) {
+  ClassAttribute none{nullptr, 0, 0, false};
+  if (type->tp_getattro != PyObject_GenericGetAttr || VersionOf(type) == 0 || !LookupIsPure(type)) return none;
+  PyObject* value = _PyType_Lookup(type, name);
+  if (value == nullptr || (!PyFunction_Check(value) && (Py_TYPE(value)->tp_descr_get != nullptr || MayBecomeDescriptor(value)))) return none;
+  if ((type->tp_flags & Py_TPFLAGS_INLINE_VALUES)) {
+    PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+    if (keys == nullptr || SharedKeyIndex(type, name) >= 0) return none;
+    return {value, type->tp_basicsize, keys->dk_nentries, false};
+  }
+  if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) return {value, 0, 0, true};
+  return type->tp_dictoffset == 0 ? ClassAttribute{value, 0, 0, false} : none;
+}
+
+OperationMethod FindOperationMethod(uint8_t opcode, int oparg, PyTypeObject* const* types) {
+  Special special = SpecialOf(DecisionFor(opcode).handler);
+  if (special == Special::kNone || special == Special::kAttribute) return {nullptr, 0, false};
+  for (int i = 0; i < OrderOf(special).count; i++) {
+    if (types[i] != nullptr && VersionOf(types[i]) == 0) return {nullptr, 0, false};
+  }
+  SpecialMethod m = FindSpecialOf(special, oparg, types, nullptr);
+  return {m.function, m.flags, m.reflected};
+}
+
+int IsInstanceOf(PyTypeObject* type, PyObject* cls) {
+  if (!PyType_CheckExact(cls)) return -1;
+  if (PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls))) return 1;
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) return 0;
+  // Objects may claim to be of another class.
+  if (type->tp_getattro != PyObject_GenericGetAttr || VersionOf(type) == 0 || !LookupIsPure(type)) return -1;
+  PyObject* name = PyUnicode_InternFromString("__class__");
+  bool plain = _PyType_Lookup(type, name) == _PyType_Lookup(&PyBaseObject_Type, name);
+  Py_DECREF(name);
+  return plain ? 0 : -1;
+}
+
+PyFunctionObject* FindGetter(PyTypeObject* type, PyObject* name) { return VersionOf(type) == 0 ? nullptr : GetterOf(type, name); }
 
 void FillTruth(PyThreadState* ts, PyObject* operand, PyObject*, Site* site) {
   PyTypeObject* type = Py_TYPE(operand);

@@ -1,5 +1,6 @@
 #include "tier1/special_methods.h"
 
+#include "runtime/deopt/call_ending.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/class_facts.h"
 #include "tier1/unit.h"
@@ -8,12 +9,6 @@ namespace tierjit::tier1 {
 namespace {
 
 PyObject* Interned(const char* text) { return PyUnicode_InternFromString(text); }
-
-// Flags of a method.
-constexpr uint16_t kInPlace = 1;  // `__iadd__` and its kind
-constexpr uint16_t kNegated = 2;  // `!=` by `__eq__`
-constexpr uint16_t kLength = 4;   // truth by `__len__`
-constexpr uint16_t kReflected = 8;  // `__radd__` and its kind, of the right operand
 
 constexpr int kOperators = 13;  // NB_ADD ... NB_XOR, then the in-place forms in the same order
 struct Operator {
@@ -71,14 +66,14 @@ void FindBinary(PyTypeObject* type, int op, Known* k) {
   const Operator& o = kOperator[op % kOperators];
   if (o.slot == nullptr || ConcatsOrRepeats(type)) return;
   PyObject* in_place = op >= kOperators ? Lookup(type, o.in_place) : nullptr;
-  k->flags = in_place != nullptr ? kInPlace : 0;
+  k->flags = in_place != nullptr ? kInPlaceMethod : 0;
   k->function = AsFunction(in_place != nullptr ? in_place : Lookup(type, o.name));
 }
 
 void FindReflected(PyTypeObject* type, int op, Known* k) {
   const Operator& o = kOperator[op % kOperators];
   if (o.slot == nullptr || ConcatsOrRepeats(type)) return;
-  k->flags = kReflected;
+  k->flags = kReflectedMethod;
   k->function = AsFunction(Lookup(type, o.reflected));
 }
 
@@ -86,7 +81,7 @@ void FindCompare(PyTypeObject* type, int relation, Known* k) {
   PyObject* found = Lookup(type, kRelationMethods[relation]);
   if (relation == Py_NE && found != nullptr && found == Lookup(&PyBaseObject_Type, "__ne__")) {
     found = Lookup(type, "__eq__");
-    k->flags = kNegated;
+    k->flags = kNegatedMethod;
   }
   k->function = AsFunction(found);
 }
@@ -95,7 +90,7 @@ void FindTruth(PyTypeObject* type, Known* k) {
   PyObject* found = Lookup(type, "__bool__");
   if (found == nullptr) {
     found = Lookup(type, "__len__");
-    k->flags = kLength;
+    k->flags = kLengthMethod;
   }
   k->function = AsFunction(found);
 }
@@ -149,29 +144,27 @@ PyFunctionObject* FunctionFor(PyTypeObject* type, Special special) {
   return k == nullptr ? nullptr : k->function;
 }
 
-int ArgumentOf(const Site* site) {
-  if (site->special == Special::kBinary) return site->oparg;
-  return site->special == Special::kCompare ? site->oparg >> 5 : 0;
+int ArgumentOf(Special special, int oparg) {
+  if (special == Special::kBinary) return oparg;
+  return special == Special::kCompare ? oparg >> 5 : 0;
 }
 
 // The interpreter asks the right operand first when its class is derived from the left one's.
-bool RightComesFirst(PyObject* left, PyObject* right) {
-  return Py_TYPE(left) != Py_TYPE(right) && PyType_IsSubtype(Py_TYPE(right), Py_TYPE(left));
+bool RightComesFirst(PyTypeObject* left, PyTypeObject* right) { return left != right && PyType_IsSubtype(right, left); }
+bool RightComesFirst(PyObject* left, PyObject* right) { return RightComesFirst(Py_TYPE(left), Py_TYPE(right)); }
+
+bool MayDo(Special special, int oparg, PyTypeObject* const* types) {
+  if (special == Special::kCompare) return !RightComesFirst(types[0], types[1]);
+  if (special != Special::kBinary) return true;
+  if (RightComesFirst(types[0], types[1])) return false;
+  return oparg % kOperators != NB_MULTIPLY || !ConcatsOrRepeats(types[1]);
 }
 
-bool MayDo(const Site* site, PyObject* const* operands) {
-  if (site->special == Special::kCompare) return !RightComesFirst(operands[0], operands[1]);
-  if (site->special != Special::kBinary) return true;
-  if (RightComesFirst(operands[0], operands[1])) return false;
-  return site->oparg % kOperators != NB_MULTIPLY || !ConcatsOrRepeats(Py_TYPE(operands[1]));
-}
-
-bool IsPlainNumber(PyObject* o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o); }
+bool IsPlainNumber(PyTypeObject* type) { return type == &PyFloat_Type || type == &PyLong_Type; }
 
 // Ints and floats know nothing of classes that are not derived from them: the right operand's method is the first that does anything.
-SpecialMethod FindReflectedMethod(const Site* site, PyObject* right) {
-  PyTypeObject* type = Py_TYPE(right);
-  const Known* k = Find(type, Special::kBinary, site->oparg | kRightOperand, nullptr);
+SpecialMethod FindReflectedMethod(int oparg, PyTypeObject* type) {
+  const Known* k = Find(type, Special::kBinary, oparg | kRightOperand, nullptr);
   if (k == nullptr || k->function == nullptr) return {nullptr, 0, false};
   bool number = PyType_IsSubtype(type, &PyFloat_Type) || PyType_IsSubtype(type, &PyLong_Type);
   return number ? SpecialMethod{nullptr, 0, false} : SpecialMethod{k->function, k->flags, true};
@@ -226,8 +219,8 @@ PyObject* PlainBinary(PyObject* left, PyObject* right, const Operator& o) {
 PyObject* EndBinary(int op, PyObject* left, PyObject* right, PyObject* result, uint16_t flags) {
   if (result != Py_NotImplemented) return result;
   const Operator& o = kOperator[op % kOperators];
-  if (!(flags & kReflected)) {
-    Py_SETREF(result, flags & kInPlace ? PlainBinary(left, right, o) : ReflectedBinary(left, right, o));
+  if (!(flags & kReflectedMethod)) {
+    Py_SETREF(result, flags & kInPlaceMethod ? PlainBinary(left, right, o) : ReflectedBinary(left, right, o));
   }
   if (result != Py_NotImplemented) return result;
   Py_DECREF(result);
@@ -258,7 +251,7 @@ PyObject* EndCompare(int oparg, PyObject* left, PyObject* right, PyObject* resul
   if (result == Py_NotImplemented) {
     Py_DECREF(result);
     result = CompareReflected(oparg >> 5, left, right);
-  } else if (flags & kNegated) {
+  } else if (flags & kNegatedMethod) {
     result = Truth(result, true);
   }
   return result != nullptr && (oparg & 16) != 0 && !PyBool_Check(result) ? Truth(result, false) : result;
@@ -278,7 +271,7 @@ PyObject* EndLength(PyObject* result) {
 }
 
 PyObject* EndTruth(PyObject* result, uint16_t flags) {
-  if (flags & kLength) return EndLength(result);
+  if (flags & kLengthMethod) return EndLength(result);
   if (PyBool_Check(result)) return result;
   PyErr_Format(PyExc_TypeError, "__bool__ should return bool, returned %s", Py_TYPE(result)->tp_name);
   Py_DECREF(result);
@@ -313,14 +306,20 @@ const ArgumentOrder& OrderOf(Special special) {
   }
 }
 
+SpecialMethod FindSpecialOf(Special special, int oparg, PyTypeObject* const* types, PyObject* name) {
+  if (special == Special::kBinary && IsPlainNumber(types[0])) return FindReflectedMethod(oparg, types[1]);
+  const Known* k = Find(types[OrderOf(special).at[0]], special, ArgumentOf(special, oparg), name);
+  if (k == nullptr || k->function == nullptr || !MayDo(special, oparg, types)) return {nullptr, 0, false};
+  return {k->function, k->flags, false};
+}
+
 SpecialMethod FindSpecial(const Site* site, PyObject* const* operands) {
   bool attribute = site->special == Special::kAttribute;
   if (attribute && (site->oparg & 1)) return {nullptr, 0, false};
-  if (site->special == Special::kBinary && IsPlainNumber(operands[0])) return FindReflectedMethod(site, operands[1]);
   PyObject* name = attribute ? PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1) : nullptr;
-  const Known* k = Find(Py_TYPE(operands[OrderOf(site->special).at[0]]), site->special, ArgumentOf(site), name);
-  if (k == nullptr || k->function == nullptr || !MayDo(site, operands)) return {nullptr, 0, false};
-  return {k->function, k->flags, false};
+  PyTypeObject* types[3];
+  for (int i = 0; i < OrderOf(site->special).count; i++) types[i] = Py_TYPE(operands[i]);
+  return FindSpecialOf(site->special, site->oparg, types, name);
 }
 
 PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* result, uint16_t flags) {

@@ -13,11 +13,14 @@ Special SpecialOf(OpHandler handler);
 // A method that does the operation of a site; `function` is NULL when there is none, or it is not that plain.
 struct SpecialMethod {
   PyFunctionObject* function;  // borrowed
-  uint16_t flags;              // for EndSpecial()
+  uint16_t flags;              // MethodFlags
   bool reflected;              // the right operand's method: the arguments change places
 };
 // `operands` as on the stack, lowest first; they are borrowed. Runs no foreign code.
 SpecialMethod FindSpecial(const Site* site, PyObject* const* operands);
+
+// The same by the operands' types, for all but attributes, whose `name` it takes.
+SpecialMethod FindSpecialOf(Special special, int oparg, PyTypeObject* const* types, PyObject* name);
 
 // Positions of the method's arguments, self first, among the operands.
 struct ArgumentOrder {

@@ -48,7 +48,7 @@ class Builder {
 
   // `function`: of the activation's first frame; NULL: it is there.
   void Add(const Activation& a, PyFunctionObject* function) {
-    ExitObjects objects(a.values);
+    ExitObjects objects(*a.site, a.values);
     for (size_t i = 0; i < a.site->frames.size(); i++) {
       const ExitFrame& f = a.site->frames[i];
       PyFunctionObject* of = i == 0 ? function : f.function;

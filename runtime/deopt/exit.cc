@@ -3,7 +3,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/calls.h"
 
@@ -44,8 +43,21 @@ bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item, int64_t raw) 
   return true;
 }
 
-PyObject* NewObject(const ExitDescriptor::Item& item, int64_t raw) {
+}  // namespace
+
+PyObject* ExitObjects::Tuple(size_t index) {
+  tuples_.resize(exit_.tuples.size(), nullptr);
+  if (tuples_[index] != nullptr) return Py_NewRef(tuples_[index]);
+  const std::vector<ExitDescriptor::Item>& items = exit_.tuples[index];
+  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(items.size()));
+  if (tuple == nullptr) return nullptr;
+  for (size_t i = 0; i < items.size(); i++) PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), Make(items[i]));
+  return tuples_[index] = tuple;
+}
+
+PyObject* ExitObjects::New(const ExitDescriptor::Item& item) {
   PyObject* o = nullptr;
+  int64_t raw = Raw(item);
   switch (item.rep) {
     case ExitDescriptor::Rep::kBoxed:
       o = reinterpret_cast<PyObject*>(raw);
@@ -59,13 +71,12 @@ PyObject* NewObject(const ExitDescriptor::Item& item, int64_t raw) {
       break;
     }
     case ExitDescriptor::Rep::kRange: return tj_new_range_iterator(0, 0, raw);  // its fields follow
+    case ExitDescriptor::Rep::kTuple: o = Tuple(static_cast<size_t>(item.constant)); break;
   }
   // The frame cannot be told otherwise: the values exist nowhere else.
   if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
   return o;
 }
-
-}  // namespace
 
 PyObject* ExitObjects::Known(const ExitDescriptor::Item& item) const {
   if (!item.shared) return nullptr;
@@ -81,7 +92,7 @@ void ExitObjects::Keep(const ExitDescriptor::Item& item, PyObject* held) {
 
 PyObject* ExitObjects::Make(const ExitDescriptor::Item& item) {
   if (PyObject* known = Known(item)) return Py_NewRef(known);
-  PyObject* o = NewObject(item, Raw(item));
+  PyObject* o = New(item);
   if (item.shared) numbers_.push_back({item.value, o});
   return o;
 }
@@ -90,7 +101,7 @@ PyObject* ExitObjects::StoreLocal(const ExitDescriptor::Item& item, PyObject** s
   if (!IsThere(item)) return nullptr;
   if (!item.shared) {
     int64_t raw = Raw(item);
-    return Equals(*slot, item, raw) || (in_place && StoreInPlace(*slot, item, raw)) ? nullptr : std::exchange(*slot, NewObject(item, raw));
+    return Equals(*slot, item, raw) || (in_place && StoreInPlace(*slot, item, raw)) ? nullptr : std::exchange(*slot, New(item));
   }
   PyObject* known = Known(item);
   if ((known != nullptr && known == *slot) || (known == nullptr && Equals(*slot, item, Raw(item)))) return nullptr;
@@ -172,7 +183,7 @@ void SetExitResolver(ExitResolver resolver) { g_resolver = resolver; }
 
 void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit) {
   Dropped dropped;
-  ExitObjects objects(tj_exit_values);
+  ExitObjects objects(*exit, tj_exit_values);
   KeepLocals(lp, exit, &objects);
   StoreLocals(lp, exit, &objects, &dropped);
   Drop(dropped);
@@ -182,7 +193,7 @@ void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
   using Where = ExitDescriptor::Where;
   PyObject** stack = lp + exit->nlocalsplus;
   Dropped dropped;
-  ExitObjects objects(tj_exit_values);
+  ExitObjects objects(*exit, tj_exit_values);
   KeepLocals(lp, exit, &objects);
   for (const ExitDescriptor::Item& item : exit->items) {
     if (item.where == Where::kStack) stack[item.index] = objects.Make(item);

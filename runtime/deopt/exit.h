@@ -11,6 +11,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "runtime/cpython/python.h"
+#include "runtime/deopt/call_ending.h"
 
 namespace tierjit {
 
@@ -37,12 +38,14 @@ struct ExitFrame {
   int32_t instruction;         // code unit where it stands: of its call, or where the exit goes on
   int32_t depth;               // of the operand stack
   int32_t next;                // behind the call
+  CallEnding ending;
   const void* address;         // native code for that
   void* unit;                  // the tier1::Unit that it belongs to
 };
 
 struct ExitDescriptor {
-  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool, kRange };  // kRange: an iterator of a range, to be made; its step
+  // kRange: an iterator of a range, to be made; its step. kTuple: one to be made; index in `tuples`
+  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool, kRange, kTuple };
   enum class Where : uint8_t {
     kLocal,              // slot `index` of localsplus
     kStack,              // entry `index` of the operand stack
@@ -62,6 +65,7 @@ struct ExitDescriptor {
     int64_t constant;    // raw, or an object
   };
   std::vector<Item> items;
+  std::vector<std::vector<Item>> tuples;  // items of tuples that exist in no other way
   bool shares;           // some of them are `shared`
   ExitKind kind;
   std::vector<ExitFrame> frames;  // outermost first; none: the unit's own, which is there
@@ -112,7 +116,7 @@ extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
 // The values of one exit as objects: a number is one object, however often the frames name it, and stays the object that a slot holds already.
 class ExitObjects {
  public:
-  explicit ExitObjects(const int64_t* values) : values_(values) {}
+  ExitObjects(const ExitDescriptor& exit, const int64_t* values) : exit_(exit), values_(values) {}
   int64_t Raw(const ExitDescriptor::Item& item) const { return item.value >= 0 ? values_[item.value] : item.constant; }
   bool IsThere(const ExitDescriptor::Item& item) const { return item.bound < 0 || values_[item.bound] != 0; }
   // For each local whose slot is there, before anything is made, where the exit `shares`.
@@ -125,7 +129,12 @@ class ExitObjects {
 
  private:
   PyObject* Known(const ExitDescriptor::Item& item) const;
+  PyObject* New(const ExitDescriptor::Item& item);
+  PyObject* Tuple(size_t index);
+
+  const ExitDescriptor& exit_;
   const int64_t* values_;
+  absl::InlinedVector<PyObject*, 4> tuples_;  // borrowed, by index, when they are made
   absl::InlinedVector<std::pair<int16_t, PyObject*>, 16> numbers_;  // borrowed from where they stand, by value
 };
 void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);

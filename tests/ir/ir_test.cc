@@ -14,6 +14,7 @@
 #include "tier2/passes/ownership.h"
 #include "tier2/passes/pipeline.h"
 #include "tier2/passes/simplify.h"
+#include "tier2/passes/sink.h"
 #include "tier2/passes/strength.h"
 
 namespace tierjit::tier2::test {
@@ -28,6 +29,7 @@ const std::map<std::string, void (*)(Graph*)> kPasses = {
     {"strength", ReduceStrength},
     {"deaths", DropNeedlessDeathGuards},
     {"dce", RemoveDeadCode},
+    {"sink", SinkIntoStates},
     {"ownership", [](Graph* g) { AssignOwnership(g); }},
     {"pipeline", [](Graph* g) { CHECK(Optimise(g, true, nullptr).ok()); }},
     {"nothing", [](Graph*) {}},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "runtime/deopt/call_ending.h"
 #include "tier2/ir/type.h"
 
 typedef struct _object PyObject;
@@ -63,6 +64,7 @@ struct InlinedFrame {
   PyObject* code = nullptr;
   int32_t call = 0, next = 0;      // code units of the CALL in the frame outside of it, and behind that
   int32_t first_local = 0, first_stack = 0;  // where its entries begin in the lists of the frame state
+  CallEnding ending;
 };
 
 // The interpreter's view at a bytecode boundary: what the frame must hold when execution goes on there. With inlined calls there are
@@ -88,6 +90,7 @@ struct FrameState {
   };
   std::vector<Iterator> iterators;
   std::vector<InlinedFrame> inlined;  // all frames but the outermost
+  CallEnding ending;               // of a call of optimised code
 };
 
 struct Node {

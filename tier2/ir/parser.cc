@@ -117,7 +117,11 @@ class Reader {
   static bool Inlined(absl::string_view s, FrameState* state) {
     std::vector<absl::string_view> parts = absl::StrSplit(s, ", ");
     InlinedFrame f;
-    if (parts.size() != 3 || !absl::SimpleAtoi(parts[0], &f.call) || !absl::SimpleAtoi(parts[1], &f.first_local)) return false;
+    if (parts.size() < 3 || !absl::SimpleAtoi(parts[0], &f.call) || !absl::SimpleAtoi(parts[1], &f.first_local)) return false;
+    if (parts.size() == 4) {
+      using Kind = CallEnding::Kind;
+      f.ending.kind = parts[3] == "none" ? Kind::kNone : Kind::kOperation;
+    }
     state->inlined.push_back(f);
     return absl::SimpleAtoi(parts[2], &state->inlined.back().first_stack);
   }

@@ -52,6 +52,11 @@ std::string PrintNode(const Node& n, int64_t imm) {
   return text;
 }
 
+const char* NameOf(CallEnding::Kind kind) {
+  constexpr const char* kNames[] = {"", ", none", ", operation"};
+  return kNames[static_cast<int>(kind)];
+}
+
 class Printer {
  public:
   Printer(const Graph& graph, const SourcePlaces& place_of) : graph_(graph), place_of_(place_of), loops_(FindLoops(graph)) {}
@@ -116,7 +121,7 @@ class Printer {
       absl::StrAppend(&text_, " iterator(", i.depth, ", ", Ref(i.position), ", ", Ref(i.remaining), ")");
     }
     for (const InlinedFrame& f : s.inlined) {
-      absl::StrAppend(&text_, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, ")");
+      absl::StrAppend(&text_, " inlined(@", f.call, ", ", f.first_local, ", ", f.first_stack, NameOf(f.ending.kind), ")");
     }
     absl::StrAppend(&text_, place_of_ ? absl::StrCat("  ; ", place_of_(Inlined(&s), s.origin)) : "", "\n");
   }
@@ -126,7 +131,7 @@ class Printer {
 
   // Objects are numbered as they come; those of a graph that was parsed have their number already.
   int64_t Number(const Node& n) {
-    if (!n.Is(Opcode::kObject) || n.object == nullptr) return n.imm;
+    if (!(n.Is(Opcode::kObject) || n.Is(Opcode::kClassValue)) || n.object == nullptr) return n.imm;
     return objects_.emplace(n.object, static_cast<int64_t>(objects_.size()) + 1).first->second;
   }
   const FrameState* Used(const FrameState* s) {

@@ -4,13 +4,12 @@
 namespace tierjit::tier2 {
 // The owner, known to be of the one class that was seen and to keep the attribute in itself; nullptr: that is not known.
 Node* Lifter::GuardPlace(Node* owner, PyObject* name, bool store, Snapshot::Place* place) {
-  if (owner->rep != Rep::kBoxed || !SeenAs(owner, kInstanceBit) || snapshot_.find_attribute == nullptr) return nullptr;
-  uint32_t version = DetailOf(owner);
-  PyTypeObject* type = version == 0 ? nullptr : TypeOfVersion(version);
+  // None has hardly any attribute, and not the one that was found.
+  PyTypeObject* type = snapshot_.find_attribute == nullptr ? nullptr : SeenClass(owner, kNoneBit);
   if (type == nullptr) return nullptr;
   *place = snapshot_.find_attribute(type, name, store);
   if (place->offset == 0) return nullptr;
-  Node* instance = EmitGuard(Opcode::kGuardType, {owner}, Type::Instance(version));
+  Node* instance = EmitGuard(Opcode::kGuardType, {owner}, Type::Instance(type->tp_version_tag));
   if (place->values == 0) return instance;
   Node* valid = Emit(Opcode::kInlineValid, {instance}, Type::Bool());
   valid->imm = place->values;

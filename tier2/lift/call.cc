@@ -46,6 +46,7 @@ std::string FunctionName(PyObject* o) {
   if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return "int";
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return "bool";
   if (o == reinterpret_cast<PyObject*>(&PyRange_Type)) return "range";
+  if (o == reinterpret_cast<PyObject*>(&PyType_Type)) return "type";
   if (!PyCFunction_CheckExact(o) || PyCFunction_GET_SELF(o) == nullptr || !PyModule_Check(PyCFunction_GET_SELF(o))) return "";
   const char* module = PyModule_GetName(PyCFunction_GET_SELF(o));
   if (module == nullptr) {
@@ -133,8 +134,10 @@ Node* Lifter::Builtin(absl::string_view name, absl::Span<Node* const> args) {
     Node* base = AsFloat(args[0]);
     return EmitGuard(Opcode::kFloatPow, {base, AsFloat(args[1])}, Type::Float());
   }
+  if (name == "isinstance" && args.size() == 2) return IsInstance(args[0], args[1]->object);
   if (args.size() != 1) return nullptr;
   Node* arg = args[0];
+  if (name == "type") return TypeOf(arg);
   if (name == "len") {
     for (uint32_t kind : {kListBit, kBytesBit, kByteArrayBit, kTupleBit}) {
       Node* sequence = GuardKind(arg, kind);

@@ -4,7 +4,10 @@
 //   guard_same (function_code v7) (watched) and has the code that was looked at, which lives
 //   guard_depth                             no RecursionError here
 //   ... the body of f, whose exits make its frame ...    or: v12 = call_typed v3, v4
+#include <algorithm>
+
 #include "runtime/bytecode/families.h"
+#include "runtime/cpython/opcode_info.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit::tier2 {
@@ -18,18 +21,41 @@ constexpr size_t kMaxInlinedInstructions = 80, kMaxUnrolledInstructions = 30;
 bool Lifter::PythonCall() {
   int count = in().oparg;
   Node *callable = Top(count + 2).node, *self = Top(count + 1).node;
-  if (snapshot_.callees == nullptr || callable->object == nullptr || !self->Is(Opcode::kNull)) return false;
-  auto it = snapshot_.callees->find(callable->object);
-  if (it == snapshot_.callees->end() || it->second.code->co_argcount != count) return false;
-  const Callee& callee = it->second;
-  bool inlined = MayInline(callee);
-  if (!inlined && callee.target == nullptr) return false;
-  for (int i = count; i >= 1; i--) {
-    if (Top(i).position != nullptr) CloseIterator(&Top(i));
+  if (callable->object == nullptr) return false;
+  bool method = !self->Is(Opcode::kNull);
+  if (method && callable->Is(Opcode::kObject)) return false;
+  PythonCallSite site{callable, {}, count + 2, {}};
+  for (int i = count + method; i >= 1; i--) site.args.push_back(Top(i).node);
+  return CallFunction(callable->object, std::move(site));
+}
+
+const Callee* Lifter::FindCallee(PyObject* function, size_t args) const {
+  const Callee* callee = snapshot_.callees == nullptr ? nullptr : snapshot_.callees->Find(function);
+  return callee == nullptr || callee->code->co_argcount != static_cast<int>(args) ? nullptr : callee;
+}
+
+// What the result of an operation has to be is guarded in inlined code only.
+bool Lifter::CanCall(PyObject* function, size_t args, const CallEnding& ending) const {
+  const Callee* callee = FindCallee(function, args);
+  if (callee == nullptr) return false;
+  bool plain = ending.kind == CallEnding::Kind::kPush || ending.opcode == STORE_SUBSCR;
+  return MayInline(*callee) || (callee->target != nullptr && plain);
+}
+
+bool Lifter::CallFunction(PyObject* function, PythonCallSite site) {
+  if (!CanCall(function, site.args.size(), site.ending)) return false;
+  const Callee* callee = FindCallee(function, site.args.size());
+  bool inlined = MayInline(*callee);
+  for (StackEntry& e : state_.stack) {
+    bool passed = std::find(site.args.begin(), site.args.end(), e.node) != site.args.end();
+    if (!passed || e.position == nullptr) continue;
+    Node* before = e.node;
+    CloseIterator(&e);
+    std::replace(site.args.begin(), site.args.end(), before, e.node);
   }
-  std::vector<Node*> args;
-  for (int i = count; i >= 1; i--) args.push_back(Top(i).node);
-  return inlined ? Inline(callee, std::move(args)) : CallTyped(callee, std::move(args));
+  if (!inlined) return CallTyped(*callee, std::move(site));
+  Inline(*callee, std::move(site));
+  return true;
 }
 
 bool Lifter::MayInline(const Callee& callee) const {
@@ -61,34 +87,39 @@ void Lifter::GuardEvents(const Callee& callee) {
 
 void Lifter::GuardDepth() { EmitGuard(Opcode::kGuardDepth, {})->index = InlineDepth(); }
 
-bool Lifter::Inline(const Callee& callee, std::vector<Node*> args) {
-  GuardCode(callee, Top(in().oparg + 2).node);
+void Lifter::Inline(const Callee& callee, PythonCallSite site) {
+  GuardCode(callee, site.function);
   GuardEvents(callee);
   GuardDepth();
-  Drop(in().oparg + 2);
+  Drop(site.popped);
   here_ = nullptr;
-  for (size_t i = 0; i < args.size(); i++) {
-    if (args[i]->rep == Rep::kBoxed && ExpectedOf(args[i]) == 0) ExpectSeen(args[i], {nullptr, callee.body->local_bits[i], callee.body->local_details[i]});
+  for (size_t i = 0; i < site.args.size(); i++) {
+    Node* arg = site.args[i];
+    if (arg->rep == Rep::kBoxed && ExpectedOf(arg) == 0) ExpectSeen(arg, {nullptr, callee.body->local_bits[i], callee.body->local_details[i]});
   }
-  Lifter body(this, callee, Here());
+  Lifter body(this, callee, Here(), site.ending);
   body.block_ = block_;
   body.FindLeaders();
-  body.EnterWith(args);
+  body.EnterWith(site.args);
   body.LiftBlocks();
   if (!body.status_.ok()) {
     status_ = body.status_;
-    return true;
+    return;
   }
   graph_->calls++;
   Node* result = body.JoinReturns(this);
   here_ = nullptr;
-  if (result == nullptr) {
-    ended_ = true;
-    return true;
-  }
+  ended_ = result == nullptr;
+  if (!ended_) FinishCall(site.ending, result);
+}
+
+// The stack behind the call.
+void Lifter::FinishCall(const CallEnding& ending, Node* result) {
+  if (ending.kind == CallEnding::Kind::kNone) return;
+  if (ending.kind == CallEnding::Kind::kOperation) Drop(NumPopped(in().opcode, in().oparg));
+  if (in().opcode == STORE_SUBSCR) return;
   if (result->rep == Rep::kBoxed) Expect(result, seen().bits);
   Push(result);
-  return true;
 }
 
 // The way on in the caller, with the result; as it is when all results are of one kind.
@@ -138,26 +169,31 @@ bool Lifter::AsPassed(Node** value, Rep rep) {
   return true;
 }
 
-bool Lifter::CallTyped(const Callee& callee, std::vector<Node*> args) {
+bool Lifter::CallTyped(const Callee& callee, PythonCallSite site) {
   const CallTarget& target = *callee.target;
-  for (size_t i = 0; i < args.size(); i++) {
-    if (!AsPassed(&args[i], target.args[i])) return false;
+  for (size_t i = 0; i < site.args.size(); i++) {
+    if (!AsPassed(&site.args[i], target.args[i])) return false;
   }
-  GuardCode(callee, Top(in().oparg + 2).node);
+  GuardCode(callee, site.function);
   GuardDepth();
   // The callee borrows them.
-  for (Node* a : args) GuardDeath(a, in().oparg + 2);
-  Drop(in().oparg + 2);
+  for (Node* a : site.args) GuardDeath(a, site.popped);
+  Drop(site.popped);
   here_ = nullptr;
   Type type = target.result == Rep::kI64 ? Type::Int() : target.result == Rep::kF64 ? Type::Float() : Type::Bound();
-  Node* call = Emit(Opcode::kCallTyped, args, type);
+  Node* call = Emit(Opcode::kCallTyped, site.args, type);
   call->rep = target.result;
   call->imm = reinterpret_cast<int64_t>(&callee);
   call->index = in().next;
-  call->state = Here();
+  call->state = graph_->NewState();
+  int id = call->state->id;
+  *call->state = *Here();
+  call->state->id = id;
+  call->state->ending = site.ending;
   here_ = nullptr;
   graph_->calls++;
-  PushResult(call);
+  if (call->rep == Rep::kBoxed) ExpectSeen(call, seen());
+  FinishCall(site.ending, call);
   return true;
 }
 

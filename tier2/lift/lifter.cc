@@ -52,9 +52,9 @@ Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
   graph_->frameless = snapshot.frameless;
 }
 
-Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during)
-    : snapshot_(*callee.body), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), graph_(caller->graph_),
-      expected_(caller->expected_), details_(caller->details_) {}
+Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending)
+    : snapshot_(*callee.body), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), ending_(ending),
+      graph_(caller->graph_), expected_(caller->expected_), details_(caller->details_) {}
 
 absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
   FindLeaders();
@@ -324,7 +324,14 @@ bool Lifter::LiftInstruction() {
         return false;
       }
       if (frameless()) GuardLocals();
-      Node* value = in().opcode == RETURN_CONST ? Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Pop();
+      bool constant = in().opcode == RETURN_CONST;
+      Node* value = constant ? Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, in().oparg)) : Top().node;
+      if (caller_ != nullptr) value = Returned(value);
+      if (value == nullptr) {
+        LeaveHere();
+        return false;
+      }
+      if (!constant) Drop(1);
       if (frameless()) {
         returns_.push_back({block_, value});
         return false;
@@ -337,7 +344,8 @@ bool Lifter::LiftInstruction() {
   if (Jumps(&ended)) return !ended;
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
-        Global() || LoadAttribute() || StoreAttribute() || Call()) {
+        Global() || BuildTuple() || LoadAttribute() || ClassAttribute() || Property() ||
+        StoreAttribute() || OperationMethod() || Call()) {
       return !std::exchange(ended_, false);
     }
   } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {

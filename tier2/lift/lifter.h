@@ -45,7 +45,14 @@ struct Callee {
   const Snapshot* body = nullptr;         // when it may be inlined
   const CallTarget* target = nullptr;     // when there is optimised code for it
 };
-using Callees = std::map<PyObject*, Callee>;  // by function
+class CalleeFinder {
+ public:
+  // What is known of the function; nullptr: it has to be called the ordinary way. [GIL]
+  virtual const Callee* Find(PyObject* function) = 0;
+
+ protected:
+  ~CalleeFinder() = default;
+};
 
 // All that is known when a unit is made. Objects are borrowed: whoever makes it keeps the code object and what it names alive.
 struct Snapshot {
@@ -68,7 +75,7 @@ struct Snapshot {
   std::map<int32_t, Global> globals;      // by code unit of the LOAD_GLOBAL
   bool frameless = false;                 // `local_bits` are of the arguments then
   std::vector<Rep> args;                  // frameless: how they come
-  const Callees* callees = nullptr;
+  CalleeFinder* callees = nullptr;
   const uintptr_t* expected_breaker = nullptr;
   struct ModuleValue {                    // words that hold the module, while the attribute is right, and the attribute
     PyObject **module_cell, **value_cell;
@@ -83,6 +90,21 @@ struct Snapshot {
     int64_t values = 0;                   // of its inline values; 0: the attribute is a slot
   };
   Place (*find_attribute)(PyTypeObject* type, PyObject* name, bool store) = nullptr;
+  // What instances of a class have from it, see FindClassAttribute(), FindOperationMethod() and FindGetter() of Tier 1.
+  struct FromClass {
+    PyObject* value = nullptr;
+    int64_t values = 0, keys = 0;
+    bool dict = false;
+  };
+  FromClass (*find_class_attribute)(PyTypeObject* type, PyObject* name) = nullptr;
+  struct OperationMethod {
+    PyObject* function = nullptr;
+    uint16_t flags = 0;
+    bool reflected = false;
+  };
+  OperationMethod (*find_operation)(uint8_t opcode, int oparg, PyTypeObject* const* types) = nullptr;
+  PyObject* (*find_getter)(PyTypeObject* type, PyObject* name) = nullptr;
+  int (*is_instance)(PyTypeObject* type, PyObject* cls) = nullptr;  // -1: not known
 };
 
 // kResourceExhausted when the graph grows beyond `max_nodes`. [GIL: reads the code object's constants]
@@ -106,7 +128,7 @@ class Lifter {
  public:
   Lifter(const Snapshot& snapshot, int max_nodes);
   // `caller` has come to a call of `callee`, whose operands it has popped; `during` is its state meanwhile.
-  Lifter(Lifter* caller, const Callee& callee, FrameState* during);
+  Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending);
   absl::StatusOr<std::unique_ptr<Graph>> Run();
 
  private:
@@ -167,6 +189,7 @@ class Lifter {
   bool IsNumber(Node* value) const;           // int or float, seen or proved
   uint32_t ExpectedOf(Node* value) const;
   bool SeenAs(Node* value, uint32_t bits) const;
+  uint32_t Known(Node* value) const;          // what is expected of it, else what it is
   void Expect(Node* value, uint32_t bits);
   void ExpectDetail(Node* value, uint32_t detail);
   void ExpectSeen(Node* value, const Observation& seen);
@@ -174,12 +197,35 @@ class Lifter {
   Node* GuardKind(Node* value, uint32_t bit); // an exact builtin type that is not a number; nullptr: not seen
 
   // Calls (inline.cc).
+  struct PythonCallSite {
+    Node* function;                           // guarded to be the callee's
+    std::vector<Node*> args;
+    int popped;                               // stack entries that are gone while the callee runs
+    CallEnding ending;
+  };
   bool PythonCall();
+  bool CallFunction(PyObject* function, PythonCallSite site);  // inlined, or to its optimised code; false: neither
+  bool CanCall(PyObject* function, size_t args, const CallEnding& ending) const;
+  const Callee* FindCallee(PyObject* function, size_t args) const;
   bool MayInline(const Callee& callee) const;
-  bool Inline(const Callee& callee, std::vector<Node*> args);
-  bool CallTyped(const Callee& callee, std::vector<Node*> args);
+  void Inline(const Callee& callee, PythonCallSite site);
+  bool CallTyped(const Callee& callee, PythonCallSite site);
+  void FinishCall(const CallEnding& ending, Node* result);
+  Node* Returned(Node* value);                // as the operation takes it that the callee does
   void GuardDepth();
   void GuardCode(const Callee& callee, Node* function);
+
+  // Operations of Python classes (method.cc).
+  bool ClassAttribute();
+  bool Property();
+  bool OperationMethod();
+  PyTypeObject* SeenClass(Node* value, uint32_t also = 0) const;  // of an instance, if not one of the types `also`; nullptr: several, or none
+  PyTypeObject* SeenType(Node* value) const;   // that, or an exact builtin type
+  Node* GuardClass(Node* value, PyTypeObject* type);
+  Node* ClassValue(Node* instance, PyObject* value);
+  Node* IsInstance(Node* value, PyObject* type);
+  Node* TypeOf(Node* value);
+  bool BuildTuple();
   void GuardEvents(const Callee& callee);
   void FinishReturns();
   Node* JoinReturns(Lifter* caller);          // nullptr: it never returns
@@ -262,6 +308,7 @@ class Lifter {
   Lifter* caller_ = nullptr;                  // when this is an inlined call
   const Callee* callee_ = nullptr;
   FrameState* during_ = nullptr;
+  CallEnding ending_;                         // of the call
   std::unique_ptr<Graph> own_graph_;
   Graph* graph_;
   std::vector<uint32_t> virtual_;             // by local: kIntBit, kFloatBit, kBoolBit, or 0 for locals that stay in their slots

@@ -64,7 +64,7 @@ bool Lifter::StoreLocal(int local, Node* value) {
 // Whether what the local holds may be an object whose death is more than its own affair.
 bool Lifter::OldMayDie(int local) {
   size_t i = static_cast<size_t>(local);
-  if (virtual_[i] != 0) return false;
+  if (virtual_[i] != 0 || frameless()) return false;
   if (snapshot_.generic.contains(in().offset)) return true;
   // Where items of containers are stored, the last one was such an item, too, and is held there.
   if (Borrows(Ownership::RootOf(Top().node)->opcode)) return false;

@@ -38,9 +38,10 @@ void Lifter::MakeParams(BlockInfo* info, bool iterates) {
     info->state.locals.push_back({ParamLike(graph_, info->block, l.value), ParamLike(graph_, info->block, l.bound)});
     if (l.value != nullptr && l.value->rep == Rep::kBoxed) {
       Node* param = info->state.locals.back().value;
-      Expect(param, (ExpectedOf(l.value) | stored_bits_[i]) & ~kNullBit);
+      uint32_t known = ExpectedOf(l.value) == 0 && l.value->type.IsBottom() ? 0 : Known(l.value);
+      if ((known & ~kNullBit) != (kAllBits & ~kNullBit)) Expect(param, (known | stored_bits_[i]) & ~kNullBit);
       constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
-      if (details_.contains(l.value->id)) ExpectDetail(param, DetailOf(l.value));
+      if (DetailOf(l.value) != 0 || details_.contains(l.value->id)) ExpectDetail(param, DetailOf(l.value));
       if ((stored_bits_[i] & kDetailed) != 0) ExpectDetail(param, stored_details_[i]);
     }
   }
@@ -50,7 +51,7 @@ void Lifter::MakeParams(BlockInfo* info, bool iterates) {
     size_t id = static_cast<size_t>(e.node->id);
     uint32_t seen = id < expected_.size() ? expected_[id] : 0;
     Expect(param.node, seen != 0 ? seen : e.node->type.bits());
-    if (details_.contains(e.node->id)) ExpectDetail(param.node, DetailOf(e.node));
+    if (DetailOf(e.node) != 0 || details_.contains(e.node->id)) ExpectDetail(param.node, DetailOf(e.node));
     info->state.stack.push_back(param);
   }
 }

@@ -58,7 +58,7 @@ FrameState* Lifter::Here() {
     here_->id = id;
     int32_t next = caller_->in().next;
     here_->inlined.push_back({reinterpret_cast<PyObject*>(callee_->function), reinterpret_cast<PyObject*>(callee_->code), during_->resume,
-                              next, static_cast<int32_t>(here_->locals.size()), static_cast<int32_t>(here_->stack.size())});
+                              next, static_cast<int32_t>(here_->locals.size()), static_cast<int32_t>(here_->stack.size()), ending_});
   }
   here_->resume = here_->origin = resume_;
   here_->locals.insert(here_->locals.end(), state_.locals.begin(), state_.locals.end());
@@ -100,6 +100,7 @@ void Lifter::ExpectSeen(Node* value, const Observation& seen) {
 }
 
 uint32_t Lifter::DetailOf(Node* value) const {
+  if (value->type.Is(kInstanceBit) && value->type.version() != 0) return value->type.version();
   auto it = details_.find(value->id);
   return it == details_.end() || it->second == kSeveral ? 0 : it->second;
 }
@@ -108,6 +109,8 @@ uint32_t Lifter::ExpectedOf(Node* value) const {
   size_t id = static_cast<size_t>(value->id);
   return id < expected_.size() ? expected_[id] : 0;
 }
+
+uint32_t Lifter::Known(Node* value) const { return ExpectedOf(value) != 0 ? ExpectedOf(value) : value->type.bits(); }
 
 bool Lifter::SeenAs(Node* value, uint32_t bits) const {
   if (value->type.Is(bits)) return true;

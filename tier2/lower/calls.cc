@@ -123,6 +123,7 @@ int Lowerer::NewSite(const Node& n) {
   ExitDescriptor* d = exits_[static_cast<size_t>(site)].get();
   if (d->frames.empty()) MakeFrames(*n.state, d);
   d->frames.back().next = n.index;
+  d->frames.back().ending = n.state->ending;
   d->callee = reinterpret_cast<const Callee*>(n.imm)->function;
   d->outermost = !graph_.frameless;
   d->waiting = 0;
@@ -140,6 +141,7 @@ void Lowerer::MakeFrames(const FrameState& state, ExitDescriptor* exit) {
     f.code = reinterpret_cast<PyCodeObject*>(code);
     f.instruction = innermost ? state.resume : state.inlined[index].call;
     f.next = innermost ? state.resume : state.inlined[index].next;
+    if (!innermost) f.ending = state.inlined[index].ending;
     f.depth = stack_end(index) - first_stack;
     exit->frames.push_back(f);
   };

@@ -52,6 +52,13 @@ void Lowerer::ListAppend(const Node& n) {
   });
 }
 
+void Lowerer::NewTuple(const Node& n) {
+  using T = mir::Type;
+  Reg tuple = RegOf(n);
+  f_->CallC("tj2_new_tuple", tj2_new_tuple, tuple, {Operand(static_cast<int64_t>(n.inputs.size()))});
+  for (size_t i = 0; i < n.inputs.size(); i++) f_->Store(Field(T::kI64, tuple, kTupleItems + i * sizeof(PyObject*)), ValueOf(n.inputs[i]));
+}
+
 bool Lowerer::Container(const Node& n) {
   using T = mir::Type;
   auto in = [&](int i) { return IntReg(n.input(i)); };
@@ -65,6 +72,13 @@ bool Lowerer::Container(const Node& n) {
       return true;
     }
     case Opcode::kListAppend: ListAppend(n); return true;
+    case Opcode::kNewTuple: NewTuple(n); return true;
+    case Opcode::kKeysCount: {
+      Reg keys = f_->Load(Field(T::kI64, TypeField(in(0)), offsetof(PyHeapTypeObject, ht_cached_keys)));
+      f_->Mov(RegOf(n), Field(T::kI64, keys, offsetof(PyDictKeysObject, dk_nentries)));
+      return true;
+    }
+    case Opcode::kClassValue: f_->Mov(RegOf(n), n.object); return true;
     case Opcode::kNormalizeIndex: {
       Reg i = RegOf(n);
       f_->Mov(i, ValueOf(n.input(0)));

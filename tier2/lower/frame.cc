@@ -266,12 +266,24 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   int next = 0;
   const std::vector<Node*> all = OwnedAt(at);
   std::vector<Node*> owned = all;
-  auto add = [&](Where where, int index, const Node* value, const Node* bound) {
-    bool object = where == Where::kLocal || where == Where::kStack;  // fields of iterators are numbers
+  std::map<const Node*, int64_t> tuples;
+  // `object`: fields of iterators are numbers.
+  std::function<ExitDescriptor::Item(const Node*, bool)> item_for = [&](const Node* value, bool object) {
     if (object) value = ObjectOf(const_cast<Node*>(value), state, all);
-    if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
     ExitDescriptor::Item item{};
-    item.where = where;
+    item.bound = -1;
+    item.value = -1;
+    if (value->Is(Opcode::kVirtualTuple)) {
+      item.rep = ExitDescriptor::Rep::kTuple;
+      auto [it, fresh] = tuples.emplace(value, static_cast<int64_t>(tuples.size()));
+      item.constant = it->second;
+      if (!fresh) return item;
+      exit->tuples.emplace_back();
+      std::vector<ExitDescriptor::Item> items;
+      for (const Node* i : value->inputs) items.push_back(item_for(i, true));
+      exit->tuples[static_cast<size_t>(item.constant)] = std::move(items);
+      return item;
+    }
     bool fresh = value->Is(Opcode::kFreshRange);
     item.rep = fresh                     ? ExitDescriptor::Rep::kRange
                : object && value->object != nullptr && IsConstant(*value) ? ExitDescriptor::Rep::kBoxed
@@ -279,18 +291,23 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
                : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
                : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
                                          : ExitDescriptor::Rep::kBoxed;
-    auto first = where == Where::kLocal ? &InlinedFrame::first_local : &InlinedFrame::first_stack;
-    item.frame = static_cast<int16_t>(where == Where::kNowhere ? -1 : frame_at(index, first));
-    item.index = static_cast<int16_t>(index - (item.frame < 0 ? 0 : begin_of(item.frame, first)));
     if (fresh) value = value->input(0);
     item.value = static_cast<int16_t>(AddValue(value, &next));
     item.constant = item.rep == ExitDescriptor::Rep::kBoxed && value->object != nullptr ? reinterpret_cast<int64_t>(value->object) : value->imm;
-    item.bound = -1;
-    if (bound != nullptr && !bound->Is(Opcode::kBool)) item.bound = static_cast<int16_t>(AddValue(bound, &next));
     if (value->rep == Rep::kBoxed && !fresh) {
       auto mine = std::find(owned.begin(), owned.end(), Ownership::RootOf(const_cast<Node*>(value)));
       if (mine != owned.end()) item.owned = true, owned.erase(mine);
     }
+    return item;
+  };
+  auto add = [&](Where where, int index, const Node* value, const Node* bound) {
+    if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
+    ExitDescriptor::Item item = item_for(value, where == Where::kLocal || where == Where::kStack);
+    item.where = where;
+    auto first = where == Where::kLocal ? &InlinedFrame::first_local : &InlinedFrame::first_stack;
+    item.frame = static_cast<int16_t>(where == Where::kNowhere ? -1 : frame_at(index, first));
+    item.index = static_cast<int16_t>(index - (item.frame < 0 ? 0 : begin_of(item.frame, first)));
+    if (bound != nullptr && !bound->Is(Opcode::kBool)) item.bound = static_cast<int16_t>(AddValue(bound, &next));
     exit->items.push_back(item);
   };
   for (size_t i = 0; i < state.locals.size(); i++) {
@@ -308,12 +325,18 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
     return i.value >= 0 && (i.where == Where::kLocal || i.where == Where::kStack) &&
            (i.rep == ExitDescriptor::Rep::kInt || i.rep == ExitDescriptor::Rep::kFloat);
   };
-  for (const ExitDescriptor::Item& i : exit->items) {
-    if (is_number(i)) named[static_cast<size_t>(i.value)]++;
+  std::vector<std::vector<ExitDescriptor::Item>*> lists = {&exit->items};
+  for (auto& items : exit->tuples) lists.push_back(&items);
+  for (auto* items : lists) {
+    for (const ExitDescriptor::Item& i : *items) {
+      if (is_number(i)) named[static_cast<size_t>(i.value)]++;
+    }
   }
-  for (ExitDescriptor::Item& i : exit->items) {
-    i.shared = is_number(i) && named[static_cast<size_t>(i.value)] > 1;
-    exit->shares |= i.shared;
+  for (auto* items : lists) {
+    for (ExitDescriptor::Item& i : *items) {
+      i.shared = is_number(i) && named[static_cast<size_t>(i.value)] > 1;
+      exit->shares |= i.shared;
+    }
   }
   most_exit_values_ = std::max(most_exit_values_, next);
   exits_.push_back(std::move(exit));

@@ -111,7 +111,7 @@ Lowerer::Operand Lowerer::ValueOf(const Node* n) {
   switch (n->opcode) {
     case Opcode::kInt: case Opcode::kBool: return Operand(n->imm);
     case Opcode::kObject: return Operand(n->object);
-    case Opcode::kNull: case Opcode::kFreshRange: return Operand(0);
+    case Opcode::kNull: case Opcode::kFreshRange: case Opcode::kVirtualTuple: return Operand(0);
     case Opcode::kFloat: {
       double v;
       __builtin_memcpy(&v, &n->imm, sizeof v);
@@ -157,7 +157,7 @@ bool Lowerer::IsBranched(const Node& n) const {
 }
 
 void Lowerer::LowerNode(const Node& n) {
-  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || in_place_[static_cast<size_t>(n.id)]) return;
+  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || n.Is(Opcode::kVirtualTuple) || in_place_[static_cast<size_t>(n.id)]) return;
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
   if (env_.new_exit_point && n.info().effect == Effect::kGuards) MayFail(n.info().text, n.state->origin, ExitFor(n));

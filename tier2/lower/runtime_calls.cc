@@ -13,6 +13,7 @@ PyObject* Require(PyObject* o) {
 
 PyObject* tj2_box_int(int64_t value) { return Require(PyLong_FromLongLong(value)); }
 PyObject* tj2_box_float(double value) { return Require(PyFloat_FromDouble(value)); }
+PyObject* tj2_new_tuple(int64_t size) { return Require(PyTuple_New(size)); }
 
 IntValue tj2_int_value(PyObject* o) {
   int overflow;

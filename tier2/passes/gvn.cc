@@ -99,6 +99,12 @@ class Numbering {
     return n;
   }
 
+  // What a guard of a class lets through is the same object.
+  Node* Unguarded(Node* n) const {
+    while (n->Is(Opcode::kGuardType)) n = Now(n->input(0));
+    return n;
+  }
+
   // A number dies without consequences, and it is known to be one.
   bool IsKnownNumber(Node* value) const {
     for (Opcode o : {Opcode::kGuardFloat, Opcode::kGuardNumber, Opcode::kGuardInt, Opcode::kUnboxFloat, Opcode::kUnboxInt}) {
@@ -111,13 +117,13 @@ class Numbering {
     if (n->Is(Opcode::kGuardReleasable) && IsKnownNumber(n->input(0))) gone_[n] = true;
     if (!Numbered(*n) && !NumberedGuard(*n)) return;
     std::vector<int> inputs;
-    for (Node* i : n->inputs) inputs.push_back(Now(i)->id);
+    bool typed = n->Is(Opcode::kGuardType);
+    for (Node* i : n->inputs) inputs.push_back((typed ? Unguarded(Now(i)) : Now(i))->id);
     int version = 0;
     uint8_t reads = ReadsOf(*n);
     for (int r = 0; r < kRegions; r++) {
       if (reads & (1 << r)) version = v[static_cast<size_t>(r)];
     }
-    bool typed = n->Is(Opcode::kGuardType);
     Key key{n->opcode, n->relation, n->index, n->imm, n->object, std::move(inputs), typed ? n->type.bits() : 0,
             typed ? n->type.version() : 0, version};
     auto [it, fresh] = table_.emplace(key, n);

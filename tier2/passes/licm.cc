@@ -64,9 +64,14 @@ class Hoister {
   }
 
   void Move(Node* n, Block* before, const Loop& loop) {
-    if (n->state != nullptr) n->state = EntryState(before, loop, n->state->origin);
+    if (n->state != nullptr) n->state = EntryState(before, loop, OriginAt(*n->state, *loop.header->state));
     n->block = before;
     before->nodes.insert(before->nodes.end() - 1, n);
+  }
+
+  // What fails within an inlined call is the call's affair where the loop is.
+  static int32_t OriginAt(const FrameState& from, const FrameState& at) {
+    return from.inlined.size() > at.inlined.size() ? from.inlined[at.inlined.size()].call : from.origin;
   }
 
   // The header's state with what this way in brings.

@@ -12,7 +12,7 @@ using Set = std::set<Node*>;
 
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
-    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kResult: case Opcode::kTakeStack: return true;
+    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kNewTuple: case Opcode::kResult: case Opcode::kTakeStack: return true;
     case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
     default: return false;
   }
@@ -23,12 +23,14 @@ bool Takes(const Node& n, size_t i) {
     case Opcode::kSetLocal: case Opcode::kStoreLocal: case Opcode::kReturn: return true;
     case Opcode::kListSet: return i == 2;
     case Opcode::kAttrSet: case Opcode::kCellSet: case Opcode::kListAppend: return i == 1;
-    case Opcode::kGeneric: return true;
+    case Opcode::kGeneric: case Opcode::kNewTuple: return true;
     default: return false;
   }
 }
 
-bool IsCounted(Node* n) { return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange); }
+bool IsCounted(Node* n) {
+  return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange) && !n->Is(Opcode::kVirtualTuple);
+}
 
 class Assigner {
  public:
@@ -70,17 +72,20 @@ class Assigner {
   }
 
   template <class F>
+  static void ForValue(Node* n, F f) {
+    if (IsCounted(n)) return f(Ownership::RootOf(n));
+    if (n == nullptr || !n->Is(Opcode::kVirtualTuple)) return;
+    for (Node* i : n->inputs) ForValue(i, f);
+  }
+  template <class F>
   static void ForState(const FrameState* s, F f) {
     if (s == nullptr) return;
-    for (const FrameState::Local& l : s->locals) {
-      if (IsCounted(l.value)) f(Ownership::RootOf(l.value));
-    }
-    for (Node* n : s->stack) {
-      if (IsCounted(n)) f(Ownership::RootOf(n));
-    }
+    for (const FrameState::Local& l : s->locals) ForValue(l.value, f);
+    for (Node* n : s->stack) ForValue(n, f);
   }
   template <class F>
   static void ForUses(const Node& n, F f) {
+    if (n.Is(Opcode::kVirtualTuple)) return;
     for (Node* i : n.inputs) {
       if (IsCounted(i)) f(Ownership::RootOf(i));
     }
@@ -257,7 +262,7 @@ class Assigner {
   void InsertAround(Node* n, const Set& behind, bool ends_block, std::vector<Node*>* backwards) {
     std::map<Node*, int> taken;
     Set used;
-    for (size_t i = 0; i < n->inputs.size(); i++) {
+    for (size_t i = 0; i < n->inputs.size() && !n->Is(Opcode::kVirtualTuple); i++) {
       if (!IsCounted(n->input(static_cast<int>(i)))) continue;
       Node* r = Ownership::RootOf(n->input(static_cast<int>(i)));
       used.insert(r);
@@ -346,7 +351,7 @@ void SplitBranchEdges(Graph* graph) {
 bool Borrows(Opcode opcode) {
   switch (opcode) {
     case Opcode::kLoadLocal: case Opcode::kListGet: case Opcode::kTupleGet: case Opcode::kAttrGet: case Opcode::kCellGet:
-    case Opcode::kGlobalGet: case Opcode::kIterSequence: return true;
+    case Opcode::kGlobalGet: case Opcode::kIterSequence: case Opcode::kClassValue: return true;
     default: return false;
   }
 }

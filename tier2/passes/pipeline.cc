@@ -8,6 +8,7 @@
 #include "tier2/passes/infer_types.h"
 #include "tier2/passes/licm.h"
 #include "tier2/passes/simplify.h"
+#include "tier2/passes/sink.h"
 #include "tier2/passes/strength.h"
 #include "tier2/passes/worth.h"
 
@@ -37,6 +38,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
   pass("strength", ReduceStrength);
   pass("deaths", DropNeedlessDeathGuards);
   pass("dce", RemoveDeadCode);
+  pass("sink", SinkIntoStates);
   if (!status.ok()) return status;
   if (!at_any_price && !IsWorthIt(*graph)) return absl::FailedPreconditionError("too much is left to handlers");
   Ownership ownership = AssignOwnership(graph);

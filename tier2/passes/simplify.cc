@@ -90,9 +90,29 @@ class Simplifier {
       case Opcode::kNot:
         if (a->Is(Opcode::kNot)) return Now(a->input(0));
         return a->Is(Opcode::kBool) ? Constant(n, Opcode::kBool, !a->imm) : nullptr;
+      case Opcode::kSame: return FoldSame(n, a, Now(n->input(1)));
+      case Opcode::kTupleLength: return IsTuple(a) ? Constant(n, Opcode::kInt, static_cast<int64_t>(a->inputs.size())) : nullptr;
+      case Opcode::kTupleGet: {
+        Node* at = Now(n->input(1));
+        return IsTuple(a) && at->Is(Opcode::kInt) ? Now(a->input(static_cast<int>(at->imm))) : nullptr;
+      }
       case Opcode::kIntCompare: return FoldCompare(n, a, Now(n->input(1)));
       default: return n->inputs.size() == 2 && n->rep == Rep::kI64 ? FoldInt(n, a, Now(n->input(1))) : nullptr;
     }
+  }
+
+  static bool IsTuple(const Node* n) { return n->Is(Opcode::kNewTuple); }
+
+  // The one object that a value is known to be.
+  static const PyObject* ObjectOf(const Node* n) {
+    if (n->Is(Opcode::kGuardSame)) n = n->input(1);
+    return n->Is(Opcode::kObject) || n->Is(Opcode::kClassValue) ? n->object : nullptr;
+  }
+
+  Node* FoldSame(Node* n, Node* a, Node* b) {
+    const PyObject *x = ObjectOf(a), *y = ObjectOf(b);
+    if (a == b) return Constant(n, Opcode::kBool, 1);
+    return x == nullptr || y == nullptr ? nullptr : Constant(n, Opcode::kBool, x == y);
   }
 
   void Relax(Node* n, Opcode opcode) {
@@ -145,6 +165,7 @@ class Simplifier {
         if (b->Is(Opcode::kInt) && b->imm == 1) return a;
         return a->Is(Opcode::kInt) && a->imm == 1 ? b : nullptr;
       case Opcode::kNormalizeIndex:
+        if (constant && a->imm < 0 && a->imm + b->imm >= 0) return Constant(n, Opcode::kInt, a->imm + b->imm);
         return a->type.low() >= 0 && a->type.high() < b->type.low() ? a : nullptr;
       default: return nullptr;
     }
