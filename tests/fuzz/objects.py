@@ -104,6 +104,33 @@ def safe(v):
     try: return checked(v)
     except ValueError: return -1
     finally: noted.append("safe") if len(noted) < 50 else None
+def swap(o):
+    t = o.x
+    o.x = o.y
+    o.y = t
+    return 1
+def replace(o, v):
+    old = o.x
+    o.x = v
+    k = 0
+    for q in range(3): k += q
+    old = None
+    return k + len(noted) % 2
+def take(o, k):
+    v = o.x
+    if k > 2: o.x = None
+    return v.n if v is not None else -1
+def chain(link):
+    k = 0
+    while link is not None:
+        k += 1
+        link = link.next
+    return k
+def exchange(rows, k):
+    row = rows[0]
+    rows[0] = rows[-1]
+    rows[-1] = row
+    return len(rows) + k
 def fact(k): return 1 if k < 2 else k * fact(k - 1)
 def even(k): return True if k == 0 else odd(k - 1)
 def odd(k): return False if k == 0 else even(k - 1)
@@ -135,6 +162,7 @@ class Writer(programs.Writer):
             f"many({x})", f"many({x}, {y})", f"many({x}, d={y})", f"many(*ts)", f"many({x}, *ts, z={y})", f"many({x}, **{{'b': {y}}})", f"checked({x})", f"checked({x}, limit={y})", f"safe({x})",
             f"fact({k} % 8)", f"int(even(i % 9))", f"(lambda q: q + {x})({y})", f"max(ts)", f"sorted(ts)[{k}]", f"(w := {x})", f"int({x} < {y} <= i)", f"divmod(i, 3)[{k}]",
             f"[{x}, {y}][{k}]", f"({x}, {y})[{k}]", f"(u if (u := {k}) else {x})", f"bump({x})", f"held[{k}].n", "len(held)", f"sum([{x} for q in range(3)])",
+            "swap(holder)", f"replace(holder, Noted((i, 'replaced')))", f"replace(holder, [{x}, holder.y])", f"take(holder, {k})", "chain(link)", f"exchange(held, {k}) if held else 0", f"replace(holder, None) + take(holder, 0)",
             f"round({x}, 1)", f"int(isinstance({x}, int))", f"len(str({x}))", f"hash({k})", f"getattr(o, 'x', {y})", "o.__dict__['x']",
         ))
 
@@ -151,6 +179,7 @@ class Writer(programs.Writer):
             f"xs[{self.slice()}] = [{x}, {y}] if len(xs) < 30 else []", f"del xs[{self.slice()}]", f"ys = xs[{self.slice()}]", f"xs = ys + [{x}]", "xs = list(reversed(xs))", "xs.sort(key=repr)", f"xs.insert({k}, {x}) if len(xs) < 30 else None", f"{target} = xs.pop({k})", "xs = xs or [1, 2]", f"xs.extend(upto({k}))",
             f"tick = counter({x}, {k})", f"echoes = echo(); next(echoes)", f"held.append(Noted(i)) if len(held) < 9 else held.clear()", f"held[{k}] = Noted((i, 'set'))", "held.pop()", "thing = Noted((i, 'thing'))", "thing = None", "thing = i", "held = [Noted((i, 'new')), thing]",
             f"Noted((i, 'at once')).n", "thing = Noted((i, 'cuts'), lambda: xs.clear())", "held[-1] = Noted((i, 'grows'), lambda: xs.append(5))", f"del {target}", "assert i < 5, i", f"first, *rest = {r.choice(('xs', 'ts', 's', 'upto(3)'))}", f"({target}, _), (w, *_) = (xs[:2], ts)",
+            "holder = Pair(Noted((i, 'x')), Noted((i, 'y')))", "holder.x = Noted((i, 'stored'))", "holder.x = holder.y = None", "holder.x = [Noted((i, 1)), Noted((i, 2))]", "held.extend([holder.x, holder.y]) if len(held) < 9 else held.clear()", "u = holder.x; holder.x = i; u = None", "link.next = None", "link.v = Noted((i, 'linked'))", "holder.x = Noted((i, 'turns'), lambda: held.append(i))",
             f"bump = lambda v, by=i: v + by + {k}", f"seen.append([q * 2 for q in xs if type(q) is int][{self.slice()}])", f"seen.append({{q: i for q in s}})", "seen.append(tuple(sorted(words)))", f"seen.append(s)", "seen.append(repr(o))", f"seen.append(list(zip(xs, s)))",
             f"{target} = {x} if s else {y}", f"seen.append({x} in xs)", f"seen.append(list(map(Pair.twice, xs[:2])))", f"seen.append(any(v is None for v in xs))",
         )))
@@ -198,8 +227,8 @@ class Writer(programs.Writer):
         self.put(indent, f"{r.choice(programs.NUMBERS[:2])} = {r.choice((f'{name}(i)', f'{name}(i, {self.small()})', f'sum({name}(q) for q in range(3))', f'[{name}(q) for q in range(4)][i % 3]', f'{name}(v=i, k=2)'))}")
 
     def opening(self):
-        return ("noted.clear(); o = Pair(1, n); shape = Square(2); table = Table([1, 2, 3]); link = Slotted(1); tick = counter(0); echoes = echo(); next(echoes); s = 'abca'; t = 'a'; words = {'a': 1, 'abca': n}; held = [Noted(0)]; "
+        return ("noted.clear(); o = Pair(1, n); shape = Square(2); table = Table([1, 2, 3]); link = Slotted(1); tick = counter(0); echoes = echo(); next(echoes); s = 'abca'; t = 'a'; words = {'a': 1, 'abca': n}; held = [Noted(0)]; holder = Pair(Noted(1), Noted(2)); "
                 "thing = None; u = w = 0; bump = lambda v: v; Shape.k = 2")
 
     def closing(self):
-        return "o, shape, table.rows, link.v, s, t, words, held, thing, noted[-30:], len(noted)"
+        return "o, shape, table.rows, link.v, s, t, words, held, holder, thing, noted[-30:], len(noted)"

@@ -135,12 +135,40 @@ def locals_of_calls_without_frames(log):
             s += both(o, o)
         return s
 
+    def looping(o, v):
+        old = o.held
+        o.held = v
+        k = 0
+        for q in range(3): k += q
+        old = None
+        return k + o.n
+
+    def told_in_a_loop(objects):
+        s = 0
+        for o in objects:
+            s += looping(o, 5)
+            s += looping(o, o.n)
+        return s
+
+    def exchanged(rows, k):
+        row = rows[0]
+        rows[0] = rows[-1]
+        rows[-1] = row
+        row = None
+        return len(rows) + k
+
+    def turning(objects):
+        s = 0
+        for o in objects:
+            s += exchanged(objects, s)
+        return s
+
     def holding(held):
         q = Quiet()
         q.held = held
         return q
 
-    for f in (loop, pairs):
+    for f in (loop, pairs, told_in_a_loop, turning):
         for _ in range(3):
             log.call(f, [holding(1) for i in range(30)])
         log.call(f, [holding(Told(log, i)) if i % 7 == 3 else holding([i]) for i in range(30)])

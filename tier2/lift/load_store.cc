@@ -61,7 +61,7 @@ bool Lifter::StoreLocal(int local, Node* value) {
   return true;
 }
 
-// Whether what the local holds may be an object whose death is more than its own affair.
+// Whether what the local's slot holds may be an object whose death is more than its own affair. Without a frame there is a guard for that.
 bool Lifter::OldMayDie(int local) {
   size_t i = static_cast<size_t>(local);
   if (virtual_[i] != 0 || frameless()) return false;
