@@ -157,6 +157,13 @@ void Translator::StoreName(const Instruction& in) {
   AddDispose(e, 0);
 }
 
+void Translator::CopyFreeVars(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  Emission& e = Emit(in.oparg == 1 ? s.copy_free_vars_1 : in.oparg == 2 ? s.copy_free_vars_2 : s.copy_free_vars_n);
+  e.a = LocalOffset(static_cast<uint64_t>(nlocalsplus_ - in.oparg));
+  e.c = static_cast<uint32_t>(in.oparg);
+}
+
 void Translator::LoadDeref(const Instruction& in) {
   FreeAccumulator(0);
   Emission& e = Emit(Stencils().load_deref);

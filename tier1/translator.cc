@@ -142,16 +142,20 @@ void Translator::EnterUnit() {
                  ((code_->co_flags & CO_VARKEYWORDS) != 0);
   always_bound_.assign(static_cast<size_t>(nlocalsplus_), 0);
   std::fill_n(always_bound_.begin(), argcount, 1);
+  // Cells of a closure, the last locals, are there from the first instruction on.
+  const Instruction& first = decoded_.instructions().front();
+  int free_vars = first.opcode == COPY_FREE_VARS ? first.oparg : 0;
+  std::fill_n(always_bound_.end() - free_vars, free_vars, 1);
   for (const Instruction& in : decoded_.instructions()) {
     if (in.opcode == DELETE_FAST || in.opcode == LOAD_FAST_AND_CLEAR) always_bound_[static_cast<size_t>(in.oparg)] = 0;
   }
-  int count = nlocalsplus_ - argcount;
+  int count = nlocalsplus_ - argcount - free_vars;
   if (count <= 0) return;
   const StencilIndex& s = Stencils();
   const Stencil* exact = count < 9 ? s.clear_locals[count] : nullptr;
   Emission& e = Emit(exact != nullptr ? exact : s.clear_locals[0]);
   e.a = LocalOffset(argcount);
-  e.b = LocalOffset(nlocalsplus_);
+  e.b = LocalOffset(static_cast<uint64_t>(nlocalsplus_ - free_vars));
 }
 
 void Translator::TranslateBlock(int first) {
@@ -265,6 +269,7 @@ bool Translator::TranslateInstruction() {
     case LOAD_NAME: LoadName(in); return true;
     case STORE_NAME: case STORE_GLOBAL: StoreName(in); return true;
     case LOAD_DEREF: LoadDeref(in); return true;
+    case COPY_FREE_VARS: CopyFreeVars(in); return true;
     case STORE_DEREF: StoreDeref(in); return true;
     case BINARY_SUBSCR: Subscript(in); return true;
     case STORE_SUBSCR: StoreSubscript(in); return true;

@@ -140,6 +140,7 @@ class Translator {
   void LoadGlobal(const Instruction& in);
   void LoadName(const Instruction& in);
   void StoreName(const Instruction& in);  // and STORE_GLOBAL
+  void CopyFreeVars(const Instruction& in);
   void LoadDeref(const Instruction& in);
   void StoreDeref(const Instruction& in);
   void SetFunctionAttribute(const Instruction& in);

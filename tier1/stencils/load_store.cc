@@ -160,6 +160,25 @@ STENCIL(set_function_attribute) {
   NEXT(acc);
 }
 
+// The cells of the running function's closure become locals, from A on. n: their number, 0: C tells.
+template <int n> BODY copy_free_vars(SIGNATURE) {
+  PyObject* function = frame_of(lp)->f_funcobj;
+  PyObject** cells = reinterpret_cast<PyTupleObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_closure)->ob_item;
+  PyObject** to = slot_at(lp, H_A);
+  if constexpr (n > 0) {
+    for (int i = 0; i < n; i++) to[i] = incref(cells[i]);
+  } else {
+    uint64_t count;
+    asm("movl $H_C, %k0" : "=r"(count));
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (uint64_t i = 0; i < count; i++) to[i] = incref(cells[i]);
+  }
+  NEXT(DEAD);
+}
+STENCIL(copy_free_vars_1) { MUSTTAIL return copy_free_vars<1>(lp, rt, acc, ts, REST); }
+STENCIL(copy_free_vars_2) { MUSTTAIL return copy_free_vars<2>(lp, rt, acc, ts, REST); }
+STENCIL(copy_free_vars_n) { MUSTTAIL return copy_free_vars<0>(lp, rt, acc, ts, REST); }
+
 STENCIL(store_deref_R) {
   PyCellObject* c = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A));
   PyObject* old = c->ob_ref;
