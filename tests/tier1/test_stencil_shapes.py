@@ -99,7 +99,7 @@ CEILINGS = [
     ("item_get_", 123), ("item_contains_", 152), ("item_set_", 190), ("list_append", 50),
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 35), ("load_name", 150), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 61), ("store_", 129),
-    ("move_", 25), ("swap_", 43), ("copy_", 42), ("push_exc_info", 58), ("pop_except", 76),
+    ("move_", 25), ("swap_", 43), ("copy_free_vars", 78), ("copy_", 42), ("push_exc_info", 58), ("pop_except", 76),
     ("check_exc_match", 48), ("pop_", 53), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),

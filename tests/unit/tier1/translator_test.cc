@@ -247,6 +247,24 @@ TEST_CASE("translator: globals come from cells") {
   CHECK((t.SiteOf(t.Find("load_global")).oparg & 1) == 0);  // the NULL for the call is static
 }
 
+TEST_CASE("translator: the cells of a closure are bound from the first instruction on") {
+  // The function that Translate() takes is the inner one's maker here; its code is among the constants.
+  Translated maker = Translate("def f(a, b):\n def g(x):\n  y = x\n  return a\n return g\n");
+  PyObject* consts = maker.code()->co_consts;
+  PyCodeObject* inner = nullptr;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {
+    if (PyCode_Check(PyTuple_GET_ITEM(consts, i))) inner = reinterpret_cast<PyCodeObject*>(PyTuple_GET_ITEM(consts, i));
+  }
+  REQUIRE(inner != nullptr);
+  Workspace workspace;
+  REQUIRE(DecodedCode::Decode(inner, &workspace.decoded).ok());
+  REQUIRE(Translator(inner, workspace, {}).Run().ok());
+  const std::vector<Emission>& emissions = workspace.translation.emissions;
+  CHECK(std::string(emissions[0].stencil->name) == "clear_locals_1");  // y
+  CHECK(std::string(emissions[1].stencil->name) == "copy_free_vars_1");
+  CHECK(emissions[1].a == 2 * sizeof(PyObject*));
+}
+
 TEST_CASE("translator: a local that may be unbound is checked, unpacking goes to slots") {
   CHECK(NamesOf("def f(a):\n del a\n return a\n") == "resume handler check_local return_L");
   Translated t = Translate("def f(a):\n b, c = a\n return b\n");
