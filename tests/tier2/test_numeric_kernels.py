@@ -275,6 +275,33 @@ show(product, m, m)
 m[5] = None
 show(product, m, m)
 """,
+    "names_again": """
+def f(n, i):
+    a = [i for i in range(n)]
+    total = 0
+    for i in range(n):
+        total += a[i] * i
+    return total, i, locals()
+def g(n, late):
+    total = 0
+    for r in range(n):
+        b = [r * x for x in range(4)]
+        total += sum([3.0 * x / n for x in (late if r == 20 else range(3))])
+        for x in range(4):
+            total += b[x] - x
+    return total, x, r
+def h(n):
+    out = []
+    for r in range(n):
+        out.append(sum([y for y in range(r)]))
+        if r > n - 3:
+            try: out.append(y)
+            except UnboundLocalError as error: out.append(str(error))
+    return out, sorted(locals())
+for i in (None, 'a', 2.5, 7): show(f, 40, i)
+for late in ((), (1, 2), (1.5,), ('a',), (None,)): show(g, 30, late)
+show(h, 30)
+""",
     "remainders": """
 def f(n, step):
     total = 0; t = 7

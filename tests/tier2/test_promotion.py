@@ -49,6 +49,15 @@ def loop(n):
             total += i * x - y
     return total
 """,
+    "behind a comprehension with the same name, by globals that were never used before": """
+def loop(n):
+    xs = [i * 2 for i in range(n)]
+    total = 0
+    for i in range(n):
+        for j in range(3):
+            total += abs(i - j) + len(xs)
+    return total
+""",
     "loops in loops": """
 def loop(n):
     rows = [[1.0] * 50 for _ in range(50)]

@@ -16,7 +16,7 @@ Node* Lifter::LoadLocal(int local) {
   n->index = local;
   // A load of a local without a value raises, so that is nothing to expect.
   if (i < snapshot_.local_bits.size()) Expect(n, snapshot_.local_bits[i] & ~kNullBit);
-  Expect(n, stored_bits_[i]);
+  Expect(n, stored_bits_[i] & ~kNullBit);
   constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
   if (i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & kDetailed) != 0) ExpectDetail(n, snapshot_.local_details[i]);
   if ((stored_bits_[i] & kDetailed) != 0) ExpectDetail(n, stored_details_[i]);

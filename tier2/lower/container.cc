@@ -80,14 +80,17 @@ bool Lowerer::Container(const Node& n) {
     }
     case Opcode::kClassValue: f_->Mov(RegOf(n), n.object); return true;
     case Opcode::kNormalizeIndex: {
-      Reg i = RegOf(n);
-      f_->Mov(i, ValueOf(n.input(0)));
-      if (n.input(0)->type.low() < 0) {
-        Label positive = f_->NewLabel();
-        f_->BGe(positive, i, 0);
-        f_->Add(i, i, ValueOf(n.input(1)));
-        f_->Bind(positive);
+      if (n.input(0)->type.Is(kIntBit) && n.input(0)->type.low() >= 0) {
+        f_->UBGe(ExitFor(n), ValueOf(n.input(0)), ValueOf(n.input(1)));
+        IsSame(n, n.input(0));
+        return true;
       }
+      Reg i = RegOf(n);
+      Label positive = f_->NewLabel();
+      f_->Mov(i, ValueOf(n.input(0)));
+      f_->BGe(positive, i, 0);
+      f_->Add(i, i, ValueOf(n.input(1)));
+      f_->Bind(positive);
       f_->UBGe(ExitFor(n), i, ValueOf(n.input(1)));
       return true;
     }

@@ -185,6 +185,9 @@ ERRATA = {
          "      bitmap_clear_bit_p (mem_av, nel);\n  }\n  bitmap_set_bit_p (mem_av, mem_bb_insn->mem_index);\n",
          "      bitmap_clear_bit_p (mem_av, nel);\n  }\n"
          "  if (mem_ref->u.var_mem.nonalias == 0) bitmap_set_bit_p (mem_av, mem_bb_insn->mem_index);\n"),
+        ("not a defect: what we store is for others to see, so looking for dead stores, a tenth of the time that compiling took, is in vain",
+         "    dse (gen_ctx);\n",
+         "    if (FALSE) dse (gen_ctx);\n"),
         ("not a defect: operands of `use` need no registers, however many there are; of them none counts as a reload,",
          "          if (!out_p && VARR_GET (MIR_reg_t, reg_renumber, op->u.var) > MAX_HARD_REG\n",
          "          if (!out_p && insn->code != MIR_USE && VARR_GET (MIR_reg_t, reg_renumber, op->u.var) > MAX_HARD_REG\n"),
