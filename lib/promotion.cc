@@ -42,7 +42,7 @@ constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is ta
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kDelay = 4;                   // part of osr_threshold that a loop waits for functions that it calls
 constexpr int kMaxDelays = 3;               // of one loop
-constexpr int kMaxLoops = 3;                // of one code object that Tier 2 takes over
+constexpr int kMaxLoops = 10;               // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 6000;             // the program waits for them, 0.2 to 0.3 us a node
 constexpr int64_t kGivenUp = INT64_MAX / 4;
 
