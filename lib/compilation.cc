@@ -60,7 +60,7 @@ void Compilation::NoteConstants(const tier2::Snapshot& snapshot) {
 // Guards of the graph tell that they are what globals or classes hold.
 void Compilation::NoteCallees(const tier2::Graph& graph) {
   auto note = [&](PyObject* function) {
-    const tier2::Callee* callee = function == nullptr || !noted_.insert(function).second ? nullptr : callees_->Find(function);
+    const tier2::Callee* callee = function == nullptr || !noted_.insert(function).second ? nullptr : callees_->Found(function);
     if (callee == nullptr) return;
     codes_.push_back({callee->function, callee->code, callee->alive});
     if (callee->body == nullptr) return;

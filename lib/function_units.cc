@@ -387,16 +387,25 @@ size_t FunctionCodeBytes() {
   return sum;
 }
 
-const tier2::Callee* CalleeTable::Find(PyObject* key) {
+const tier2::Callee* CalleeTable::Found(PyObject* function) const {
+  const tier2::Callee* found = nullptr;
+  for (auto it = callees_.lower_bound({function, 0}); it != callees_.end() && it->first.first == function; ++it) {
+    if (it->second.function != nullptr && (found == nullptr || found->body == nullptr)) found = &it->second;
+  }
+  return found;
+}
+
+const tier2::Callee* CalleeTable::Find(PyObject* function, uint32_t self_version) {
+  Key key(function, self_version);
   auto [it, fresh] = callees_.try_emplace(key);
   tier2::Callee& callee = it->second;
   if (fresh) Look(key, &callee);
   return callee.function == nullptr ? nullptr : &callee;
 }
 
-void CalleeTable::Look(PyObject* key, tier2::Callee* callee) {
-  if (!PyFunction_Check(key)) return;
-  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(key);
+void CalleeTable::Look(const Key& key, tier2::Callee* callee) {
+  if (!PyFunction_Check(key.first)) return;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(key.first);
   Function* f = FindFor(function);
   bool counted = f == nullptr || (f->phase == Function::Phase::kProfiled && !f->known());
   CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
@@ -408,6 +417,10 @@ void CalleeTable::Look(PyObject* key, tier2::Callee* callee) {
   bodies_.push_back(SnapshotOf(*f));
   tier2::Snapshot& body = bodies_.back();
   body.callees = this;
+  if (key.second != 0 && !body.local_bits.empty()) {
+    body.local_bits[0] = kInstanceBit;
+    body.local_details[0] = key.second;
+  }
   if (f->lifting) {
     callee->body = &body;
     return;

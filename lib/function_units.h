@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "runtime/deopt/exit.h"
@@ -41,15 +42,18 @@ size_t FunctionCodeBytes();
 class CalleeTable final : public tier2::CalleeFinder {
  public:
   explicit CalleeTable(bool may_inline) : may_inline_(may_inline) {}
-  const tier2::Callee* Find(PyObject* function) override;
+  const tier2::Callee* Find(PyObject* function, uint32_t self_version) override;
+  // As it was found by, if possible with a body; NULL: it was not.
+  const tier2::Callee* Found(PyObject* function) const;
   // Functions that were asked for and may be known one day.
   int unknown() const { return unknown_; }
 
  private:
-  void Look(PyObject* function, tier2::Callee* callee);
+  using Key = std::pair<PyObject*, uint32_t>;  // function, version of the first argument's class
+  void Look(const Key& key, tier2::Callee* callee);
 
   bool may_inline_;
-  std::map<PyObject*, tier2::Callee> callees_;  // without a function: none
+  std::map<Key, tier2::Callee> callees_;  // without a function: none
   std::deque<tier2::Snapshot> bodies_;
   int depth_ = 0;
   int unknown_ = 0;

@@ -483,3 +483,130 @@ def lists_of_optional_objects(log):
         return total
 
     log(run(300, 10), run(300, 1))
+
+
+@case(times=2)
+def arguments_by_name_and_left_out(log):
+    def scale(x, by=2, *, unused=None):
+        return x * by
+
+    class Scaler:
+        def __init__(self, by):
+            self.by = by
+
+        def times(self, x, by=3, offset=0.5, tag="t"):
+            return x * by * self.by + offset if tag == "t" else tag
+
+        def same(self, x, /, y=1):
+            return x - y
+
+    def run(scaler, turns, at=-1, change=None):
+        total, texts = 0, 0
+        for i in range(turns):
+            if i == at:
+                change()
+            total += scaler.times(i) + scaler.times(i, offset=2) + scaler.times(x=i, by=2) + scaler.same(i) + scaler.same(i, y=4)
+            texts += scaler.times(i, tag="other") == "other"
+        return total, texts
+
+    def defaults():
+        Scaler.times.__defaults__ = (4, 1.5, "t")
+
+    def fewer():
+        Scaler.same.__defaults__ = None
+
+    def strings():
+        Scaler.times.__defaults__ = (1, 0.25, "x" * 3)
+
+    log(run(Scaler(2), TURNS), run(Scaler(0.5), TURNS, TURNS - 100, defaults))
+    try:
+        log(run(Scaler(2), TURNS, TURNS - 100, strings))
+    except TypeError as e:
+        log(str(e))
+    try:
+        log(run(Scaler(2), TURNS, TURNS - 100, fewer))
+    except TypeError as e:
+        log(str(e))
+    for bad in ({"z": 1}, {"x": 1, "y": 2}, {"y": 1, "by": 3}):
+        try:
+            log(Scaler(2).same(1, **bad))
+        except TypeError as e:
+            log(str(e))
+
+
+@case(times=2)
+def variables_in_cells(log):
+    def outer(turns, unset):
+        count, text, step = 0, "a", 2
+
+        def add(n):
+            nonlocal count
+            count += n
+
+        for i in range(turns):
+            count += step
+            if i == turns - 20:
+                step = 0.5
+            if i == unset:
+                del step
+            if i % 1000 == 0:
+                add(3)
+                text = text + "b"
+        return count, text, add
+
+    def counter():
+        count = 0
+
+        def advance(turns, items):
+            nonlocal count
+            for i in range(turns):
+                count = count + 1
+                items = [i] if i % 500 == 0 else items
+            return count, items
+
+        return advance
+
+    log(outer(TURNS, -1)[:2])
+    try:
+        log(outer(TURNS, TURNS - 30)[:2])
+    except NameError as e:
+        log(str(e))
+    advance = counter()
+    log(advance(TURNS, None), advance(TURNS, None), advance.__closure__[0].cell_contents)
+
+
+@case(times=2)
+def one_method_for_several_classes(log):
+    class Base:
+        def total(self, n):
+            return self.part(n) + self.weight
+
+        def part(self, n):
+            return n % self.modulus
+
+    class First(Base):
+        modulus, weight = 3, 1
+
+        def __init__(self):
+            self.own = 1
+
+    class Second(Base):
+        def __init__(self):
+            self.modulus, self.weight = 7, 0.5
+
+        def part(self, n):
+            return n // self.modulus
+
+    def run(o, turns):
+        total = 0
+        for i in range(turns):
+            total += o.total(i)
+        return total
+
+    def other(o, turns):
+        total = 0
+        for i in range(turns):
+            total += o.total(i) * 2
+        return total
+
+    log(run(First(), TURNS), other(Second(), TURNS), run(Second(), TURNS), other(First(), TURNS))

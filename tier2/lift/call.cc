@@ -68,6 +68,7 @@ PyObject* Lifter::KnownCallable(Node* callable) {
 }
 
 bool Lifter::Call() {
+  if (in().opcode == CALL_KW) return PythonCall();
   if (in().opcode != CALL) return false;
   if (PythonCall()) return true;
   constexpr int kMostOperands = 4;

@@ -19,32 +19,94 @@ constexpr size_t kMaxInlinedInstructions = 80, kMaxUnrolledInstructions = 30;
 }  // namespace
 
 bool Lifter::PythonCall() {
-  int count = in().oparg;
-  Node *callable = Top(count + 2).node, *self = Top(count + 1).node;
+  bool keywords = in().opcode == CALL_KW;
+  int count = in().oparg, above = keywords ? 1 : 0;
+  Node *callable = Top(count + above + 2).node, *self = Top(count + above + 1).node;
   if (callable->object == nullptr) return false;
   bool method = !self->Is(Opcode::kNull);
   if (method && callable->Is(Opcode::kObject)) return false;
-  PythonCallSite site{callable, {}, count + 2, {}};
-  for (int i = count + method; i >= 1; i--) site.args.push_back(Top(i).node);
+  PythonCallSite site{callable, {}, count + above + 2, {}};
+  for (int i = count + above + method; i > above; i--) site.args.push_back(Top(i).node);
+  PyObject* names = keywords ? Top(1).node->object : nullptr;
+  if (keywords && names == nullptr) return false;
+  if (!BindArguments(callable, names, &site.args)) return false;
   return CallFunction(callable->object, std::move(site));
 }
 
-const Callee* Lifter::FindCallee(PyObject* function, size_t args) const {
-  const Callee* callee = snapshot_.callees == nullptr ? nullptr : snapshot_.callees->Find(function);
+namespace {
+
+uint32_t VersionOfFirst(const std::vector<Node*>& args) { return args.empty() ? 0 : args[0]->type.version(); }
+
+int ParameterNamed(const PyCodeObject* code, PyObject* name) {
+  for (int i = code->co_posonlyargcount; i < code->co_argcount; i++) {
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(code->co_localsplusnames, i), name) == 0) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+bool Lifter::BindArguments(Node* callable, PyObject* names, std::vector<Node*>* args) {
+  if (!PyFunction_Check(callable->object)) return false;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(callable->object);
+  const PyCodeObject* code = reinterpret_cast<const PyCodeObject*>(function->func_code);
+  size_t count = static_cast<size_t>(code->co_argcount), named = names == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(names));
+  if (names == nullptr && args->size() == count) return true;
+  if (args->size() > count || !CanCall(callable->object, count, VersionOfFirst(*args), {})) return false;
+  std::vector<Node*> bound(args->begin(), args->end() - static_cast<std::ptrdiff_t>(named));
+  bound.resize(count, nullptr);
+  for (size_t i = 0; i < named; i++) {
+    int at = ParameterNamed(code, PyTuple_GET_ITEM(names, static_cast<Py_ssize_t>(i)));
+    if (at < 0 || bound[static_cast<size_t>(at)] != nullptr) return false;
+    bound[static_cast<size_t>(at)] = (*args)[args->size() - named + i];
+  }
+  size_t defaults = function->func_defaults == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(function->func_defaults));
+  bool complete = true;
+  for (size_t i = 0; i < count; i++) {
+    if (bound[i] != nullptr) continue;
+    if (i + defaults < count || function->func_version == 0) return false;
+    complete = false;
+  }
+  *args = std::move(bound);
+  if (complete) return true;
+  // The version tells what the defaults are, too.
+  Node* version = Emit(Opcode::kFunctionVersion, {callable}, Type::Int());
+  EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kEq, version, IntConstant(function->func_version))});
+  for (size_t i = 0; i < count; i++) {
+    Node*& a = (*args)[i];
+    if (a == nullptr) a = DefaultOf(callable, PyTuple_GET_ITEM(function->func_defaults, static_cast<Py_ssize_t>(i + defaults - count)));
+  }
+  return true;
+}
+
+// The function may let go of a number, but not of its value.
+Node* Lifter::DefaultOf(Node* callable, PyObject* value) {
+  switch (BitsOf(value)) {
+    case kIntBit: return IntConstant(PyLong_AsLongLong(value));
+    case kFloatBit: return FloatConstant(PyFloat_AS_DOUBLE(value));
+    case kBoolBit: return BoolConstant(value == Py_True);
+    case kNoneBit: return ObjectConstant(value);
+    default: return ClassValue(callable, value);
+  }
+}
+
+const Callee* Lifter::FindCallee(PyObject* function, size_t args, uint32_t self_version) const {
+  const Callee* callee = snapshot_.callees == nullptr ? nullptr : snapshot_.callees->Find(function, self_version);
   return callee == nullptr || callee->code->co_argcount != static_cast<int>(args) ? nullptr : callee;
 }
 
 // What the result of an operation has to be is guarded in inlined code only.
-bool Lifter::CanCall(PyObject* function, size_t args, const CallEnding& ending) const {
-  const Callee* callee = FindCallee(function, args);
+bool Lifter::CanCall(PyObject* function, size_t args, uint32_t self_version, const CallEnding& ending) const {
+  const Callee* callee = FindCallee(function, args, self_version);
   if (callee == nullptr) return false;
   bool plain = ending.kind == CallEnding::Kind::kPush || ending.opcode == STORE_SUBSCR;
   return MayInline(*callee) || (callee->target != nullptr && plain);
 }
 
 bool Lifter::CallFunction(PyObject* function, PythonCallSite site) {
-  if (!CanCall(function, site.args.size(), site.ending)) return false;
-  const Callee* callee = FindCallee(function, site.args.size());
+  uint32_t self_version = VersionOfFirst(site.args);
+  if (!CanCall(function, site.args.size(), self_version, site.ending)) return false;
+  const Callee* callee = FindCallee(function, site.args.size(), self_version);
   bool inlined = MayInline(*callee);
   for (StackEntry& e : state_.stack) {
     bool passed = std::find(site.args.begin(), site.args.end(), e.node) != site.args.end();

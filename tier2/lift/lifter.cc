@@ -344,7 +344,7 @@ bool Lifter::LiftInstruction() {
   if (Jumps(&ended)) return !ended;
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
-        Global() || BuildTuple() || LoadAttribute() || ClassAttribute() || Property() ||
+        Global() || Deref() || BuildTuple() || LoadAttribute() || ClassAttribute() || Property() ||
         StoreAttribute() || OperationMethod() || Call()) {
       return !std::exchange(ended_, false);
     }

@@ -47,8 +47,9 @@ struct Callee {
 };
 class CalleeFinder {
  public:
-  // What is known of the function; nullptr: it has to be called the ordinary way. [GIL]
-  virtual const Callee* Find(PyObject* function) = 0;
+  // What is known of the function, as called with an instance of the class of that version first (0: of any); nullptr: it has to be called the
+  // ordinary way. [GIL]
+  virtual const Callee* Find(PyObject* function, uint32_t self_version) = 0;
 
  protected:
   ~CalleeFinder() = default;
@@ -204,9 +205,11 @@ class Lifter {
     CallEnding ending;
   };
   bool PythonCall();
+  bool BindArguments(Node* callable, PyObject* names, std::vector<Node*>* args);  // as the callee's parameters; false: not that plain
+  Node* DefaultOf(Node* callable, PyObject* value);
   bool CallFunction(PyObject* function, PythonCallSite site);  // inlined, or to its optimised code; false: neither
-  bool CanCall(PyObject* function, size_t args, const CallEnding& ending) const;
-  const Callee* FindCallee(PyObject* function, size_t args) const;
+  bool CanCall(PyObject* function, size_t args, uint32_t self_version, const CallEnding& ending) const;
+  const Callee* FindCallee(PyObject* function, size_t args, uint32_t self_version) const;
   bool MayInline(const Callee& callee) const;
   void Inline(const Callee& callee, PythonCallSite site);
   bool CallTyped(const Callee& callee, PythonCallSite site);
@@ -226,6 +229,8 @@ class Lifter {
   Node* IsInstance(Node* value, PyObject* type);
   Node* TypeOf(Node* value);
   bool BuildTuple();
+  bool Deref();
+  Node* CellOf(int local);
   void GuardEvents(const Callee& callee);
   void FinishReturns();
   Node* JoinReturns(Lifter* caller);          // nullptr: it never returns

@@ -101,7 +101,7 @@ bool Lifter::Property() {
   PyTypeObject* type = SeenClass(Top().node, kNoneBit);
   if (type == nullptr) return false;
   PyObject* getter = snapshot_.find_getter(type, PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
-  if (getter == nullptr || !CanCall(getter, 1, {})) return false;
+  if (getter == nullptr || !CanCall(getter, 1, type->tp_version_tag, {})) return false;
   Node* instance = GuardClass(Top().node, type);
   return CallFunction(getter, {ClassValue(instance, getter), {instance}, 1, {}});
 }
@@ -127,6 +127,13 @@ const Order* OrderFor(uint8_t opcode) {
 
 }  // namespace
 
+namespace {
+uint32_t SelfVersion(PyTypeObject* const* types, const Order& order, bool reflected) {
+  const PyTypeObject* self = types[order.at[reflected ? 1 : 0]];
+  return self == nullptr || BitOf(const_cast<PyTypeObject*>(self)) != 0 ? 0 : self->tp_version_tag;
+}
+}  // namespace
+
 bool Lifter::OperationMethod() {
   const Order* order = OrderFor(in().opcode);
   if (order == nullptr || snapshot_.find_operation == nullptr) return false;
@@ -148,7 +155,7 @@ bool Lifter::OperationMethod() {
   bool moved = in().opcode == BINARY_SUBSCR;
   CallEnding ending;
   if (!moved) ending = {CallEnding::Kind::kOperation, in().opcode, method.flags, in().oparg};
-  if (method.function == nullptr || !CanCall(method.function, static_cast<size_t>(order->count), ending)) return false;
+  if (method.function == nullptr || !CanCall(method.function, static_cast<size_t>(order->count), SelfVersion(types, *order, method.reflected), ending)) return false;
   for (int i = 0; i < order->count; i++) {
     if (types[i] != nullptr) operands[i] = GuardClass(operands[i], types[i]);
   }

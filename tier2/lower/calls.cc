@@ -44,6 +44,7 @@ bool Lowerer::Calls(const Node& n) {
   switch (n.opcode) {
     case Opcode::kArg: f_->Move(RegOf(n), f_->Parameter(3 + static_cast<size_t>(n.index))); return true;
     case Opcode::kFunctionCode: f_->Mov(RegOf(n), Field(mir::Type::kI64, IntReg(n.input(0)), offsetof(PyFunctionObject, func_code))); return true;
+    case Opcode::kFunctionVersion: f_->Mov(RegOf(n), Field(mir::Type::kU32, IntReg(n.input(0)), offsetof(PyFunctionObject, func_version))); return true;
     case Opcode::kWatched: f_->Mov(RegOf(n), Mem::At(mir::Type::kI64, reinterpret_cast<const void*>(n.imm))); return true;
     case Opcode::kGuardDepth: GuardDepth(n); return true;
     case Opcode::kCallTyped: CallTyped(n); return true;

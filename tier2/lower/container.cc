@@ -113,6 +113,7 @@ bool Lowerer::Container(const Node& n) {
       return true;
     }
     case Opcode::kCellGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), offsetof(PyCellObject, ob_ref))); return true;
+    case Opcode::kCellSet: StoreValue(Field(T::kI64, in(0), offsetof(PyCellObject, ob_ref)), n.input(1), true); return true;
     case Opcode::kGlobalGet: f_->Mov(RegOf(n), Mem::At(T::kI64, reinterpret_cast<const void*>(n.imm))); return true;
     default: return false;
   }

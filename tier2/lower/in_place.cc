@@ -11,7 +11,7 @@ namespace tierjit::tier2 {
 namespace {
 
 const Node* StoredBox(const Node& n) {
-  const Node* value = n.Is(Opcode::kListSet) ? n.input(2) : n.Is(Opcode::kAttrSet) ? n.input(1) : nullptr;
+  const Node* value = n.Is(Opcode::kListSet) ? n.input(2) : n.Is(Opcode::kAttrSet) || n.Is(Opcode::kCellSet) ? n.input(1) : nullptr;
   return value != nullptr && (value->Is(Opcode::kBoxFloat) || value->Is(Opcode::kBoxInt)) ? value : nullptr;
 }
 
