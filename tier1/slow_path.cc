@@ -177,6 +177,32 @@ PyObject* TryAttr(PyObject** lp, PyObject* acc, Site* site) {
   return found.value;
 }
 
+// Classes from Python code may have methods for it, which slow paths enter.
+bool IsOfCType(PyObject* o) {
+  return (Py_TYPE(o)->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE;
+}
+
+// LOAD_ATTR of an object of a C type that looks its attributes up by itself.
+PyObject* AskForAttr(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
+  _PyInterpreterFrame* frame = FrameOf(lp);
+  PyObject** slot = StackBase(lp, site) + site->depth - 1;
+  bool method = site->fill == FillMethod;
+  MakeCanonical(lp, acc, site);
+  frame->instr_ptr = InstructionAt(site, site->instr);
+  PyObject* owner = *slot;
+  PyObject* value = PyObject_GetAttr(owner, PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1));
+  *slot = value;
+  if (method) slot[1] = nullptr;
+  tj_decref(owner);
+  if (value == nullptr) {
+    OpError(frame, slot);
+    return Fail();
+  }
+  if (MayRunNatively(ts, site->unit) && MakePending(lp, site)) return value;
+  RequestInterpreter(ts, frame, slot + 1 + method, site->next);
+  return nullptr;
+}
+
 // Runs the handler on the canonical frame. On success *sp is the new stack pointer (low bit: branch taken).
 bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyObject*** sp) {
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -334,6 +360,7 @@ extern "C" {
 Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   if (site->fill == FillAttr || site->fill == FillMethod) {
     if (PyObject* found = TryAttr(lp, acc, site)) return {nullptr, found};
+    if (IsOfCType(Operand(lp, acc, site, 0))) return {nullptr, AskForAttr(lp, acc, ts, site)};
   }
   if (site->special != Special::kNone) {
     const void* entry;

@@ -177,6 +177,29 @@ def deaths_while_loads_are_pending(log):
         log.each(store, (1,), ("s",))
 
 
+@case
+def objects_that_look_up_by_themselves(log):
+    import decimal
+    import threading
+
+    class Local(threading.local):
+        pass
+
+    def load(a, o):
+        return a, o.prec
+
+    def call(a, o):
+        return a, o.quantize(decimal.Decimal("1.25"), decimal.Decimal("0.1"))
+
+    local = Local()
+    local.prec = 5
+    context = decimal.Context(prec=7)
+    for _ in range(4):
+        for o in (context, local, threading.local(), 5, context, super(Local, local)):
+            log.each(load, (1, o), ("x", o))
+            log.each(call, (1, o), ("x", o))
+
+
 def counter(n):
     global total
     for i in range(n):
