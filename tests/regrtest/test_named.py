@@ -1,4 +1,4 @@
-"""The named files of CPython's own suite, compiled on first call: their pass set is the interpreter's."""
+"""The named files of CPython's own suite, compiled on first call by each tier: their pass set is the interpreter's."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,15 @@ sys.path.insert(0, str(ROOT / "tools"))
 from devtool import regrtest  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def forced_tier():
-    regrtest.check_interpreter(tier=1)
+@pytest.fixture(scope="module", params=["1", "2", "2r"])
+def tier(request):
+    regrtest.check_interpreter(request.param)
+    return request.param
 
 
 @pytest.mark.parametrize("file", regrtest.NAMED)
-def test_same_pass_set(file, forced_tier):
-    found = regrtest.differences([file])
+def test_same_pass_set(file, tier):
+    found = regrtest.differences([file], tier=tier)
     assert not found, "\n".join(str(difference) for difference in found)
     assert regrtest.load_baseline(file).outcome == "passed"
 

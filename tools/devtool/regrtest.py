@@ -57,16 +57,16 @@ class Difference:
         return f"{self.file} {self.case or '(whole file)'}: {self.interpreter} -> {self.compiled}"
 
 
-def environment(compiled: bool, tier: int = 1) -> dict[str, str]:
+def environment(compiled: bool, tier: str = "1") -> dict[str, str]:
     """Both sides get the same search path, so that tests which look at it see no difference."""
     env = {name: value for name, value in common.environment().items() if not name.startswith("TIERJIT")}
     env["PYTHONPATH"] = str(SITE)
     if compiled:
-        env["FORCE_TIERJIT"] = str(tier)
+        env["FORCE_TIERJIT"] = tier
     return env
 
 
-def check_interpreter(tier: int) -> None:
+def check_interpreter(tier: str) -> None:
     probe = [VENV_PYTHON, "-c", "import test.libregrtest"]
     if subprocess.run(probe, capture_output=True).returncode != 0:
         raise ToolError("this interpreter lacks CPython's tests (apt-get install libpython3.13-testsuite)")
@@ -128,7 +128,7 @@ def test_command(files: list[str], jobs: int, report: Path) -> list[str]:
     return [str(VENV_PYTHON), "-m", "test", f"-j{jobs}", "--timeout", "600", "--junit-xml", str(report), *chosen]
 
 
-def run_side(files: list[str], compiled: bool, jobs: int, tier: int = 1, show: bool = False) -> dict[str, FileResult]:
+def run_side(files: list[str], compiled: bool, jobs: int, tier: str = "1", show: bool = False) -> dict[str, FileResult]:
     """One run of the suite (`files` empty: all that is not left out)."""
     results = {file: FileResult() for file in files}
     with tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
@@ -196,7 +196,7 @@ def compare(expected: dict[str, FileResult], actual: dict[str, FileResult]) -> l
     return found
 
 
-def confirmed(differences: list[Difference], tier: int) -> list[Difference]:
+def confirmed(differences: list[Difference], tier: str) -> list[Difference]:
     """Runs the files that differ once more, alone, on both sides: what does not repeat is unsteady by itself."""
     files = sorted({difference.file for difference in differences})
     if not files:
@@ -207,7 +207,7 @@ def confirmed(differences: list[Difference], tier: int) -> list[Difference]:
     return [d for d in differences if (d.file, d.case) in repeated or d.file in crashed or not d.case]
 
 
-def differences(files: list[str], jobs: int = 1, tier: int = 1, show: bool = False) -> list[Difference]:
+def differences(files: list[str], jobs: int = 1, tier: str = "1", show: bool = False) -> list[Difference]:
     """The differences of these files that show twice; expected ones are included."""
     reference = baseline(files, jobs, show)
     say("compiled on first call") if show else None
@@ -247,7 +247,8 @@ def report(files: list[str], found: list[Difference]) -> int:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/dev regrtest", description=__doc__)
-    parser.add_argument("--tier", type=int, default=1, choices=[1], help="the tier that compiles every function")
+    parser.add_argument("--tier", default="1", choices=["1", "2", "2r"],
+                        help="the tier that compiles every function; 2r: and guards that fail at random"))
     parser.add_argument("--named", action="store_true", help="the files that must agree exactly")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="test files at a time")
     parser.add_argument("--fresh", action="store_true", help="take the interpreter's own results again")

@@ -1,7 +1,8 @@
 """Found first on the path of every process of a CPython test run, on both sides of the comparison.
 
 Only with FORCE_TIERJIT in the environment does it do anything: then every function is compiled on its first call,
-in the test process and in all the processes that it starts. (The name does not begin with TIERJIT_: tierjit warns of
+in the test process and in all the processes that it starts. FORCE_TIERJIT=2 optimises loops and functions too, as early as
+types can be noted; FORCE_TIERJIT=2r leaves optimised code at random places. (The name does not begin with TIERJIT_: tierjit warns of
 unknown options there, on a stderr that tests look at.)
 """
 
@@ -16,4 +17,8 @@ if os.environ.get("FORCE_TIERJIT"):
     else:
         if tierjit.is_available():                  # not under another frame evaluator
             tierjit.configure(tier1_threshold=1)
+            if os.environ["FORCE_TIERJIT"].startswith("2"):
+                tierjit.configure(tier2=True, tier2_every_loop=True, tier2_threshold=1, osr_threshold=1, profiled_turns=2)
+            if os.environ["FORCE_TIERJIT"] == "2r":
+                tierjit.configure(fail_guards=1)
             tierjit.enable()
