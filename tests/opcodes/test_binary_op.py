@@ -34,6 +34,22 @@ def int_add(log):
 
 
 @case(times=4)
+def ints_are_well_formed(log):
+    """One that is equal by its digits, too, not only in its text."""
+    around = [sign * (2**digits + offset) for digits in (29, 30, 31, 60, 62) for offset in (-2, -1, 0, 1, 2) for sign in (1, -1)]
+    edges = [0, 1, -1, -2, -6, 2, 30, *around]
+
+    def whole(f, a, b):
+        result = f(a, b)
+        return result == int(str(result))
+
+    for f in (add, sub, mul, floor, mod, both, either, xor):
+        log([whole(f, a, b) for a in edges for b in edges if b or f not in (floor, mod)])
+    for f in (left, right):
+        log([whole(f, a, b) for a in edges for b in (0, 1, 2, 29, 30, 31)])
+
+
+@case(times=4)
 def int_sub(log):
     log.grid(sub, INTS, INTS)
 

@@ -71,8 +71,8 @@ template <Op op, P pa, P pb> BODY int_op(SIGNATURE) {
   if (UNLIKELY(!usable(&rt->ints))) COLD();
   int64_t v;
   if (UNLIKELY(!int_result<op>(int_of<pa>(a), int_of<pb>(b), &v))) COLD();
-  // Bit operations and remainders of compact ints stay compact.
-  constexpr bool kAlwaysFits = op == Op::kAnd || op == Op::kRshift || op == Op::kMod;
+  // Remainders and shifts to the right of compact ints stay compact. Not so bit operations: -(2**30 - 1) & -2 is -2**30.
+  constexpr bool kAlwaysFits = op == Op::kRshift || op == Op::kMod;
   if constexpr (!kAlwaysFits) {
     if (UNLIKELY(!fits_digit(v))) COLD();
   }
