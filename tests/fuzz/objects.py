@@ -79,7 +79,7 @@ class Within:
         return self.swallows
 def upto(k):
     i = 0
-    while i < k:
+    while i < min(k, 50):
         yield i
         i += 1
 def guarded(values):
@@ -205,7 +205,7 @@ class Writer(programs.Writer):
         self.put(indent, r.choice((
             "for u in s[:6]:", "for u, w in zip(xs[:5], ts):", "for u, w in enumerate(xs[:6]):", "for u, w in list(words.items())[:6]:", "for u in words:", "for u in upto(5):", "for u in guarded(xs[:4]):",
             "for u in (q + 1 for q in range(4)):", "for u in table:", "for u in reversed(ts):", "for u in {1, 2, i}:", "for u in o:", "for u in xs[::2]:", "for u in [Square(i), Line(2), Shape(1)]:", "for u in [Pair(1, i), Pair(2, 3)]:", "for u in held:",
-            "for u in map(str, xs[:4]):", "for u in sorted(words):", "for u in iter(tick, 3 if tick(0) < 3 else tick(0) + 3):" if r.random() < 0.1 else "for u in b'abc':", "for u, w in ((1, 2), (i, 3)):", "for u in s.split('a'):")))
+            "for u in map(str, xs[:4]):", "for u in sorted(words):", "for u in iter(counter(0), 4):", "for u in b'abc':", "for u, w in ((1, 2), (i, 3)):", "for u in s.split('a'):")))
         self.put(indent + 1, r.choice(("seen.append(u)", "seen.append(repr(u))", f"{r.choice(programs.NUMBERS)} = u if type(u) is int else 1", "a += len(repr(u))", "if u == i: break", "if type(u) is str: continue", "b = u.area() if isinstance(u, Shape) else 2",
                                          "words[str(u)[:3]] = i", "o.x = i", "s = str(u)[:9] or 'q'", "thing = u", "if i == 3: return u")))
         if r.random() < 0.5:
@@ -222,7 +222,7 @@ class Writer(programs.Writer):
         if r.random() < 0.5:
             self.put(indent + 1, "nonlocal c")
             self.put(indent + 1, f"c = {self.number(1)}")
-        self.put(indent + 1, r.choice((f"if v > k: return c", f"for q in range(3): k += q", f"try: k += xs[v]\n{'    ' * (indent + 1)}except IndexError: k = -1", "while k < 3: k += 1", "k = [k, v][0]")))
+        self.put(indent + 1, r.choice((f"if v > k: return c", f"for q in range(3): k += q", f"try: k += xs[v]\n{'    ' * (indent + 1)}except IndexError: k = -1", "while -9 < k < 3: k += 1", "k = [k, v][0]")))
         self.put(indent + 1, f"return {self.number(1)} + k")
         self.put(indent, f"{r.choice(programs.NUMBERS[:2])} = {r.choice((f'{name}(i)', f'{name}(i, {self.small()})', f'sum({name}(q) for q in range(3))', f'[{name}(q) for q in range(4)][i % 3]', f'{name}(v=i, k=2)'))}")
 
