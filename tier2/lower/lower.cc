@@ -192,13 +192,17 @@ void Lowerer::PassArguments(const Edge& e) {
   for (size_t i = 0; i < e.args.size(); i++) {
     if (e.args[i] != e.to->params[i]) moves.push_back({RegOf(*e.to->params[i]), e.args[i]});
   }
-  std::map<const Node*, Reg> saved;  // what a circle has overwritten
+  // A circle is opened by a copy of what its next move overwrites. By register, not by node: a guarded value has its operand's.
+  std::vector<std::pair<Reg, Reg>> saved;
+  auto copy_of = [&](Reg reg) { return std::find_if(saved.begin(), saved.end(), [&](const auto& s) { return s.first == reg; }); };
   auto source = [&](const Node* from) {
-    auto it = saved.find(from);
+    if (IsConstant(*from)) return ValueOf(from);
+    auto it = copy_of(RegOf(*from));
     return it == saved.end() ? ValueOf(from) : Operand(it->second);
   };
   auto needed = [&](Reg to) {
-    return std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return !IsConstant(*m.from) && !saved.contains(m.from) && RegOf(*m.from) == to; });
+    if (copy_of(to) != saved.end()) return false;
+    return std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return !IsConstant(*m.from) && RegOf(*m.from) == to; });
   };
   while (!moves.empty()) {
     bool any = false;
@@ -213,10 +217,10 @@ void Lowerer::PassArguments(const Edge& e) {
       any = true;
     }
     if (any || moves.empty()) continue;
-    const Node* first = moves.front().from;
-    Reg copy = f_->NewReg(RegOf(*first).reg_class);
-    f_->Move(copy, RegOf(*first));
-    saved[first] = copy;
+    Reg overwritten = moves.front().to;
+    Reg copy = f_->NewReg(overwritten.reg_class);
+    f_->Move(copy, overwritten);
+    saved.emplace_back(overwritten, copy);
   }
 }
 
