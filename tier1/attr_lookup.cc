@@ -4,7 +4,7 @@
 
 #include "tier1/class_facts.h"
 #include "tier1/item_access.h"
-#include "tier1/plain_lookup.h"
+#include "runtime/cpython/plain_lookup.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 

@@ -17,6 +17,7 @@
 #include "tier1/functions.h"
 #include "tier1/global_cache.h"
 #include "tier1/inline_cache.h"
+#include "tier1/item_access.h"
 #include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
 #include "tier1/iterators.h"
@@ -410,7 +411,7 @@ std::vector<ModuleUse> UnitImpl::module_values() const {
 
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
-          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished")};
+          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished"), tj_get_item, tj_store_in_dict, tj_contains};
 }
 
 extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }

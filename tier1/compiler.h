@@ -148,6 +148,10 @@ struct SharedAddresses {
   void (*dealloc)(PyObject* dead);        // keeps blocks
   const void* raise;                      // goes on with an exception that is set, from a canonical frame
   const void* finished;                   // ends a function whose frame is popped already
+  // Element access without foreign code: see item_access.h.
+  PyObject* (*get_item)(PyObject* container, PyObject* key);
+  int64_t (*store_in_dict)(PyObject* dict, PyObject* key, PyObject* value);
+  PyObject* (*contains)(PyObject* item, PyObject* container);
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.

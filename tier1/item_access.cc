@@ -7,7 +7,7 @@
 #include "tier1/class_facts.h"
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
-#include "tier1/plain_lookup.h"
+#include "runtime/cpython/plain_lookup.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -146,14 +146,17 @@ bool ChangesUnseen(PyDictObject* dict, PyObject* name) {
   return watchers == 0 || (WatchesDictAlone(dict) && IsRestless(reinterpret_cast<PyObject*>(dict), name));
 }
 
-// Watched dicts tell others, and instances' dicts share their keys: the interpreter's job.
-PyObject* SetInDict(PyDictObject* dict, PyObject* key, PyObject* value) {
+bool DiesPlainly(PyObject* o);
+
+// Watched dicts tell others, and instances' dicts share their keys: the interpreter's job. `quietly`: declines unless what lay there before
+// can die at once.
+PyObject* SetInDict(PyDictObject* dict, PyObject* key, PyObject* value, bool quietly = false) {
   if ((dict->ma_version_tag & DICT_WATCHER_MASK) != 0 || dict->ma_values != nullptr) return nullptr;
   Py_hash_t hash;
   if (!PlainHash(key, &hash)) return nullptr;
   PyObject** slot;
   switch (FindInDict(dict, key, hash, &slot)) {
-    case Found::kYes: return ReplaceInDict(dict, slot, value);
+    case Found::kYes: return quietly && *slot != value && !DiesPlainly(*slot) ? nullptr : ReplaceInDict(dict, slot, value);
     case Found::kUnknown: return nullptr;
     default: break;
   }
@@ -248,6 +251,13 @@ PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value) {
     return DiesPlainly(key) ? SetInDict(reinterpret_cast<PyDictObject*>(container), key, value) : nullptr;
   }
   return CompactIndex(key) ? SetByIndex(container, key, value) : nullptr;
+}
+
+int64_t tj_store_in_dict(PyObject* dict, PyObject* key, PyObject* value) {
+  PyObject* old = SetInDict(reinterpret_cast<PyDictObject*>(dict), key, value, true);
+  if (old == nullptr) return 0;
+  if (old != Py_None) Py_DECREF(old);
+  return 1;
 }
 
 PyObject* tj_contains(PyObject* item, PyObject* container) {

@@ -13,6 +13,8 @@ extern "C" {
 PyObject* tj_get_item(PyObject* container, PyObject* key);
 // container[key] = value. What lay there before, for the caller to release, or None. [GIL]
 PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value);
+// dict[key] = value in an exact dict; what lay there before is released. 0: declined. [GIL]
+int64_t tj_store_in_dict(PyObject* dict, PyObject* key, PyObject* value);
 // item in container: True or False. [GIL]
 PyObject* tj_contains(PyObject* item, PyObject* container);
 }

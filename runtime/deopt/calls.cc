@@ -84,8 +84,8 @@ class Builder {
         PyObject* old = objects->StoreLocal(item, &frame->localsplus[item.index], false);
         if (old != nullptr) dropped_.push_back(old);
       }
-      if (item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
-        StoreIteratorField(stack[item.index], item, objects->Raw(item));
+      if (item.where == Where::kIteratorSource || item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
+        StoreIteratorField(&stack[item.index], item, objects);
       }
     }
   }

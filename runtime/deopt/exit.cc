@@ -70,6 +70,7 @@ PyObject* ExitObjects::New(const ExitDescriptor::Item& item) {
       o = PyFloat_FromDouble(value);
       break;
     }
+    case ExitDescriptor::Rep::kIterator: o = PyList_New(0); break;  // what it iterates over follows
     case ExitDescriptor::Rep::kRange: return tj_new_range_iterator(0, 0, raw);  // its fields follow
     case ExitDescriptor::Rep::kTuple: o = Tuple(static_cast<size_t>(item.constant)); break;
   }
@@ -121,7 +122,56 @@ PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step) {
   return reinterpret_cast<PyObject*>(it);
 }
 
-void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw) {
+namespace {
+
+PyObject* RequireIterator(PyObject* o) {
+  if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
+  return o;
+}
+
+// Of exact builtin sequences: their iterators have one layout.
+PyObject* IteratorAt(PyObject* sequence, int64_t position) {
+  PyObject* it = RequireIterator(PyObject_GetIter(sequence));
+  reinterpret_cast<_PyListIterObject*>(it)->it_index = position;
+  return it;
+}
+
+}  // namespace
+
+PyObject* FreshIterator(int kind, PyObject* sources, int64_t position) {
+  PyObject *first = PyList_GET_ITEM(sources, 0), *made = nullptr;
+  if (kind == 0) {
+    made = IteratorAt(first, position);
+  } else if (kind == 1) {
+    made = RequireIterator(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyReversed_Type), first));
+    reinterpret_cast<_PyListIterObject*>(made)->it_index = position;
+  } else {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(sources); i++) {
+      PyObject* sequence = PyList_GET_ITEM(sources, i);
+      PyList_SET_ITEM(sources, i, IteratorAt(sequence, position));
+      Py_DECREF(sequence);
+    }
+    PyTypeObject* type = kind == 2 ? &PyEnum_Type : &PyZip_Type;
+    PyObject** items = reinterpret_cast<PyListObject*>(sources)->ob_item;
+    made = RequireIterator(PyObject_Vectorcall(reinterpret_cast<PyObject*>(type), items, static_cast<size_t>(PyList_GET_SIZE(sources)), nullptr));
+  }
+  Py_DECREF(sources);
+  return made;
+}
+
+void StoreIteratorField(PyObject** entry, const ExitDescriptor::Item& item, ExitObjects* objects) {
+  if (item.where == ExitDescriptor::Where::kIteratorSource) {
+    PyObject* source = objects->Make(item);
+    if (PyList_Append(*entry, source) < 0) RequireIterator(nullptr);
+    Py_DECREF(source);
+    return;
+  }
+  int64_t raw = objects->Raw(item);
+  if (item.where == ExitDescriptor::Where::kIteratorPosition && item.bound >= 0) {
+    *entry = FreshIterator(item.bound, *entry, raw);
+    return;
+  }
+  PyObject* iterator = *entry;
   if (Py_TYPE(iterator) == &PyRangeIter_Type) {
     _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(iterator);
     (item.where == ExitDescriptor::Where::kIteratorPosition ? it->start : it->len) = raw;
@@ -200,8 +250,8 @@ void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {
   }
   StoreLocals(lp, exit, &objects, &dropped);
   for (const ExitDescriptor::Item& item : exit->items) {
-    if (item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
-      StoreIteratorField(stack[item.index], item, objects.Raw(item));
+    if (item.where == Where::kIteratorSource || item.where == Where::kIteratorPosition || item.where == Where::kIteratorRemaining) {
+      StoreIteratorField(&stack[item.index], item, &objects);
     }
     PyObject* nowhere = item.where == Where::kNowhere ? reinterpret_cast<PyObject*>(objects.Raw(item)) : nullptr;
     if (nowhere != nullptr) dropped.push_back(nowhere);

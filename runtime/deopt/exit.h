@@ -44,11 +44,13 @@ struct ExitFrame {
 };
 
 struct ExitDescriptor {
-  // kRange: an iterator of a range, to be made; its step. kTuple: one to be made; index in `tuples`
-  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool, kRange, kTuple };
+  // kRange: an iterator of a range, to be made; its step. kTuple: one to be made; index in `tuples`. kIterator: an iterator of other things, to
+  // be made; nothing yet
+  enum class Rep : uint8_t { kBoxed, kInt, kFloat, kBool, kRange, kTuple, kIterator };
   enum class Where : uint8_t {
     kLocal,              // slot `index` of localsplus
     kStack,              // entry `index` of the operand stack
+    kIteratorSource,     // a sequence for the iterator that is to be made as stack entry `index`: those come first
     kIteratorPosition,   // field of the iterator that is stack entry `index`
     kIteratorRemaining,
     kNowhere,            // an owned reference that the frame does not need
@@ -60,7 +62,7 @@ struct ExitDescriptor {
     bool shared;         // a number that other locals or stack entries are, too
     int16_t index;
     int16_t value;       // in tj_exit_values; -1: `constant`
-    int16_t bound;       // in tj_exit_values: 0 there leaves the slot as it is; -1: never
+    int16_t bound;       // in tj_exit_values: 0 there leaves the slot as it is; -1: never. Of positions: what kind of iterator is made, -1: none
     int16_t frame;       // index in `frames`
     int64_t constant;    // raw, or an object
   };
@@ -137,7 +139,11 @@ class ExitObjects {
   absl::InlinedVector<PyObject*, 4> tuples_;  // borrowed, by index, when they are made
   absl::InlinedVector<std::pair<int16_t, PyObject*>, 16> numbers_;  // borrowed from where they stand, by value
 };
-void StoreIteratorField(PyObject* iterator, const ExitDescriptor::Item& item, int64_t raw);
+// A source, or a field of the iterator in the stack entry.
+void StoreIteratorField(PyObject** entry, const ExitDescriptor::Item& item, ExitObjects* objects);
+// The iterator over `sources` (a list, which is released) that stands at `position`. 0: of one sequence; 1: reversed(), whose position goes
+// down; 2: enumerate(), which has counted to 0; 3: zip(). The process ends when there is no memory. [GIL]
+PyObject* FreshIterator(int kind, PyObject* sources, int64_t position);
 // Counts the exit unless it was made to fail; where execution goes on.
 const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail = false);
 // Whether the exit that has just been taken was made to fail. To be asked before anything else can run.

@@ -65,7 +65,7 @@ uint32_t BitsOf(PyObject* o) {
       {&PyFloat_Type, kFloatBit},   {&PyBool_Type, kBoolBit},          {&PyUnicode_Type, kStrBit},
       {&PyList_Type, kListBit},     {&PyTuple_Type, kTupleBit},        {&PyDict_Type, kDictBit},
       {&PyBytes_Type, kBytesBit},   {&PyByteArray_Type, kByteArrayBit}, {&PyRangeIter_Type, kRangeIterBit},
-      {&PyListIter_Type, kListIterBit}, {&PyTupleIter_Type, kTupleIterBit},
+      {&PyListIter_Type, kListIterBit}, {&PyTupleIter_Type, kTupleIterBit}, {&PySet_Type, kSetBit},
   };
   for (const Known& k : kKnown) {
     if (type == k.type) return k.bit;

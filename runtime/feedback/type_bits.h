@@ -27,8 +27,9 @@ enum TypeBits : uint32_t {
   kInstanceBit = 1u << 16,  // of a heap type
   kOtherBit = 1u << 17,
   kEnumerateBit = 1u << 18,  // enumerate over the iterator of a list
+  kSetBit = 1u << 19,
 };
-inline constexpr uint32_t kAllBits = (1u << 19) - 1;
+inline constexpr uint32_t kAllBits = (1u << 20) - 1;
 
 // Types whose objects die without running foreign code and hold no other object.
 inline constexpr uint32_t kSimpleBits =

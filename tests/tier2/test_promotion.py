@@ -76,7 +76,7 @@ LEFT = {
 def loop(n):
     words = {}
     for i in range(n):
-        words[str(i & 7)] = words.get(str(i & 7), ()) or {i}
+        words[str(i & 7, "ascii") if i < 0 else repr(i & 7)] = {i} | {repr(i)}
     return len(words)
 """,
 }

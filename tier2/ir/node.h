@@ -55,6 +55,9 @@ inline constexpr int64_t kPlannedLeave = 1;
 // `imm` of iter_field and set_iter_field.
 enum IteratorField : int64_t { kPosition, kRemaining, kStep };
 
+// `imm` of fresh_iter and make_iter. Numbers are the exits', see FreshIterator() in runtime/deopt/exit.h.
+enum FreshKind : int64_t { kFreshSequence, kFreshReversed, kFreshEnumerate, kFreshZip };
+
 struct Block;
 struct Node;
 

@@ -19,6 +19,7 @@ constexpr Name kNames[] = {
     {kTupleBit, "tuple"},       {kDictBit, "dict"},          {kBytesBit, "bytes"},         {kByteArrayBit, "bytearray"},
     {kArrayBit, "array"},       {kRangeIterBit, "range_iter"}, {kListIterBit, "list_iter"}, {kTupleIterBit, "tuple_iter"},
     {kInstanceBit, "instance"}, {kOtherBit, "other"},            {kEnumerateBit, "enumerate"},
+    {kSetBit, "set"},
 };
 
 bool ParsePart(absl::string_view text, Type* out) {

@@ -44,6 +44,7 @@ bool Lifter::Iterate() {
   if (it.position == nullptr) {
     if (frameless()) return NeedsHandler(), true;
     // Any iterator: its handler pushes the item, or pops the iterator and jumps.
+    for (const StackEntry& e : state_.stack) shows_iterators_ = shows_iterators_ || e.node->Is(Opcode::kFreshIter);
     FrameState* state = BoxStack();
     Node* call = Emit(Opcode::kGeneric, {it.node});
     call->index = in().offset;
@@ -71,6 +72,7 @@ bool Lifter::Iterate() {
     JumpTo(next);
     return true;
   }
+  if (it.node->Is(Opcode::kFreshIter)) return IterateFresh();
   StackEntry entry = it;
   FrameState* here = Here();
   Node *has_next, *sequence = nullptr;

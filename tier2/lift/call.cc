@@ -47,6 +47,13 @@ std::string FunctionName(PyObject* o) {
   if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return "bool";
   if (o == reinterpret_cast<PyObject*>(&PyRange_Type)) return "range";
   if (o == reinterpret_cast<PyObject*>(&PyType_Type)) return "type";
+  if (o == reinterpret_cast<PyObject*>(&PyUnicode_Type)) return "str";
+  if (o == reinterpret_cast<PyObject*>(&PyZip_Type)) return "zip";
+  if (o == reinterpret_cast<PyObject*>(&PyEnum_Type)) return "enumerate";
+  if (o == reinterpret_cast<PyObject*>(&PyReversed_Type)) return "reversed";
+  if (o == reinterpret_cast<PyObject*>(&PyList_Type)) return "list";
+  if (o == reinterpret_cast<PyObject*>(&PyDict_Type)) return "dict";
+  if (o == reinterpret_cast<PyObject*>(&PySet_Type)) return "set";
   if (!PyCFunction_CheckExact(o) || PyCFunction_GET_SELF(o) == nullptr || !PyModule_Check(PyCFunction_GET_SELF(o))) return "";
   const char* module = PyModule_GetName(PyCFunction_GET_SELF(o));
   if (module == nullptr) {
@@ -73,23 +80,47 @@ bool Lifter::Call() {
   if (PythonCall()) return true;
   constexpr int kMostOperands = 4;
   int count = in().oparg;
-  if (count < 1 || count > kMostOperands) return false;
+  if (count > kMostOperands) return false;
   Node *callable = Top(count + 2).node, *self = Top(count + 1).node;
-  PyObject* function = self->Is(Opcode::kNull) ? KnownCallable(callable) : nullptr;
-  std::string name = FunctionName(function);
-  if (name.empty()) return false;
   std::vector<Node*> args;
   for (int i = count; i >= 1; i--) {
     if (Top(i).position != nullptr) return false;
     args.push_back(Top(i).node);
   }
-  if (name == "range") return Range(args);
+  PyObject* function = KnownCallable(callable);
+  if (function == nullptr) return false;
+  if (!self->Is(Opcode::kNull)) {
+    if (Py_TYPE(function) != &PyMethodDescr_Type || callable->object == nullptr) return false;
+    PyMethodDescrObject* descr = reinterpret_cast<PyMethodDescrObject*>(function);
+    GuardDeath(self, count + 2);
+    return PushCall(Method(descr->d_method, descr->d_common.d_type, self, args, FollowedBy(POP_TOP)));
+  }
+  if (BoundMethod(function, args)) return true;
+  std::string name = FunctionName(function);
+  if (name.empty()) return false;
+  if (name == "range") return count > 0 && Range(args);
+  if (FreshCall(name, args)) return true;
   if (callable->object == nullptr) EmitGuard(Opcode::kGuardSame, {callable, ObjectConstant(function)}, Type(kOtherBit));
   Node* r = name.starts_with("math.") ? MathCall(name.substr(5), args) : Builtin(name, args);
-  if (r == nullptr) return false;
-  Drop(count + 2);
-  Push(r);
+  if (r == nullptr && PyCFunction_CheckExact(function)) {
+    r = CallC(reinterpret_cast<PyCFunctionObject*>(function)->m_ml, name, ObjectConstant(PyCFunction_GET_SELF(function)), args);
+  }
+  return PushCall(r);
+}
+
+// nullptr: the call was not lifted.
+bool Lifter::PushCall(Node* result) {
+  if (result == nullptr) return false;
+  Drop(in().oparg + 2);
+  PushResult(result);
   return true;
+}
+
+bool Lifter::FollowedBy(int opcode) const {
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  size_t next = static_cast<size_t>(current_) + 1;
+  return next < list.size() && list[next].opcode == opcode && !leader_[static_cast<size_t>(list[next].offset)] &&
+         !snapshot_.generic.contains(list[next].offset);
 }
 
 // Neither the range nor its iterator is made where the next instruction asks for that.
@@ -136,23 +167,44 @@ Node* Lifter::Builtin(absl::string_view name, absl::Span<Node* const> args) {
     return EmitGuard(Opcode::kFloatPow, {base, AsFloat(args[1])}, Type::Float());
   }
   if (name == "isinstance" && args.size() == 2) return IsInstance(args[0], args[1]->object);
+  if (args.empty()) return EmptyOf(name);
+  if (name == "divmod" && args.size() == 2) return DivMod(args[0], args[1]);
   if (args.size() != 1) return nullptr;
   Node* arg = args[0];
+  if (name == "list" && (SeenAs(arg, kListBit) || SeenAs(arg, kTupleBit))) {
+    GuardDeath(arg, 3);
+    return EmitGuard(Opcode::kListFrom, {arg}, Type(kListBit));
+  }
   if (name == "type") return TypeOf(arg);
   if (name == "len") {
-    for (uint32_t kind : {kListBit, kBytesBit, kByteArrayBit, kTupleBit}) {
-      Node* sequence = GuardKind(arg, kind);
-      if (sequence == nullptr) continue;
-      GuardDeath(arg, in().oparg + 2);
-      return Emit(kind == kTupleBit ? Opcode::kTupleLength : Opcode::kListLength, {sequence}, Type::IntRange(0, INT64_MAX >> 3));
-    }
-    return nullptr;
+    Node* length = LengthOf(arg);
+    if (length != nullptr) GuardDeath(arg, in().oparg + 2);
+    return length;
   }
   if (name == "abs") return IsFloat(arg) ? Emit(Opcode::kFloatAbs, {AsFloat(arg)}, Type::Float()) : IsInt(arg) ? EmitGuard(Opcode::kIntAbs, {AsInt(arg)}, Type::IntRange(0, INT64_MAX)) : nullptr;
   if (name == "float") return IsNumber(arg) ? AsFloat(arg) : nullptr;
   if (name == "int" || name == "round") return IsFloat(arg) ? Rounded(AsFloat(arg), name == "int" ? "trunc" : name) : IsInt(arg) ? AsInt(arg) : nullptr;
   if (name == "bool") return AsTruth(arg);
+  if (name == "str") return SeenAs(arg, kStrBit) || IsNumber(arg) ? EmitGuard(Opcode::kFormatSimple, {Boxed(arg)}, Type(kStrBit)) : nullptr;
   return nullptr;
+}
+
+// A call without arguments.
+Node* Lifter::EmptyOf(absl::string_view name) {
+  if (name == "list") return Emit(Opcode::kMakeList, {}, Type(kListBit));
+  if (name != "dict" && name != "set") return nullptr;
+  uint32_t kind = name == "dict" ? kDictBit : kSetBit;
+  Node* made = Emit(Opcode::kMakeEmpty, {}, Type(kind));
+  made->imm = kind;
+  return made;
+}
+
+Node* Lifter::DivMod(Node* a, Node* b) {
+  if (!IsInt(a) || !IsInt(b)) return nullptr;
+  Node *x = AsInt(a), *y = AsInt(b);
+  Node* quotient = EmitGuard(Opcode::kIntFloorDiv, {x, y}, Type::Int());
+  Node* rest = EmitGuard(Opcode::kIntMod, {x, y}, Type::Int());
+  return Emit(Opcode::kNewTuple, {Boxed(quotient), Boxed(rest)}, Type(kTupleBit));
 }
 
 Node* Lifter::MathCall(absl::string_view name, absl::Span<Node* const> args) {

@@ -37,6 +37,11 @@ bool Lifter::MayBeLast(Node* value) const {
 
 // The instruction takes `value` from the stack, with `popped` entries in all.
 void Lifter::GuardDeath(Node* value, int popped) {
+  if (value->Is(Opcode::kFreshIter)) {
+    // The iterator dies, and with it what it alone holds.
+    for (Node* sequence : value->inputs) GuardDeath(sequence, popped);
+    return;
+  }
   if (MayBeLast(value) && !IsHeld(value, popped, true)) EmitGuard(Opcode::kGuardDeath, {value});
 }
 

@@ -42,7 +42,13 @@ bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit |
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_nodes) {
-  return Lifter(snapshot, max_nodes).Run();
+  Lifter lifter(snapshot, max_nodes);
+  absl::StatusOr<std::unique_ptr<Graph>> graph = lifter.Run();
+  if (!graph.ok() || !lifter.shows_iterators()) return graph;
+  // Foreign code, which may ask the collector, runs while there should be an iterator.
+  Lifter again(snapshot, max_nodes);
+  again.MakeIterators();
+  return again.Run();
 }
 
 Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
@@ -344,7 +350,8 @@ bool Lifter::LiftInstruction() {
   if (Jumps(&ended)) return !ended;
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
-        Global() || Deref() || BuildTuple() || LoadAttribute() || ClassAttribute() || Property() ||
+        Slices() || GetIter() || Display() || SequenceOperator() || CompareText() || Format() || Membership() || Global() ||
+        Deref() || BuildTuple() || MethodOfBuiltin() || LoadAttribute() || ClassAttribute() || Property() ||
         StoreAttribute() || OperationMethod() || Call()) {
       return !std::exchange(ended_, false);
     }
@@ -391,6 +398,7 @@ void Lifter::Generic() {
   for (int i = popped; i >= 1; i--) {
     if (Top(i).position != nullptr) CloseIterator(&Top(i));
   }
+  for (const StackEntry& e : state_.stack) shows_iterators_ = shows_iterators_ || e.node->Is(Opcode::kFreshIter);
   FrameState* state = BoxStack();
   std::vector<Node*> operands;
   for (int i = popped; i >= 1; i--) operands.push_back(Top(i).node);

@@ -122,7 +122,7 @@ struct StackEntry {
   Node* remaining = nullptr;   // range; enumerate: its count
   Node* step = nullptr;        // range only
   Node *start = nullptr, *stop = nullptr;  // a range that is not made
-  bool fresh() const { return node != nullptr && node->Is(Opcode::kFreshRange); }
+  bool fresh() const { return node != nullptr && (node->Is(Opcode::kFreshRange) || node->Is(Opcode::kFreshIter)); }
 };
 
 class Lifter {
@@ -131,6 +131,9 @@ class Lifter {
   // `caller` has come to a call of `callee`, whose operands it has popped; `during` is its state meanwhile.
   Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending);
   absl::StatusOr<std::unique_ptr<Graph>> Run();
+  // Whether foreign code runs while an iterator is only thought of; that all of them are made.
+  bool shows_iterators() const { return shows_iterators_; }
+  void MakeIterators() { makes_iterators_ = true; }
 
  private:
   using Local = FrameState::Local;
@@ -292,8 +295,45 @@ class Lifter {
   Node* CellIs(PyObject** cell, PyObject* value);  // a guard
   bool UnpackSequence();
   bool ListAppend();
+  void Append(Node* list, Node* item);
+  // Iterators that are not made (fresh_iter.cc).
+  bool GetIter();
+  bool FreshCall(absl::string_view name, absl::Span<Node* const> args);
+  Node* IteratedSequence(Node* value);
+  void PushFresh(FreshKind kind, absl::Span<Node* const> sequences, Node* position, Node* count);
+  bool IterateFresh();
+  Node* ItemOf(Node* sequence, Node* position);
+  void PushItems(const StackEntry& entry, int32_t* next);
+  // Slices (slice.cc).
+  bool Slices();
+  bool SliceEnds(Node* start, Node* stop, Node* step, Node* ends[3]);
+  bool TakeSlice(Node* value, Node* inputs[4]);
+  FrameState* BeforeSlice(const FrameState& before, int32_t origin);
+  Node* SlicedSequence(Node* container, bool store);
+  // Displays (display.cc).
+  bool Display();
+  bool TakeApart(Node* display);
+  // Text and operators of sequences (text.cc).
+  bool SequenceOperator();
+  bool CompareText();
+  bool Format();
+  bool Membership();
+  Node* LengthOf(Node* value);                // nullptr: not a container that is known
+  // Methods of builtin types (method.cc), C functions of builtin types and modules (c_call.cc).
+  bool MethodOfBuiltin();
+  bool BoundMethod(PyObject* callable, absl::Span<Node* const> args);
+  Node* Method(PyMethodDef* method, PyTypeObject* type, Node* self, absl::Span<Node* const> args, bool unused);
+  Node* ListMethod(absl::string_view name, Node* list, absl::Span<Node* const> args, bool unused);
+  Node* HashMethod(absl::string_view name, Node* self, absl::Span<Node* const> args);
+  Node* CallC(PyMethodDef* method, absl::string_view name, Node* self, absl::Span<Node* const> args);
+  bool FollowedBy(int opcode) const;          // in the same block, and lifted
+  bool IsLocalNumber(const Node* value) const;  // unboxed, and what a local holds
+  bool IsNone(Node* value) const { return value->Is(Opcode::kObject) && value->object == Py_None; }
   bool Global();
   bool Call();
+  bool PushCall(Node* result);
+  Node* EmptyOf(absl::string_view name);
+  Node* DivMod(Node* a, Node* b);
   bool NeedsHandler();
   Node* Builtin(absl::string_view name, absl::Span<Node* const> args);  // nullptr: not one operation
   PyObject* KnownCallable(Node* callable);
@@ -330,6 +370,7 @@ class Lifter {
   std::map<int, uint32_t> own_details_;
   std::map<int, uint32_t>& details_;          // of instances and arrays, by node id
   std::vector<uint32_t> stored_details_;      // by local
+  bool shows_iterators_ = false, makes_iterators_ = false;
   State state_;
   Block* block_ = nullptr;
   int current_ = 0;

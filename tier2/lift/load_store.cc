@@ -106,7 +106,7 @@ bool Lifter::LoadStore() {
       return true;
     }
     case STORE_FAST:
-      if (OldMayDie(oparg)) return StoreOverComplex();
+      if (!frameless() && OldMayDie(oparg)) return StoreOverComplex();
       if (!StoreLocal(oparg, Top().node)) return false;
       Drop(1);
       return true;

@@ -119,6 +119,18 @@ bool Lifter::PairBehind(const Instruction& loop, uint32_t* item) const {
 
 // The fields back into the iterator.
 void Lifter::CloseIterator(StackEntry* entry) {
+  if (entry->node->Is(Opcode::kFreshIter)) {
+    std::vector<Node*> inputs = {entry->position, entry->remaining != nullptr ? entry->remaining : IntConstant(0)};
+    inputs.insert(inputs.end(), entry->node->inputs.begin(), entry->node->inputs.end());
+    Node* made = Emit(Opcode::kMakeIter, inputs, Type::Bound());
+    made->imm = entry->node->imm;
+    bool sequence = made->imm == kFreshSequence;
+    if (made->imm == kFreshEnumerate && inputs[2]->type.Is(kListBit)) Expect(made, kEnumerateBit);
+    if (sequence && (inputs[2]->type.Is(kListBit) || inputs[2]->type.Is(kTupleBit))) Expect(made, inputs[2]->type.Is(kListBit) ? kListIterBit : kTupleIterBit);
+    *entry = {made};
+    here_ = nullptr;
+    return;
+  }
   if (entry->fresh()) {
     Node* made = Emit(Opcode::kMakeRange, {entry->position, entry->remaining, entry->step}, Type(kRangeIterBit));
     Expect(made, kRangeIterBit);

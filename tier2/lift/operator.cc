@@ -139,6 +139,7 @@ Node* Lifter::AsTruth(Node* a) {
     r = Compare(Opcode::kFloatCompare, Relation::kNe, AsFloat(a), FloatConstant(0.0));
   } else if (r == nullptr) {
     Node* i = AsInt(a);
+    if (i == nullptr) i = LengthOf(a);
     if (i != nullptr) r = Compare(Opcode::kIntCompare, Relation::kNe, i, IntConstant(0));
   }
   return r;

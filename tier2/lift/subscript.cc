@@ -65,9 +65,19 @@ Node* Lifter::LoadItem(const Element& e) {
 bool Lifter::Subscript() {
   if (in().opcode != BINARY_SUBSCR) return false;
   Element e;
-  if (!FindElement(Top(2).node, Top(1).node, &e)) return false;
-  GuardDeath(Top(2).node, 2);
-  Node* item = LoadItem(e);
+  Node* item;
+  if (FindElement(Top(2).node, Top(1).node, &e)) {
+    GuardDeath(Top(2).node, 2);
+    item = LoadItem(e);
+  } else {
+    Node *container = Top(2).node, *key = Top(1).node;
+    bool text = container->rep == Rep::kBoxed && SeenAs(container, kStrBit) && IsInt(key);
+    Node* known = GuardKind(container, text ? kStrBit : kDictBit);
+    if (known == nullptr) return false;
+    GuardDeath(container, 2);
+    GuardDeath(key, 2);
+    item = EmitGuard(Opcode::kGetItem, {known, Boxed(key)}, text ? Type(kStrBit) : Type::Bound());
+  }
   Drop(2);
   PushResult(item);
   return true;
@@ -98,12 +108,18 @@ bool Lifter::UnpackSequence() {
 
 // The list lies under what a comprehension keeps on the stack.
 bool Lifter::ListAppend() {
-  if (in().opcode != LIST_APPEND || frameless()) return false;
+  if (in().opcode != LIST_APPEND) return false;
   Node* list = GuardKind(Top(in().oparg + 1).node, kListBit);
   if (list == nullptr) return false;
-  EmitGuard(Opcode::kListAppend, {list, Boxed(Top().node)});
+  Append(list, Top().node);
   Drop(1);
   return true;
+}
+
+// Growing may run out of memory, so it comes first.
+void Lifter::Append(Node* list, Node* item) {
+  EmitGuard(Opcode::kListReserve, {list});
+  Emit(Opcode::kListPush, {list, Boxed(item)});
 }
 
 // The value as an array takes it; nullptr: its handler has to look.
@@ -121,6 +137,13 @@ Node* Lifter::ForArray(Node* value, char type_code) {
 bool Lifter::StoreSubscript() {
   if (in().opcode != STORE_SUBSCR) return false;
   Node *value = Top(3).node, *container = Top(2).node;
+  if (Node* dict = GuardKind(container, kDictBit)) {
+    GuardDeath(dict, 3);
+    GuardDeath(Top().node, 3);
+    EmitGuard(Opcode::kSetItem, {dict, Boxed(Top(1).node), Boxed(value)});
+    Drop(3);
+    return true;
+  }
   bool list = container->rep == Rep::kBoxed && SeenAs(container, kListBit);
   bool array = container->rep == Rep::kBoxed && (SeenAs(container, kArrayBit) || SeenAs(container, kByteArrayBit));
   if (!list && !array) return false;

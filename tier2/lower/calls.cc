@@ -9,6 +9,13 @@ namespace {
 
 mir::Type TypeOf(Rep rep) { return rep == Rep::kF64 ? mir::Type::kDouble : mir::Type::kI64; }
 
+bool HasDoubles(const Graph& graph) {
+  auto is_double = [](const Node* n) { return n->rep == Rep::kF64; };
+  return std::any_of(graph.blocks().begin(), graph.blocks().end(), [&](const Block* b) {
+    return std::any_of(b->params.begin(), b->params.end(), is_double) || std::any_of(b->nodes.begin(), b->nodes.end(), is_double);
+  });
+}
+
 }  // namespace
 
 // int64_t status, result = unit(ts, waiting, frames left, arguments...)
@@ -31,6 +38,7 @@ void Lowerer::OpenFunction() {
   f_ = std::make_unique<mir::Function>(context_, "unit", mir::Signature{{T::kI64, T::kI64}, {T::kI64, T::kI64}});
   lp_ = f_->Parameter(0);
   ts_ = f_->Parameter(1);
+  if (!HasDoubles(graph_)) f_->HasNoDoubles();
   for (const Block* b : graph_.blocks()) {
     for (const Node* n : b->nodes) {
       if (!n->Is(Opcode::kCallTyped)) continue;

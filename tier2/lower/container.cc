@@ -3,11 +3,14 @@
 #include "runtime/cpython/enumerate_object.h"
 #include "tier2/lower/lowerer.h"
 #include "tier2/lower/runtime_calls.h"
+#include "tier2/lower/sequence_calls.h"
+#include "tier2/lower/text_calls.h"
 
 namespace tierjit::tier2 {
 namespace {
 
 constexpr size_t kSize = offsetof(PyVarObject, ob_size);
+static_assert(offsetof(PyDictObject, ma_used) == kSize && offsetof(PyASCIIObject, length) == kSize);
 constexpr size_t kListItems = offsetof(PyListObject, ob_item);
 constexpr size_t kTupleItems = offsetof(PyTupleObject, ob_item);
 
@@ -23,35 +26,6 @@ size_t IteratorOffset(const Node& access) {
 
 }  // namespace
 
-// With room it is a store; growing may run out of memory.
-void Lowerer::ListAppend(const Node& n) {
-  using T = mir::Type;
-  Reg list = IntReg(n.input(0)), item = IntReg(n.input(1));
-  Label grow = f_->NewLabel(), done = f_->NewLabel();
-  Reg size = f_->Load(Field(T::kI64, list, kSize));
-  f_->BGe(grow, size, Field(T::kI64, list, offsetof(PyListObject, allocated)));
-  Reg items = f_->Load(Field(T::kI64, list, kListItems));
-  f_->Store(Mem{.base = items, .index = size, .scale = 8}, item);
-  Reg more = f_->Add(size, 1);
-  f_->Store(Field(T::kI64, list, kSize), more);
-  f_->Bind(done);
-  Later([=, this, &n] {
-    f_->Bind(grow);
-    Reg grown = f_->CallC("tj2_list_append", tj2_list_append, {list, item});
-    f_->BT(done, grown);
-    f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
-    FrameState state = *n.state;
-    state.stack.pop_back();  // the item is gone
-    int exit = NewExit(state, &n);
-    std::erase_if(exits_[static_cast<size_t>(exit)]->items, [](const ExitDescriptor::Item& i) { return i.where == ExitDescriptor::Where::kNowhere; });
-    RecordCall(exit, RecordedAction::kMaterialise);
-    Mem stacktop = FrameField(offsetof(_PyInterpreterFrame, stacktop));
-    stacktop.type = T::kI32;
-    f_->Store(stacktop, graph_.local_count + static_cast<int>(state.stack.size()));
-    f_->Ret({Operand(env_.raise), Operand(0)});
-  });
-}
-
 void Lowerer::NewTuple(const Node& n) {
   using T = mir::Type;
   Reg tuple = RegOf(n);
@@ -63,7 +37,9 @@ bool Lowerer::Container(const Node& n) {
   using T = mir::Type;
   auto in = [&](int i) { return IntReg(n.input(i)); };
   switch (n.opcode) {
-    case Opcode::kListLength: case Opcode::kTupleLength: f_->Mov(RegOf(n), Field(T::kI64, in(0), kSize)); return true;
+    case Opcode::kListLength: case Opcode::kTupleLength:
+      f_->Mov(RegOf(n), Field(T::kI64, in(0), n.index == kSetBit ? offsetof(PySetObject, used) : kSize));
+      return true;
     case Opcode::kListItems: f_->Mov(RegOf(n), Field(T::kI64, in(0), kListItems)); return true;
     case Opcode::kListGet: f_->Mov(RegOf(n), Element(T::kI64, n, 2)); return true;
     case Opcode::kTupleGet: f_->Mov(RegOf(n), Mem{.base = in(0), .disp = kTupleItems, .index = in(1), .scale = 8}); return true;
@@ -71,7 +47,6 @@ bool Lowerer::Container(const Node& n) {
       StoreValue(Element(T::kI64, n, 3), n.input(2), false);
       return true;
     }
-    case Opcode::kListAppend: ListAppend(n); return true;
     case Opcode::kNewTuple: NewTuple(n); return true;
     case Opcode::kKeysCount: {
       Reg keys = f_->Load(Field(T::kI64, TypeField(in(0)), offsetof(PyHeapTypeObject, ht_cached_keys)));
@@ -98,6 +73,12 @@ bool Lowerer::Container(const Node& n) {
     case Opcode::kMakeRange:
       f_->CallC("tj_new_range_iterator", tj_new_range_iterator, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1)), ValueOf(n.input(2))});
       return true;
+    case Opcode::kMakeIter:
+      Gather(n, 2);
+      f_->CallC("tj2_make_iter", tj2_make_iter, RegOf(n),
+                {n.imm, static_cast<int64_t>(n.inputs.size()) - 2, ValueOf(n.input(0)), ValueOf(n.input(1))});
+      return true;
+    case Opcode::kTextItem: f_->CallC("tj2_text_item", tj2_text_item, RegOf(n), {ValueOf(n.input(0)), ValueOf(n.input(1))}); return true;
     case Opcode::kIterField: f_->Mov(RegOf(n), Field(T::kI64, in(0), IteratorOffset(n))); return true;
     case Opcode::kSetIterField: f_->Store(Field(T::kI64, in(0), IteratorOffset(n)), ValueOf(n.input(1))); return true;
     case Opcode::kIterSequence: f_->Mov(RegOf(n), Field(T::kI64, in(0), n.index == kEnumerateBit ? offsetof(EnumerateObject, iterator) : offsetof(_PyListIterObject, it_seq))); return true;

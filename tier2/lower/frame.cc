@@ -6,7 +6,6 @@
 #include "runtime/deopt/calls.h"
 #include "runtime/deopt/quiet_death.h"
 #include "tier2/lower/lowerer.h"
-#include "tier2/lower/runtime_calls.h"
 
 namespace tierjit::tier2 {
 
@@ -96,6 +95,12 @@ void Lowerer::StoreLocal(const Node& n) {
   f_->Bind(done);
   Later([=, this, &n] {
     f_->Bind(dead);
+    // As most objects do: the frame need not be in order for that.
+    Label noticed = f_->NewLabel();
+    f_->BF(noticed, f_->CallC("tj_dies_quietly", tj_dies_quietly, {old}));
+    f_->CallC("tj_dealloc", env_.dealloc, {old});
+    f_->Jmp(done);
+    f_->Bind(noticed);
     SyncLocals(n);
     f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
     f_->CallC("tj_dealloc", env_.dealloc, {old});
@@ -189,7 +194,7 @@ FrameState Lowerer::Left(const Node& n, int32_t resume) {
     if (i.depth >= static_cast<int>(n.state->stack.size() - n.inputs.size())) continue;
     s.iterators.push_back(i);
     Node* entry = n.state->stack[static_cast<size_t>(i.depth)];
-    if (entry->Is(Opcode::kFreshRange)) s.iterators.back().made = entry;
+    if (entry->Is(Opcode::kFreshRange) || entry->Is(Opcode::kFreshIter)) s.iterators.back().made = entry;
   }
   return s;
 }
@@ -284,17 +289,18 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
       exit->tuples[static_cast<size_t>(item.constant)] = std::move(items);
       return item;
     }
-    bool fresh = value->Is(Opcode::kFreshRange);
+    bool fresh = value->Is(Opcode::kFreshRange), iterator = value->Is(Opcode::kFreshIter);
     item.rep = fresh                     ? ExitDescriptor::Rep::kRange
+               : iterator                ? ExitDescriptor::Rep::kIterator
                : object && value->object != nullptr && IsConstant(*value) ? ExitDescriptor::Rep::kBoxed
                : value->rep == Rep::kI64 ? ExitDescriptor::Rep::kInt
                : value->rep == Rep::kF64 ? ExitDescriptor::Rep::kFloat
                : value->rep == Rep::kI1  ? ExitDescriptor::Rep::kBool
                                          : ExitDescriptor::Rep::kBoxed;
     if (fresh) value = value->input(0);
-    item.value = static_cast<int16_t>(AddValue(value, &next));
+    item.value = iterator ? int16_t{-1} : static_cast<int16_t>(AddValue(value, &next));
     item.constant = item.rep == ExitDescriptor::Rep::kBoxed && value->object != nullptr ? reinterpret_cast<int64_t>(value->object) : value->imm;
-    if (value->rep == Rep::kBoxed && !fresh) {
+    if (value->rep == Rep::kBoxed && !fresh && !iterator) {
       auto mine = std::find(owned.begin(), owned.end(), Ownership::RootOf(const_cast<Node*>(value)));
       if (mine != owned.end()) item.owned = true, owned.erase(mine);
     }
@@ -316,7 +322,13 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   for (size_t i = 0; i < state.stack.size(); i++) add(Where::kStack, static_cast<int>(i), state.stack[i], nullptr);
   for (const FrameState::Iterator& i : state.iterators) {
     if (i.made != nullptr) add(Where::kStack, i.depth, i.made, nullptr);
+    const Node* entry = i.made != nullptr ? i.made : state.stack.empty() ? nullptr : state.stack[static_cast<size_t>(i.depth)];
+    bool made = entry != nullptr && entry->Is(Opcode::kFreshIter);
+    if (made) {
+      for (const Node* source : entry->inputs) add(Where::kIteratorSource, i.depth, source, nullptr);
+    }
     add(Where::kIteratorPosition, i.depth, i.position, nullptr);
+    if (made) exit->items.back().bound = static_cast<int16_t>(entry->imm);
     if (i.remaining != nullptr) add(Where::kIteratorRemaining, i.depth, i.remaining, nullptr);
   }
   for (Node* n : std::vector<Node*>(owned)) add(Where::kNowhere, 0, n, nullptr);

@@ -9,6 +9,7 @@ PyTypeObject* Lowerer::TypeFor(uint32_t bit) const {
     case kListBit: return &PyList_Type;
     case kTupleBit: return &PyTuple_Type;
     case kDictBit: return &PyDict_Type;
+    case kSetBit: return &PySet_Type;
     case kBytesBit: return &PyBytes_Type;
     case kByteArrayBit: return &PyByteArray_Type;
     case kRangeIterBit: return &PyRangeIter_Type;
@@ -58,6 +59,13 @@ bool Lowerer::Guard(const Node& n) {
     case Opcode::kGuardUnshared: {
       Reg count = f_->Load(Field(mir::Type::kI64, IntReg(n.input(0)), offsetof(PyObject, ob_refcnt)));
       f_->BNe(ExitFor(n), count, 1);
+      return true;
+    }
+    case Opcode::kBoundSelf: {
+      Reg o = IntReg(n.input(0));
+      f_->BNe(ExitFor(n), TypeField(o), &PyCFunction_Type);
+      f_->BNe(ExitFor(n), Field(mir::Type::kI64, o, offsetof(PyCFunctionObject, m_ml)), n.imm);
+      f_->Mov(RegOf(n), Field(mir::Type::kI64, o, offsetof(PyCFunctionObject, m_self)));
       return true;
     }
     case Opcode::kGuardReleasable: GuardReleasable(n); return true;

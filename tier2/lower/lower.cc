@@ -80,6 +80,9 @@ void Lowerer::CountUses() {
       for (const FrameState::Local& l : n->state->locals) use(l.value), use(l.bound);
       for (const Node* s : n->state->stack) use(s);
       for (const FrameState::Iterator& i : n->state->iterators) use(i.position), use(i.remaining);
+      for (const Node* s : n->state->stack) {
+        if (s->Is(Opcode::kFreshIter)) std::for_each(s->inputs.begin(), s->inputs.end(), use);
+      }
     }
     for (const Edge& e : b->successors) {
       for (const Node* a : e.args) use(a);
@@ -111,7 +114,7 @@ Lowerer::Operand Lowerer::ValueOf(const Node* n) {
   switch (n->opcode) {
     case Opcode::kInt: case Opcode::kBool: return Operand(n->imm);
     case Opcode::kObject: return Operand(n->object);
-    case Opcode::kNull: case Opcode::kFreshRange: case Opcode::kVirtualTuple: return Operand(0);
+    case Opcode::kNull: case Opcode::kFreshRange: case Opcode::kVirtualTuple: case Opcode::kFreshIter: return Operand(0);
     case Opcode::kFloat: {
       double v;
       __builtin_memcpy(&v, &n->imm, sizeof v);
@@ -157,11 +160,11 @@ bool Lowerer::IsBranched(const Node& n) const {
 }
 
 void Lowerer::LowerNode(const Node& n) {
-  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || n.Is(Opcode::kVirtualTuple) || in_place_[static_cast<size_t>(n.id)]) return;
+  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || n.Is(Opcode::kVirtualTuple) || n.Is(Opcode::kFreshIter) || in_place_[static_cast<size_t>(n.id)]) return;
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
   if (env_.new_exit_point && n.info().effect == Effect::kGuards) MayFail(n.info().text, n.state->origin, ExitFor(n));
-  if (Number(n) || Container(n) || Array(n) || Guard(n) || Calls(n) || Frame(n)) return;
+  if (Number(n) || Container(n) || Array(n) || HelperCall(n) || Guard(n) || Calls(n) || Frame(n)) return;
 }
 
 void Lowerer::LowerEnd(const Block& b, const Block* next) {

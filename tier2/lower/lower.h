@@ -34,6 +34,10 @@ struct Environment {
   void (*dealloc)(PyObject* dead);  // keeps numbers' blocks
   const void* raise;         // where a unit goes on with an exception set and the frame in canonical state
   const void* finished;      // ends a function whose frame is popped already
+  // Element access without foreign code; NULL or 0: not done, nothing has happened.
+  PyObject* (*get_item)(PyObject* container, PyObject* key);           // a new reference
+  int64_t (*store_in_dict)(PyObject* dict, PyObject* key, PyObject* value);
+  PyObject* (*contains)(PyObject* item, PyObject* container);          // True or False
   const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
   // For tests: a place where the code is made to leave at random, or nullptr. Empty: code leaves only when it has to.
   std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> new_exit_point;

@@ -98,10 +98,14 @@ class Lowerer {
 
   // Containers, iterators (container.cc).
   bool Container(const Node& n);
-  void ListAppend(const Node& n);
   void NewTuple(const Node& n);
   bool Array(const Node& n);
   Mem Element(mir::Type type, const Node& n, int items);
+  // Operations by C functions (helper_call.cc).
+  bool HelperCall(const Node& n);
+  void Gather(const Node& n, size_t first);   // the operands from `first` on
+  void ListReserve(const Node& n);
+  void ListPush(const Node& n);
   // Guards (guard.cc).
   bool Guard(const Node& n);
   void GuardReleasable(const Node& n);

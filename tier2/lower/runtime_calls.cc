@@ -60,8 +60,5 @@ const void* MathFunction(int64_t entry) {
 
 double tj2_pow(double base, double exponent) { return std::pow(base, exponent); }
 
-int64_t tj2_list_append(PyObject* list, PyObject* item) {
-  return _PyList_AppendTakeRef(reinterpret_cast<PyListObject*>(list), item) == 0;
-}
 
 }  // namespace tierjit::tier2

@@ -23,7 +23,6 @@ double tj2_sqrt(double value);  // changes xmm0 only
 double tj2_float_mod(double a, double b);
 double tj2_float_floordiv(double a, double b);
 double tj2_pow(double base, double exponent);
-int64_t tj2_list_append(PyObject* list, PyObject* item);  // takes the item; 0: no memory, exception set
 }
 
 // libm's function for an entry of math_calls.def.

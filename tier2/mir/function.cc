@@ -108,6 +108,7 @@ struct Function::State {
   Label end;  // where all returns go
   uint32_t registers = 0;
   bool calls = false;
+  bool has_no_doubles = false;
   bool finished = false;
 
   void Open(const std::string& name, const Signature& taken);
@@ -408,6 +409,8 @@ void Function::State::AppendReturn() {
   });
 }
 
+void Function::HasNoDoubles() { state_->has_no_doubles = true; }
+
 void Function::Call(const Signature& signature, Operand target, absl::Span<const Reg> results,
                     absl::Span<const Operand> args) {
   CallItem(signature, nullptr, target, results, args);
@@ -458,7 +461,7 @@ void Function::CallItem(const Signature& signature, const Callee* callee, const 
   if (results.size() != signature.results.size() || args.size() != signature.args.size()) {
     state_->context.Fail(absl::InvalidArgumentError("MIR: a call does not fit its signature"));
   }
-  const bool saved = callee == nullptr || !callee->saves;
+  const bool saved = callee == nullptr || !(callee->saves || state_->has_no_doubles);
   Signature called = signature;
   size_t ints = 0, doubles = 0;
   for (Type type : signature.args) ++(ClassOf(type) == RegClass::kInt ? ints : doubles);

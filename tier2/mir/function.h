@@ -160,6 +160,9 @@ class Function {
   // of `values`. They need not be in registers, and cost no instruction. It leaves all double registers but those that C returns in alone.
   void CallRecorded(int id, absl::Span<const Reg> values, Callee target, absl::Span<const Reg> results);
 
+  // Nothing but ints is in registers, here and in who calls this function: C is called without a detour. To be said before the first call.
+  void HasNoDoubles();
+
   // Calls a C function: Reg sum = f.CallC("PyNumber_Add", PyNumber_Add, {a, b}).
   template <typename R, typename... Args>
   Reg CallC(const char* name, R (*function)(Args...), std::initializer_list<Operand> args) {

@@ -15,7 +15,8 @@ using Versions = std::array<int, kRegions>;
 bool Numbered(const Node& n) {
   return n.rep != Rep::kNone && (IsPure(n.opcode) || IsStableGuard(n.opcode) || ReadsOf(n.opcode) != kNoRegion ||
                                  n.info().effect == Effect::kAllocates) &&
-         !n.Is(Opcode::kTakeStack) && !n.Is(Opcode::kMakeRange);
+         !n.Is(Opcode::kTakeStack) && !n.Is(Opcode::kMakeRange) && !n.Is(Opcode::kMakeIter) && !n.Is(Opcode::kFreshIter) && !n.Is(Opcode::kMakeList) &&
+         !n.Is(Opcode::kMakeEmpty);
 }
 bool NumberedGuard(const Node& n) { return n.rep == Rep::kNone && IsStableGuard(n.opcode); }
 

@@ -13,8 +13,9 @@ using Set = std::set<Node*>;
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
     case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kNewTuple: case Opcode::kResult: case Opcode::kTakeStack: return true;
+    case Opcode::kMakeList: case Opcode::kMakeEmpty: case Opcode::kMakeIter: case Opcode::kTextItem: return true;
     case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
-    default: return false;
+    default: return MemoryOf(n.opcode) != HelperMemory::kNotAHelper && n.rep == Rep::kBoxed;
   }
 }
 // Whether the operation takes over a reference to its operand `i`.
@@ -22,14 +23,14 @@ bool Takes(const Node& n, size_t i) {
   switch (n.opcode) {
     case Opcode::kSetLocal: case Opcode::kStoreLocal: case Opcode::kReturn: return true;
     case Opcode::kListSet: return i == 2;
-    case Opcode::kAttrSet: case Opcode::kCellSet: case Opcode::kListAppend: return i == 1;
-    case Opcode::kGeneric: case Opcode::kNewTuple: return true;
+    case Opcode::kAttrSet: case Opcode::kCellSet: case Opcode::kListPush: return i == 1;
+    case Opcode::kGeneric: case Opcode::kNewTuple: case Opcode::kMakeList: return true;
     default: return false;
   }
 }
 
 bool IsCounted(Node* n) {
-  return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange) && !n->Is(Opcode::kVirtualTuple);
+  return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange) && !n->Is(Opcode::kVirtualTuple) && !n->Is(Opcode::kFreshIter);
 }
 
 class Assigner {
@@ -69,6 +70,12 @@ class Assigner {
   bool Owned(Node* n) const { return static_cast<size_t>(n->id) < out_.owned.size() && out_.owned[static_cast<size_t>(n->id)]; }
   void Own(Node* n) {
     if (BornOwned(*n)) out_.owned[static_cast<size_t>(n->id)] = 1;
+    // An iterator holds what it iterates over, and who counts can tell.
+    if (!n->Is(Opcode::kFreshIter)) return;
+    for (Node* source : n->inputs) {
+      Node* root = Ownership::RootOf(source);
+      if (Borrows(root->opcode)) out_.owned[static_cast<size_t>(root->id)] = 1;
+    }
   }
 
   template <class F>
@@ -82,6 +89,17 @@ class Assigner {
     if (s == nullptr) return;
     for (const FrameState::Local& l : s->locals) ForValue(l.value, f);
     for (Node* n : s->stack) ForValue(n, f);
+    ForSources(s, s->stack.size(), f);
+  }
+  // What iterators that are not made would hold, in the first `depth` stack entries.
+  template <class F>
+  static void ForSources(const FrameState* s, size_t depth, F f) {
+    for (size_t i = 0; i < depth; i++) {
+      if (!s->stack[i]->Is(Opcode::kFreshIter)) continue;
+      for (Node* source : s->stack[i]->inputs) {
+        if (IsCounted(source)) f(Ownership::RootOf(source));
+      }
+    }
   }
   template <class F>
   static void ForUses(const Node& n, F f) {
@@ -147,7 +165,7 @@ class Assigner {
       case Opcode::kAttrSet: return element;
       case Opcode::kCellSet: return element;
       case Opcode::kCallTyped: return element;
-      default: return false;
+      default: return element && (MemoryOf(n.opcode) == HelperMemory::kWritesSequence || MemoryOf(n.opcode) == HelperMemory::kWritesHash);
     }
   }
 
@@ -305,6 +323,7 @@ class Assigner {
   static Set Kept(const Node& n, const Set& behind) {
     Set kept = behind;
     ForStaying(n, [&](Node* r) { kept.erase(r); });
+    ForSources(n.state, n.state->stack.size() - n.inputs.size(), [&](Node* r) { kept.insert(r); });
     return kept;
   }
 
@@ -351,7 +370,7 @@ void SplitBranchEdges(Graph* graph) {
 bool Borrows(Opcode opcode) {
   switch (opcode) {
     case Opcode::kLoadLocal: case Opcode::kListGet: case Opcode::kTupleGet: case Opcode::kAttrGet: case Opcode::kCellGet:
-    case Opcode::kGlobalGet: case Opcode::kIterSequence: case Opcode::kClassValue: return true;
+    case Opcode::kGlobalGet: case Opcode::kIterSequence: case Opcode::kClassValue: case Opcode::kBoundSelf: return true;
     default: return false;
   }
 }

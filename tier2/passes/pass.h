@@ -2,14 +2,17 @@
 #ifndef TIERJIT_TIER2_PASSES_PASS_H_
 #define TIERJIT_TIER2_PASSES_PASS_H_
 
-#include "tier2/ir/node.h"
+#include "tier2/ir/helper.h"
 
 namespace tierjit::tier2 {
+
+// Operations that are done again each time they are come by.
+inline bool IsRepeated(Opcode o) { return MemoryOf(o) != HelperMemory::kNotAHelper; }
 
 // Guards that may be merged with an equal one above them and moved out of loops, as long as what ReadsOf() tells was not written.
 inline bool IsStableGuard(Opcode o) {
   return InfoOf(o).effect == Effect::kGuards && o != Opcode::kPoll && o != Opcode::kLeave && o != Opcode::kReturn &&
-         o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable && o != Opcode::kGuardDeath;
+         o != Opcode::kGuardUnshared && o != Opcode::kGuardReleasable && o != Opcode::kGuardDeath && !IsRepeated(o);
 }
 
 // The regions of memory that effects read and write.
@@ -34,7 +37,12 @@ inline uint8_t ReadsOf(const Node& n) {
   return n.Is(Opcode::kGuardType) && n.type.version() != 0 ? uint8_t{kGlobals} : ReadsOf(n.opcode);
 }
 inline uint8_t WritesOf(Opcode o) {
-  if (o == Opcode::kListAppend) return kLists | kShapes;
+  if (o == Opcode::kListPush) return kLists | kShapes;
+  switch (MemoryOf(o)) {
+    case HelperMemory::kMovesItems: case HelperMemory::kWritesHash: return kShapes;
+    case HelperMemory::kWritesSequence: return kLists | kArrays | kShapes;
+    default: break;
+  }
   switch (InfoOf(o).effect) {
     case Effect::kWritesLocals: return kLocals;
     case Effect::kWritesList: return kLists;

@@ -23,7 +23,8 @@ int64_t Value(const Node& n) {
   Effect e = n.info().effect;
   bool arithmetic = e == Effect::kGuards && (n.rep == Rep::kI64 || n.rep == Rep::kF64);
   bool pure = IsPure(n.opcode) && !n.inputs.empty();
-  return arithmetic || pure || ReadsOf(n.opcode) != kNoRegion || WritesOf(n.opcode) != kNoRegion ? kGainOfNode : 0;
+  bool helper = MemoryOf(n.opcode) != HelperMemory::kNotAHelper || n.Is(Opcode::kMakeList) || n.Is(Opcode::kNewTuple);
+  return arithmetic || pure || helper || ReadsOf(n.opcode) != kNoRegion || WritesOf(n.opcode) != kNoRegion ? kGainOfNode : 0;
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 // Look-ups in dicts, sets and sequences that run no foreign code: keys whose hash and equality are the interpreter's own. When a key or
 // an entry that it would have to be compared with is of another kind, the answer is "unknown" and nothing has happened.
-#ifndef TIERJIT_TIER1_PLAIN_LOOKUP_H_
-#define TIERJIT_TIER1_PLAIN_LOOKUP_H_
+#ifndef TIERJIT_RUNTIME_CPYTHON_PLAIN_LOOKUP_H_
+#define TIERJIT_RUNTIME_CPYTHON_PLAIN_LOOKUP_H_
 
 #include "runtime/cpython/python.h"
 
-namespace tierjit::tier1 {
+namespace tierjit {
 
 enum class Found : int8_t { kNo, kYes, kUnknown };
 
@@ -20,6 +20,6 @@ Found FindInDict(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject*** 
 Found FindInSet(PySetObject* set, PyObject* key, Py_hash_t hash);
 Found FindInSequence(PyObject** items, Py_ssize_t size, PyObject* key);
 
-}  // namespace tierjit::tier1
+}  // namespace tierjit
 
-#endif  // TIERJIT_TIER1_PLAIN_LOOKUP_H_
+#endif  // TIERJIT_RUNTIME_CPYTHON_PLAIN_LOOKUP_H_

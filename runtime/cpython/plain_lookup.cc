@@ -1,8 +1,8 @@
-#include "tier1/plain_lookup.h"
+#include "runtime/cpython/plain_lookup.h"
 
 #include <cstring>
 
-namespace tierjit::tier1 {
+namespace tierjit {
 namespace {
 
 constexpr int kMaxNesting = 4;  // of tuples in keys
@@ -221,4 +221,4 @@ Found FindInSequence(PyObject** items, Py_ssize_t size, PyObject* key) {
   return Found::kNo;
 }
 
-}  // namespace tierjit::tier1
+}  // namespace tierjit
