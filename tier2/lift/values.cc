@@ -17,6 +17,8 @@ Node* Lifter::EmitGuard(Opcode opcode, absl::Span<Node* const> inputs, Type type
 }
 
 Node* Lifter::EmitGuardForValue(Opcode opcode, Node* value, Type type) {
+  // Comprehensions put the value of a variable that is unbound on the stack and back.
+  if (!value->type.Is(Type::Bound().bits())) value = EmitGuard(Opcode::kGuardBound, {value}, Type::Bound());
   Node* n = EmitGuard(opcode, {value}, type);
   n->only_for_value = true;
   return n;
