@@ -248,7 +248,7 @@ def report(files: list[str], found: list[Difference]) -> int:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/dev regrtest", description=__doc__)
     parser.add_argument("--tier", default="1", choices=["1", "2", "2r"],
-                        help="the tier that compiles every function; 2r: and guards that fail at random"))
+                        help="the tier that compiles every function; 2r: and guards that fail at random")
     parser.add_argument("--named", action="store_true", help="the files that must agree exactly")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="test files at a time")
     parser.add_argument("--fresh", action="store_true", help="take the interpreter's own results again")
