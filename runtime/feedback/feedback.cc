@@ -51,25 +51,39 @@ void NoteType(PyTypeObject* type) {
   else PyErr_Clear();
 }
 
+struct Builtin {
+  PyTypeObject* type;
+  uint32_t bit;
+};
+const Builtin kBuiltins[] = {
+    {&PyLong_Type, kIntBit},          {&PyFloat_Type, kFloatBit},         {&PyBool_Type, kBoolBit},
+    {&PyUnicode_Type, kStrBit},       {&PyList_Type, kListBit},           {&PyTuple_Type, kTupleBit},
+    {&PyDict_Type, kDictBit},         {&PyBytes_Type, kBytesBit},         {&PyByteArray_Type, kByteArrayBit},
+    {&PyRangeIter_Type, kRangeIterBit}, {&PyListIter_Type, kListIterBit}, {&PyTupleIter_Type, kTupleIterBit},
+    {&PySet_Type, kSetBit},
+};
+
 }  // namespace
+
+PyTypeObject* BuiltinType(uint32_t bit) {
+  for (const Builtin& b : kBuiltins) {
+    if (b.bit == bit) return b.type;
+  }
+  return bit == kEnumerateBit ? &PyEnum_Type : nullptr;
+}
+
+uint32_t BitOfType(const PyTypeObject* type) {
+  for (const Builtin& b : kBuiltins) {
+    if (b.type == type) return b.bit;
+  }
+  return 0;
+}
 
 uint32_t BitsOf(PyObject* o) {
   if (o == nullptr) return kNullBit;
   PyTypeObject* type = Py_TYPE(o);
   if (type == &PyLong_Type) return FitsInt64(o) ? kIntBit : kBigIntBit;
-  struct Known {
-    PyTypeObject* type;
-    uint32_t bit;
-  };
-  static const Known kKnown[] = {
-      {&PyFloat_Type, kFloatBit},   {&PyBool_Type, kBoolBit},          {&PyUnicode_Type, kStrBit},
-      {&PyList_Type, kListBit},     {&PyTuple_Type, kTupleBit},        {&PyDict_Type, kDictBit},
-      {&PyBytes_Type, kBytesBit},   {&PyByteArray_Type, kByteArrayBit}, {&PyRangeIter_Type, kRangeIterBit},
-      {&PyListIter_Type, kListIterBit}, {&PyTupleIter_Type, kTupleIterBit}, {&PySet_Type, kSetBit},
-  };
-  for (const Known& k : kKnown) {
-    if (type == k.type) return k.bit;
-  }
+  if (uint32_t bit = BitOfType(type); bit != 0) return bit;
   if (o == Py_None) return kNoneBit;
   if (type == &PyEnum_Type && EnumerateIsKnown()) {
     return Py_TYPE(reinterpret_cast<EnumerateObject*>(o)->iterator) == &PyListIter_Type ? kEnumerateBit : kOtherBit;

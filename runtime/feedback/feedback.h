@@ -18,6 +18,10 @@ struct Observation {
 
 // The set that holds exactly the type of `o` (NULL: kNullBit). [GIL]
 uint32_t BitsOf(PyObject* o);
+// The exact builtin type that a set of one stands for; nullptr: of another set.
+PyTypeObject* BuiltinType(uint32_t bit);
+// The other way; 0: no builtin type that has a bit of its own.
+uint32_t BitOfType(const PyTypeObject* type);
 // More about instances of heap types: the type's version tag; about arrays: their type code. Else 0. [GIL]
 uint32_t DetailOf(PyObject* o);
 // The heap type that has this version tag, if DetailOf() gave it and it lives; borrowed. [GIL]

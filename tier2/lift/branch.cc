@@ -126,13 +126,17 @@ bool Lifter::Iterate() {
   JumpTo(next);
 
   state_ = before;
+  EndIteration(from, here, target);
+  return true;
+}
+
+void Lifter::EndIteration(Block* from, FrameState* here, int32_t target) {
   block_ = graph_->NewBlock();
   from->successors.push_back({block_, {}});
   here_ = here;
-  GuardDeath(entry.node, 1);
+  GuardDeath(Top().node, 1);
   Drop(1);
   JumpTo(target);
-  return true;
 }
 
 }  // namespace tierjit::tier2

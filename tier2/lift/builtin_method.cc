@@ -1,30 +1,24 @@
 // Methods of builtin types, which stay what they are.
 #include <algorithm>
 
+#include "runtime/feedback/feedback.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit::tier2 {
 namespace {
 
-struct BuiltinType {
-  uint32_t bit;
-  PyTypeObject* type;
-};
-const BuiltinType kMethodTypes[] = {
-    {kListBit, &PyList_Type}, {kDictBit, &PyDict_Type},   {kSetBit, &PySet_Type},           {kStrBit, &PyUnicode_Type},
-    {kTupleBit, &PyTuple_Type}, {kBytesBit, &PyBytes_Type}, {kByteArrayBit, &PyByteArray_Type},
-};
+constexpr uint32_t kMethodTypes[] = {kListBit, kDictBit, kSetBit, kStrBit, kTupleBit, kBytesBit, kByteArrayBit};
 
 }  // namespace
 
 // LOAD_ATTR of a method for a call: the method and its object.
 bool Lifter::MethodOfBuiltin() {
   if (in().opcode != LOAD_ATTR || (in().oparg & 1) == 0 || Top().node->rep != Rep::kBoxed) return false;
-  for (const BuiltinType& b : kMethodTypes) {
-    if (!SeenAs(Top().node, b.bit)) continue;
-    PyObject* method = _PyType_Lookup(b.type, PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
+  for (uint32_t bit : kMethodTypes) {
+    if (!SeenAs(Top().node, bit)) continue;
+    PyObject* method = _PyType_Lookup(BuiltinType(bit), PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
     if (method == nullptr || Py_TYPE(method) != &PyMethodDescr_Type) return false;
-    Node* self = GuardKind(Top().node, b.bit);
+    Node* self = GuardKind(Top().node, bit);
     Drop(1);
     Node* callable = ObjectConstant(method);
     Push(callable);
@@ -39,13 +33,13 @@ bool Lifter::BoundMethod(PyObject* callable, absl::Span<Node* const> args) {
   if (!PyCFunction_CheckExact(callable) || PyCFunction_GET_SELF(callable) == nullptr) return false;
   PyObject* self = PyCFunction_GET_SELF(callable);
   PyMethodDef* method = reinterpret_cast<PyCFunctionObject*>(callable)->m_ml;
-  for (const BuiltinType& b : kMethodTypes) {
-    if (Py_TYPE(self) != b.type) continue;
+  for (uint32_t bit : kMethodTypes) {
+    if (Py_TYPE(self) != BuiltinType(bit)) continue;
     Node* function = Top(in().oparg + 2).node;
     Node* object = EmitGuard(Opcode::kBoundSelf, {function}, Type::Bound());
     object->imm = reinterpret_cast<int64_t>(method);
-    Expect(object, b.bit);
-    return PushCall(Method(method, b.type, GuardKind(object, b.bit), args, FollowedBy(POP_TOP)));
+    Expect(object, bit);
+    return PushCall(Method(method, Py_TYPE(self), GuardKind(object, bit), args, FollowedBy(POP_TOP)));
   }
   return false;
 }

@@ -135,12 +135,7 @@ bool Lifter::IterateFresh() {
   JumpTo(next);
 
   state_ = before;
-  block_ = graph_->NewBlock();
-  from->successors.push_back({block_, {}});
-  here_ = here;
-  GuardDeath(entry.node, 1);
-  Drop(1);
-  JumpTo(target);
+  EndIteration(from, here, target);
   return true;
 }
 

@@ -277,6 +277,9 @@ class Lifter {
   bool Identity();
   bool Jumps(bool* ended);
   bool Iterate();
+  // The other way of the branch at the end of `from`: the iterator on top goes. `here`: the state in front of FOR_ITER.
+  void EndIteration(Block* from, FrameState* here, int32_t target);
+  Relation ComparedFor() const;  // by COMPARE_OP
   // A subscript of a sequence: what it is, where its items are, which one is meant.
   struct Element {
     Node *container = nullptr, *items = nullptr, *index = nullptr;

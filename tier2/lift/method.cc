@@ -4,26 +4,13 @@
 //   guard_true (inline_valid v2); keys_count v2 == n    and nothing of its own hides that
 //   v5 = class_value v2 (method)                 then as a call of any function: see inline.cc
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/feedback/feedback.h"
 #include "tier2/lift/lifter.h"
 
 namespace tierjit::tier2 {
 namespace {
 
-struct BuiltinType {
-  uint32_t bit;
-  PyTypeObject* type;
-};
-const BuiltinType kBuiltinTypes[] = {
-    {kIntBit, &PyLong_Type},    {kFloatBit, &PyFloat_Type}, {kBoolBit, &PyBool_Type},   {kStrBit, &PyUnicode_Type},
-    {kListBit, &PyList_Type},   {kTupleBit, &PyTuple_Type}, {kDictBit, &PyDict_Type},   {kBytesBit, &PyBytes_Type},
-    {kByteArrayBit, &PyByteArray_Type},
-};
-uint32_t BitOf(PyTypeObject* type) {
-  for (const BuiltinType& b : kBuiltinTypes) {
-    if (b.type == type) return b.bit;
-  }
-  return 0;
-}
+constexpr uint32_t kKnownClasses[] = {kIntBit, kFloatBit, kBoolBit, kStrBit, kListBit, kTupleBit, kDictBit, kBytesBit, kByteArrayBit};
 
 }  // namespace
 
@@ -38,8 +25,8 @@ PyTypeObject* Lifter::SeenType(Node* value) const {
   if (value->rep == Rep::kI64) return &PyLong_Type;
   if (value->rep == Rep::kF64) return &PyFloat_Type;
   if (value->rep == Rep::kI1) return &PyBool_Type;
-  for (const BuiltinType& b : kBuiltinTypes) {
-    if (SeenAs(value, b.bit)) return b.type;
+  for (uint32_t bit : kKnownClasses) {
+    if (SeenAs(value, bit)) return BuiltinType(bit);
   }
   return SeenClass(value);
 }
@@ -47,7 +34,7 @@ PyTypeObject* Lifter::SeenType(Node* value) const {
 // `type` is what SeenType() gave.
 Node* Lifter::GuardClass(Node* value, PyTypeObject* type) {
   Node* guard = nullptr;
-  uint32_t bit = BitOf(type);
+  uint32_t bit = BitOfType(type);
   if (value->rep != Rep::kBoxed) return value;
   if (bit == kIntBit) guard = AsInt(value);
   else if (bit == kFloatBit) guard = AsFloat(value);
@@ -130,7 +117,7 @@ const Order* OrderFor(uint8_t opcode) {
 namespace {
 uint32_t SelfVersion(PyTypeObject* const* types, const Order& order, bool reflected) {
   const PyTypeObject* self = types[order.at[reflected ? 1 : 0]];
-  return self == nullptr || BitOf(const_cast<PyTypeObject*>(self)) != 0 ? 0 : self->tp_version_tag;
+  return self == nullptr || BitOfType(self) != 0 ? 0 : self->tp_version_tag;
 }
 }  // namespace
 
@@ -147,7 +134,7 @@ bool Lifter::OperationMethod() {
     if (both || i == order->at[0]) {
       types[i] = SeenType(operands[i]);
       if (types[i] == nullptr) return false;
-      any = any || BitOf(types[i]) == 0;
+      any = any || BitOfType(types[i]) == 0;
     }
   }
   if (!any) return false;
@@ -212,7 +199,7 @@ Node* Lifter::TypeOf(Node* value) {
   PyTypeObject* type = SeenType(value);
   if (type == nullptr) return nullptr;
   Node* guarded = GuardClass(value, type);
-  return BitOf(type) != 0 ? ObjectConstant(reinterpret_cast<PyObject*>(type)) : ClassValue(guarded, reinterpret_cast<PyObject*>(type));
+  return BitOfType(type) != 0 ? ObjectConstant(reinterpret_cast<PyObject*>(type)) : ClassValue(guarded, reinterpret_cast<PyObject*>(type));
 }
 
 // Made when something wants it as an object.

@@ -61,8 +61,12 @@ bool HasFloatForm(int oparg) {
   return base == NB_ADD || base == NB_SUBTRACT || base == NB_MULTIPLY || base == NB_TRUE_DIVIDE || base == NB_POWER ||
          base == NB_FLOOR_DIVIDE || base == NB_REMAINDER;
 }
-constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
 }  // namespace
+
+Relation Lifter::ComparedFor() const {
+  constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
+  return kRelations[in().oparg >> 5];
+}
 
 // A float and what was seen as a float and as an int: the int becomes a float, whatever it is.
 bool Lifter::FloatWithEither(Node* a, Node* b) {
@@ -99,7 +103,7 @@ bool Lifter::CompareOp() {
   if (in().opcode != COMPARE_OP) return false;
   Node *a = Top(2).node, *b = Top(1).node;
   if (!IsNumber(a) || !IsNumber(b)) return false;
-  Relation relation = kRelations[in().oparg >> 5];
+  Relation relation = ComparedFor();
   Node* r;
   if (IsInt(a) && IsInt(b)) {
     r = Compare(Opcode::kIntCompare, relation, AsInt(a), AsInt(b));

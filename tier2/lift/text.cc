@@ -44,8 +44,7 @@ bool Lifter::CompareText() {
   if (in().opcode != COMPARE_OP) return false;
   Node *a = Top(2).node, *b = Top(1).node;
   if (a->rep != Rep::kBoxed || b->rep != Rep::kBoxed || !SeenAs(a, kStrBit) || !SeenAs(b, kStrBit)) return false;
-  constexpr Relation kRelations[] = {Relation::kLt, Relation::kLe, Relation::kEq, Relation::kNe, Relation::kGt, Relation::kGe};
-  Relation relation = kRelations[in().oparg >> 5];
+  Relation relation = ComparedFor();
   Node* x = GuardKind(a, kStrBit);
   Node* y = GuardKind(b, kStrBit);
   Node* r;

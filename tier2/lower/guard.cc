@@ -1,24 +1,8 @@
 #include "runtime/deopt/quiet_death.h"
+#include "runtime/feedback/feedback.h"
 #include "tier2/lower/lowerer.h"
 
 namespace tierjit::tier2 {
-
-PyTypeObject* Lowerer::TypeFor(uint32_t bit) const {
-  switch (bit) {
-    case kStrBit: return &PyUnicode_Type;
-    case kListBit: return &PyList_Type;
-    case kTupleBit: return &PyTuple_Type;
-    case kDictBit: return &PyDict_Type;
-    case kSetBit: return &PySet_Type;
-    case kBytesBit: return &PyBytes_Type;
-    case kByteArrayBit: return &PyByteArray_Type;
-    case kRangeIterBit: return &PyRangeIter_Type;
-    case kListIterBit: return &PyListIter_Type;
-    case kEnumerateBit: return &PyEnum_Type;
-    case kTupleIterBit: return &PyTupleIter_Type;
-    default: return nullptr;
-  }
-}
 
 Lowerer::Reg Lowerer::TypeField(Reg object) { return f_->Load(Field(mir::Type::kI64, object, offsetof(PyObject, ob_type))); }
 
@@ -27,7 +11,7 @@ bool Lowerer::Guard(const Node& n) {
     case Opcode::kGuardType: {
       Reg o = IntReg(n.input(0));
       Reg type = TypeField(o);
-      if (PyTypeObject* known = TypeFor(n.type.bits())) {
+      if (PyTypeObject* known = BuiltinType(n.type.bits())) {
         f_->BNe(ExitFor(n), type, known);
       } else {
         Reg version = f_->Load(Field(mir::Type::kU32, type, offsetof(PyTypeObject, tp_version_tag)));

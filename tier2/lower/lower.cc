@@ -203,20 +203,20 @@ void Lowerer::PassArguments(const Edge& e) {
     auto it = copy_of(RegOf(*from));
     return it == saved.end() ? ValueOf(from) : Operand(it->second);
   };
-  auto needed = [&](Reg to) {
-    if (copy_of(to) != saved.end()) return false;
-    return std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return !IsConstant(*m.from) && RegOf(*m.from) == to; });
+  auto needed = [&](const Move& mine) {
+    if (copy_of(mine.to) != saved.end()) return false;
+    return std::any_of(moves.begin(), moves.end(),
+                       [&](const Move& m) { return &m != &mine && !IsConstant(*m.from) && RegOf(*m.from) == mine.to; });
   };
   while (!moves.empty()) {
     bool any = false;
     for (size_t i = 0; i < moves.size();) {
-      Move m = moves[i];
-      moves.erase(moves.begin() + static_cast<std::ptrdiff_t>(i));
-      if (needed(m.to)) {
-        moves.insert(moves.begin() + static_cast<std::ptrdiff_t>(i++), m);
+      if (needed(moves[i])) {
+        i++;
         continue;
       }
-      f_->Move(m.to, source(m.from));
+      f_->Move(moves[i].to, source(moves[i].from));
+      moves.erase(moves.begin() + static_cast<std::ptrdiff_t>(i));
       any = true;
     }
     if (any || moves.empty()) continue;

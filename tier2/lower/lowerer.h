@@ -111,7 +111,6 @@ class Lowerer {
   void GuardReleasable(const Node& n);
   void GuardDeath(const Node& n);
   void GuardSimple(const Node& n);
-  PyTypeObject* TypeFor(uint32_t bit) const;
   Reg TypeField(Reg object);
 
   // Frame, reference counts, escapes, exits (frame.cc).
