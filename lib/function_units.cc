@@ -81,12 +81,6 @@ Function* FindFor(PyFunctionObject* function) {
   return state == nullptr || state->unit == nullptr || !state->unit->Serves(function) ? nullptr : FunctionOf(state->unit);
 }
 
-// Positional parameters and plain locals only.
-bool IsPlain(const PyCodeObject* code) {
-  constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
-  return (code->co_flags & kOthers) == 0 && code->co_kwonlyargcount == 0 && code->co_ncellvars == 0 && code->co_nfreevars == 0;
-}
-
 tier2::Snapshot SnapshotOf(const Function& f) {
   tier2::Snapshot s;
   s.code = f.unit->code();
@@ -282,7 +276,7 @@ void Function::OnManyExits(ExitDescriptor* exit) {
 }
 
 bool Watch(Function* f, const tier1::HotLoop& hot) {
-  if (!IsPlain(f->code)) return false;
+  if (!tier2::MayGoWithoutFrame(f->code)) return false;
   absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(f->code);
   if (!decoded.ok() || hot.unit->ProfiledAddress(hot.target) == nullptr) return false;
   f->decoded = std::make_shared<const DecodedCode>(*std::move(decoded));
@@ -409,7 +403,7 @@ void CalleeTable::Look(const Key& key, tier2::Callee* callee) {
   Function* f = FindFor(function);
   bool counted = f == nullptr || (f->phase == Function::Phase::kProfiled && !f->known());
   CodeState* state = CodeStates::Get().Find(reinterpret_cast<PyCodeObject*>(function->func_code));
-  unknown_ += counted && state != nullptr && state->unit != nullptr && IsPlain(state->unit->code());
+  unknown_ += counted && state != nullptr && state->unit != nullptr && tier2::MayGoWithoutFrame(state->unit->code());
   if (f == nullptr || !(f->known() || f->lifting) || f->code == nullptr) return;
   *callee = {function, f->code, &f->code, f->unit->expected_breaker(), nullptr, f->lifting ? f->targets.back().get() : f->target()};
   f->shared |= !f->lifting;

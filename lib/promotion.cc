@@ -27,7 +27,7 @@
 namespace tierjit {
 namespace {
 
-constexpr int64_t kWatchedTurns = 1000;     // back-edges before a loop whose frame was held is looked at again
+constexpr int64_t kWatchedTurns = 1000;     // back-edges before the other loops of the code are looked at again
 constexpr int kMaxCompiles = 5;             // of one loop
 // A new version is worth its time when an exit of the old one was taken once for each of its instructions at least, and four times as
 // often for each version that has failed before.
@@ -95,10 +95,6 @@ CodeLoops& LoopsOf(tier1::Unit* unit) {
 }
 
 uint64_t g_entries = 0;
-
-_PyInterpreterFrame* FrameOf(PyObject** lp) {
-  return reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(lp) - offsetof(_PyInterpreterFrame, localsplus));
-}
 
 tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const DecodedCode& decoded) {
   tier2::Snapshot s;
@@ -339,6 +335,7 @@ bool HasProfile(const tier1::HotLoop& hot) {
 
 tier1::LoopOutcome GoOnProfiled(const tier1::HotLoop& hot, Loop* loop) {
   loop->phase = Loop::Phase::kProfiled;
+  hot.unit->ProfileHandlers(true);
   loop->pending.NoteGiven(loop->turns_to_watch);
   hot.unit->GiveEdges(loop->turns_to_watch, true);
   hot.unit->GiveEdges(1, false);
@@ -427,12 +424,16 @@ bool MustWait(const Loop& loop) {
 tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   if (g_found.unit != hot.unit || g_found.header != hot.target) {
     CodeLoops* found = &LoopsOf(hot.unit);
+    // A jump back from a handler to what follows its `try`: the loop's own header will come by.
+    if (found->nest.Find(hot.target) == nullptr) {
+      hot.unit->GiveEdges(1, hot.profiled);
+      return {nullptr, nullptr};
+    }
     g_found = {hot.unit, hot.target, found, FindLoop(found, hot)};
   }
   CodeLoops& code = *g_found.code;
   Loop* loop = g_found.loop;
-  // Somebody holds the frame and may look at its locals, or change them, whenever he likes: they have to be in their slots.
-  if (FrameOf(hot.lp)->frame_obj != nullptr || MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
+  if (MustWait(*loop)) return StayInTier1(hot, kWatchedTurns);
   switch (loop->phase) {
     case Loop::Phase::kCold:
       if (!loop->wanted()) {
@@ -481,6 +482,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   // Other loops of the code may still want to be asked about.
   bool any = false;
   for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
+  if (!any) hot.unit->ProfileHandlers(false);
   return StayInTier1(hot, any ? kWatchedTurns : kGivenUp);
 }
 

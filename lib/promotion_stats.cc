@@ -28,7 +28,7 @@ std::string PromotionReason(const absl::Status& why) {
     case absl::StatusCode::kFailedPrecondition: return absl::StrCat("TJ-301: nothing to gain by the optimising tier: ", message);
     case absl::StatusCode::kResourceExhausted: return absl::StrCat("TJ-302: too large for the optimising tier: ", message);
     case absl::StatusCode::kOutOfRange: return absl::StrCat("TJ-303: would take longer than max_compile_ms: ", message);
-    case absl::StatusCode::kUnimplemented: return absl::StrCat("TJ-309: the optimising tier has no code without a frame for it: ", message);
+    case absl::StatusCode::kUnimplemented: return absl::StrCat("TJ-309: not for the optimising tier: ", message);
     default: return absl::StrCat("TJ-308: the optimising tier failed: ", message);
   }
 }

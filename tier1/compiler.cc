@@ -223,7 +223,7 @@ UnitHeader* UnitOf(PyCodeObject* code) {
   return unit == nullptr ? nullptr : static_cast<UnitImpl*>(unit)->header();
 }
 
-const void* BlockAddress(UnitHeader* header, int32_t unit) { return OwnerOf(header)->whole().AddressOf(unit); }
+const void* HandlerAddressOf(UnitHeader* header, int32_t unit) { return OwnerOf(header)->HandlerAddress(unit); }
 
 absl::Status CanCompile(PyCodeObject* code) {
   if (code->co_flags & CO_ASYNC_GENERATOR) {
@@ -362,6 +362,16 @@ const void* UnitImpl::ProfiledAddress(int32_t unit) {
     h->GiveEntries(kUnlimited);
   }
   return profile_->code.block.code == nullptr ? nullptr : profile_->code.AddressOf(unit);
+}
+
+void UnitImpl::ProfileHandlers(bool on) {
+  profiles_handlers_ = on;
+  header()->handler = -1;  // what it remembers is of the other version
+}
+
+const void* UnitImpl::HandlerAddress(int32_t unit) {
+  const void* profiled = profiles_handlers_ && profile_ != nullptr ? ProfiledAddress(unit) : nullptr;
+  return profiled != nullptr ? profiled : whole_.AddressOf(unit);
 }
 
 void UnitImpl::GiveEdges(int64_t count, bool profiled) {

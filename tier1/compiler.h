@@ -57,6 +57,8 @@ class Unit {
   virtual const void* ProfiledAddress(int32_t unit) = 0;
   // The ordinary version's code for a jump target, with the same way in; NULL when `unit` is none.
   virtual const void* TargetAddress(int32_t unit) const = 0;
+  // Whether exceptions go to the profiled version's handlers, when there is one.
+  virtual void ProfileHandlers(bool on) = 0;
   virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()
   // How many back-edges may pass before SetPromotion()'s hook is asked; `profiled`: in the profiled version.
   virtual void GiveEdges(int64_t count, bool profiled) = 0;

@@ -97,7 +97,7 @@ UnitHeader* UnitOfFrame(_PyInterpreterFrame* frame) {
 // Exceptions are often caught at the same place again.
 const void* HandlerAddress(UnitHeader* unit, int32_t handler) {
   if (unit->handler != handler) {
-    unit->handler_address = BlockAddress(unit, handler);
+    unit->handler_address = HandlerAddressOf(unit, handler);
     unit->handler = handler;
   }
   return unit->handler_address;
@@ -514,8 +514,10 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   if (on_loop) return LeaveLoopByException(ts, frame);
   int32_t handler;
   PyObject** sp;
+  int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
   if (UnwindToHandler(ts, frame, &handler, &sp)) {
     UnitHeader* unit = UnitOfFrame(frame);
+    if (unit != nullptr) OwnerOf(unit)->NoteRaise(fault);
     const void* address = unit == nullptr ? nullptr : HandlerAddress(unit, handler);
     if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
     RequestInterpreter(ts, frame, sp, handler);

@@ -169,6 +169,7 @@ void Translator::TranslateBlock(int first) {
   current_ = first;
   if (IsResumePoint(first)) EnterResumePoint(unit);
   if (Leaves(unit)) return EmitLeave(list[first]);
+  if (mode_.feedback != nullptr && IsHandler(unit)) EmitObserve(depth() - 1, &mode_.feedback->at(unit));
   while (true) {
     out_->bytecodes++;
     const Instruction& in = list[current_];
@@ -179,6 +180,10 @@ void Translator::TranslateBlock(int first) {
     if (current_ >= static_cast<int>(list.size())) return;
     if (leader_[list[current_].offset]) return FallTo(list[current_].offset);
   }
+}
+
+bool Translator::IsHandler(int32_t unit) const {
+  return std::any_of(decoded_.exceptions().begin(), decoded_.exceptions().end(), [&](const ExceptionRange& r) { return r.target == unit; });
 }
 
 void Translator::EmitObserve(int entry, Observation* observation) {

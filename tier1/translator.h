@@ -68,6 +68,7 @@ class Translator {
   void EmitLeave(const Instruction& in);
   void ObserveStores(const Instruction& in);
   void ObserveResult(const Instruction& in);
+  bool IsHandler(int32_t unit) const;         // exceptions go there
   void EmitObserve(int entry, Observation* observation);
 
   // Static stack (translator_stack.cc).

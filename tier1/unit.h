@@ -69,6 +69,11 @@ class UnitImpl final : public Unit {
 
   const void* ProfiledAddress(int32_t unit) override;
   const void* TargetAddress(int32_t unit) const override { return whole_.AddressOf(unit); }
+  void ProfileHandlers(bool on) override;
+  const void* HandlerAddress(int32_t unit);
+  void NoteRaise(int32_t unit) {
+    if (profiles_handlers_ && profile_ != nullptr) profile_->feedback.NoteRaise(unit);
+  }
   const Feedback* feedback() const override { return profile_ == nullptr ? nullptr : &profile_->feedback; }
   void GiveEdges(int64_t count, bool profiled) override;
   void GiveEntries(int64_t count) override { header()->GiveEntries(count); }
@@ -94,6 +99,7 @@ class UnitImpl final : public Unit {
   };
   Assembled whole_;
   std::unique_ptr<Profile> profile_;
+  bool profiles_handlers_ = false;
   std::vector<Loop*> loops_;
   int bytecodes_;
   int64_t compile_ns_;
@@ -105,8 +111,8 @@ bool BindNames(UnitHeader* unit, PyObject* globals, PyObject* builtins);
 // The unit header of `code`, NULL when it has none. [GIL]
 UnitHeader* UnitOf(PyCodeObject* code);
 inline UnitImpl* OwnerOf(UnitHeader* unit) { return static_cast<UnitImpl*>(unit->owner); }
-// Native address of the block at `unit` of a whole unit. [GIL]
-const void* BlockAddress(UnitHeader* header, int32_t unit);
+// Native address of the handler at `unit` of a whole unit. [GIL]
+const void* HandlerAddressOf(UnitHeader* header, int32_t unit);
 
 vectorcallfunc DefaultVectorcall();
 

@@ -1,5 +1,6 @@
 #include "runtime/deopt/exit.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -37,9 +38,22 @@ bool Equals(PyObject* o, const ExitDescriptor::Item& item, int64_t raw) {
   return PyLong_AsLongLongAndOverflow(o, &overflow) == raw && overflow == 0;
 }
 
+// An int of one digit that is no shared one.
+bool IsOwnDigit(int64_t v) {
+  constexpr int64_t kLimit = int64_t{1} << PyLong_SHIFT;
+  return v > -kLimit && v < kLimit && (v < -_PY_NSMALLNEGINTS || v >= _PY_NSMALLPOSINTS);
+}
+
 bool StoreInPlace(PyObject* old, const ExitDescriptor::Item& item, int64_t raw) {
-  if (old == nullptr || item.rep != ExitDescriptor::Rep::kFloat || !PyFloat_CheckExact(old) || Py_REFCNT(old) != 1) return false;
-  std::memcpy(&reinterpret_cast<PyFloatObject*>(old)->ob_fval, &raw, sizeof raw);
+  if (old == nullptr || Py_REFCNT(old) != 1) return false;
+  if (item.rep == ExitDescriptor::Rep::kFloat && PyFloat_CheckExact(old)) {
+    std::memcpy(&reinterpret_cast<PyFloatObject*>(old)->ob_fval, &raw, sizeof raw);
+    return true;
+  }
+  PyLongObject* number = reinterpret_cast<PyLongObject*>(old);
+  if (item.rep != ExitDescriptor::Rep::kInt || !PyLong_CheckExact(old) || !_PyLong_IsCompact(number) || !IsOwnDigit(raw)) return false;
+  _PyLong_SetSignAndDigitCount(number, raw < 0 ? -1 : 1, 1);
+  number->long_value.ob_digit[0] = static_cast<digit>(raw < 0 ? -raw : raw);
   return true;
 }
 
@@ -237,6 +251,20 @@ void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit) {
   KeepLocals(lp, exit, &objects);
   StoreLocals(lp, exit, &objects, &dropped);
   Drop(dropped);
+}
+
+int64_t tj_locals_hold(PyObject** lp, const ExitDescriptor* exit) {
+  ExitObjects objects(*exit, tj_exit_values);
+  return std::all_of(exit->items.begin(), exit->items.end(), [&](const ExitDescriptor::Item& item) {
+    if (!objects.IsThere(item)) return true;
+    PyObject* now = lp[item.index];
+    int64_t raw = objects.Raw(item);
+    switch (item.rep) {
+      case ExitDescriptor::Rep::kBoxed: return now == reinterpret_cast<PyObject*>(raw);
+      case ExitDescriptor::Rep::kBool: return now == (raw != 0 ? Py_True : Py_False);
+      default: return Equals(now, item, raw);
+    }
+  });
 }
 
 void tj_materialise(PyObject** lp, const ExitDescriptor* exit) {

@@ -114,6 +114,15 @@ extern "C" void tj_materialise(PyObject** lp, const ExitDescriptor* exit);
 extern "C" UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit);
 // Virtual locals into their slots, before foreign code runs: items of kind kLocal only. [GIL]
 extern "C" void tj_sync_locals(PyObject** lp, const ExitDescriptor* exit);
+// Whether the slots still hold what tj_sync_locals() has put there: who holds the frame may have changed them. [GIL]
+extern "C" int64_t tj_locals_hold(PyObject** lp, const ExitDescriptor* exit);
+
+// An exception is set, and the frame's stack ends with what the faulting operation has left of its operands. The handler keeps `kept`
+// entries; those from there up to `below` are the unit's, which lets them go. Whether it may take the exception to the handler itself:
+// nobody wants to be told, and nobody notices what dies. [GIL]
+extern "C" int64_t tj_may_catch(PyThreadState* ts, uintptr_t expected_breaker, int64_t kept, int64_t below);
+// Then this does. [GIL]
+extern "C" void tj_catch(PyThreadState* ts, int64_t kept, int64_t below);
 
 // The values of one exit as objects: a number is one object, however often the frames name it, and stays the object that a slot holds already.
 class ExitObjects {

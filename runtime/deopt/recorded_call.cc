@@ -110,6 +110,7 @@ UnitExit RecordedCall::Run(const int64_t* registers, const char* stack) const {
     case RecordedAction::kExitFrameless: tj_exit_frameless(ts, reinterpret_cast<int64_t*>(base), exit_); break;
     case RecordedAction::kMaterialise: tj_materialise(lp, exit_); break;
     case RecordedAction::kSync: tj_sync_locals(lp, exit_); break;
+    case RecordedAction::kLocalsHold: return {reinterpret_cast<const void*>(tj_locals_hold(lp, exit_)), nullptr};
   }
   return {nullptr, nullptr};
 }

@@ -16,6 +16,7 @@ enum class RecordedAction : uint8_t {
   kExitFrameless,  // tj_exit_frameless()
   kMaterialise,    // tj_materialise()
   kSync,           // tj_sync_locals()
+  kLocalsHold,     // tj_locals_hold(), which the call gives
 };
 
 // One call. The first place is that of the frame's locals (frameless: of the waiting values); behind it those of tj_exit_values.

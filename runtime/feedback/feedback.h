@@ -34,14 +34,18 @@ void Observe(Observation* observation, PyObject* o);
 // one: the second value that is stored (STORE_FAST_STORE_FAST), the sequence that is taken apart (UNPACK_SEQUENCE).
 class Feedback {
  public:
-  explicit Feedback(int32_t units) : first_(static_cast<size_t>(units), Observation{}), second_(first_) {}
+  explicit Feedback(int32_t units) : first_(static_cast<size_t>(units), Observation{}), second_(first_), raised_(first_.size(), 0) {}
   Observation& at(int32_t unit) { return first_[static_cast<size_t>(unit)]; }
   const Observation& at(int32_t unit) const { return first_[static_cast<size_t>(unit)]; }
   Observation& second(int32_t unit) { return second_[static_cast<size_t>(unit)]; }
   const Observation& second(int32_t unit) const { return second_[static_cast<size_t>(unit)]; }
+  // Whether the instruction has raised: it may never have made anything.
+  bool raised(int32_t unit) const { return raised_[static_cast<size_t>(unit)] != 0; }
+  void NoteRaise(int32_t unit) { raised_[static_cast<size_t>(unit)] = 1; }
 
  private:
   std::vector<Observation> first_, second_;
+  std::vector<uint8_t> raised_;
 };
 
 }  // namespace tierjit

@@ -16,7 +16,7 @@ enum class HelperMemory : uint8_t {
 
 inline HelperMemory MemoryOf(Opcode opcode) {
   switch (opcode) {
-#define HELPER(name, text, inputs, result, memory) case Opcode::k##name: return HelperMemory::memory;
+#define HELPER(name, text, operands, result, memory) case Opcode::k##name: return HelperMemory::memory;
 #include "tier2/ir/helper_calls.def"
 #undef HELPER
     default: return HelperMemory::kNotAHelper;

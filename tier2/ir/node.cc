@@ -1,13 +1,14 @@
 #include "tier2/ir/node.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace tierjit::tier2 {
 namespace {
 
-constexpr int kAny = -1;
-constexpr OpcodeInfo Make(const char* text, int inputs, Rep rep, bool by_node, Effect effect) {
-  return {text, static_cast<int8_t>(inputs), rep, by_node, effect};
+constexpr OpcodeInfo Make(const char* text, std::string_view operands, Rep rep, bool by_node, Effect effect) {
+  bool any_number = operands.ends_with('*');
+  return {text, operands.data(), static_cast<int8_t>(any_number ? -1 : static_cast<int>(operands.size())), rep, by_node, effect};
 }
 struct Born {
   Rep rep;
@@ -17,9 +18,15 @@ constexpr Born kNoResult{Rep::kNone, false}, kBoxed{Rep::kBoxed, false}, kI64{Re
     kI1{Rep::kI1, false}, kByNode{Rep::kNone, true};
 using enum Effect;
 constexpr OpcodeInfo kInfo[] = {
-#define OP(name, text, inputs, result, effect) Make(text, inputs, result.rep, result.by_node, effect),
+#define OP(name, text, operands, result, effect) Make(text, operands, result.rep, result.by_node, effect),
 #include "tier2/ir/opcodes.def"
 };
+constexpr bool SaysRepresentations(std::string_view operands) {
+  if (operands.ends_with('*')) operands.remove_suffix(1);
+  return operands.find_first_not_of("oidtn?g") == std::string_view::npos;
+}
+#define OP(name, text, operands, result, effect) static_assert(SaysRepresentations(operands), "representations of the operands of " text);
+#include "tier2/ir/opcodes.def"
 static_assert(sizeof kInfo / sizeof kInfo[0] == static_cast<size_t>(Opcode::kCount), "every operation has its line");
 
 void Visit(Block* block, std::vector<uint8_t>* seen, std::vector<Block*>* order) {

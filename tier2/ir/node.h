@@ -15,7 +15,7 @@ typedef struct _object PyObject;
 namespace tierjit::tier2 {
 
 enum class Opcode : uint8_t {
-#define OP(name, text, inputs, result, effect) k##name,
+#define OP(name, text, operands, result, effect) k##name,
 #include "tier2/ir/opcodes.def"
   kCount,
 };
@@ -43,6 +43,7 @@ Relation Mirrored(Relation r);  // a r b == b Mirrored(r) a
 
 struct OpcodeInfo {
   const char* text;
+  const char* operands;  // their representations, see opcodes.def
   int8_t inputs;  // -1: any number
   Rep result;     // kNone: no result
   bool by_node;   // the representation is the node's own
@@ -126,6 +127,7 @@ struct Block {
   int id = 0;
   int32_t unit = -1;               // code unit where it starts, -1: made by a pass
   int depth = 0;                   // how many loops of the program it lies in
+  bool rare = false;               // on the way of an exception
   FrameState* state = nullptr;     // at its start, in terms of its parameters: loop headers have one
   std::vector<Node*> params;
   std::vector<Node*> nodes;        // without params; the last one ends the block

@@ -8,6 +8,19 @@ bool Ends(Opcode o) { return o == Opcode::kJump || o == Opcode::kBranch || o == 
 size_t SuccessorsOf(Opcode o) { return o == Opcode::kBranch ? 2 : o == Opcode::kJump ? 1 : 0; }
 bool NeedsState(const Node& n) { return n.info().effect == Effect::kGuards || n.Is(Opcode::kGeneric) || n.Is(Opcode::kCallTyped); }
 
+// `wanted`: as in opcodes.def.
+bool Fits(const Node& operand, char wanted) {
+  switch (wanted) {
+    case 'o': return operand.rep == Rep::kBoxed;
+    case 'i': return operand.rep == Rep::kI64;
+    case 'd': return operand.rep == Rep::kF64;
+    case 't': return operand.rep == Rep::kI1;
+    case 'n': return operand.rep == Rep::kI64 || operand.rep == Rep::kF64;
+    case 'g': return operand.Is(Opcode::kGeneric);
+    default: return operand.rep != Rep::kNone;
+  }
+}
+
 class Verifier {
  public:
   explicit Verifier(const Graph& graph) : graph_(graph), idom_(Dominators(graph)), at_(static_cast<size_t>(graph.node_count()), -1) {}
@@ -56,9 +69,16 @@ class Verifier {
   absl::Status CheckNode(const Node& n, const Block& b, int at) {
     if (n.block != &b) return Wrong(n, "stands in a block that it does not know");
     if (n.info().inputs >= 0 && n.inputs.size() != static_cast<size_t>(n.info().inputs)) return Wrong(n, "number of operands");
+    if (!n.info().by_node && n.rep != n.info().result) return Wrong(n, "representation of the result");
+    const char* wanted = n.info().operands;
     for (const Node* i : n.inputs) {
       bool valued = i != nullptr && (i->rep != Rep::kNone || i->Is(Opcode::kGeneric));
       if (!valued || !Defined(i, &b, at)) return Wrong(n, "operand is not defined here");
+      if (!Fits(*i, *wanted)) return Wrong(n, "representation of an operand");
+      if (wanted[1] != '*') wanted++;
+    }
+    if (n.Is(Opcode::kReturn) && n.input(0)->rep != (graph_.frameless ? graph_.result : Rep::kBoxed)) {
+      return Wrong(n, "representation of the unit's result");
     }
     if (NeedsState(n) && n.state == nullptr) return Wrong(n, "no frame state");
     if (n.state != nullptr && !CheckState(*n.state, b, at)) return Wrong(n, "its frame state names what is not defined here");

@@ -44,11 +44,8 @@ bool Lifter::Iterate() {
   if (it.position == nullptr) {
     if (frameless()) return NeedsHandler(), true;
     // Any iterator: its handler pushes the item, or pops the iterator and jumps.
-    for (const StackEntry& e : state_.stack) shows_iterators_ = shows_iterators_ || e.node->Is(Opcode::kFreshIter);
-    FrameState* state = BoxStack();
-    Node* call = Emit(Opcode::kGeneric, {it.node});
-    call->index = in().offset;
-    call->state = state;
+    Node* call = CallHandler();
+    CatchFrom(call);
     Node* taken = Emit(Opcode::kTaken, {call}, Type::Bool());
     Emit(Opcode::kBranch, {taken});
     Block* from = block_;

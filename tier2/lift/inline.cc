@@ -131,7 +131,7 @@ bool Lifter::MayInline(const Callee& callee) const {
 
 void Lifter::GuardCode(const Callee& callee, Node* function) {
   Node* code = Emit(Opcode::kFunctionCode, {function}, Type::Bound());
-  Node* alive = Emit(Opcode::kWatched, {}, Type::Int());
+  Node* alive = Emit(Opcode::kGlobalGet, {}, Type::Any());
   alive->imm = reinterpret_cast<int64_t>(callee.alive);
   EmitGuard(Opcode::kGuardSame, {code, alive}, Type::Bound());
 }

@@ -29,14 +29,6 @@ bool Reads(const Instruction& in, int local) {
   }
 }
 
-bool NeverGoesOn(const Instruction& in) {
-  switch (in.opcode) {
-    case JUMP_FORWARD: case JUMP_BACKWARD: case JUMP_BACKWARD_NO_INTERRUPT: case RETURN_VALUE: case RETURN_CONST: case RAISE_VARARGS: case RERAISE:
-      return true;
-    default: return false;
-  }
-}
-
 bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit || bits == kBoolBit; }
 
 }  // namespace
@@ -52,17 +44,33 @@ absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_no
 }
 
 Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
-    : snapshot_(snapshot), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_),
+    : snapshot_(snapshot), nest_(*snapshot.decoded), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_),
       details_(own_details_) {
   graph_->local_count = snapshot.code->co_nlocalsplus;
   graph_->frameless = snapshot.frameless;
 }
 
 Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending)
-    : snapshot_(*callee.body), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), ending_(ending),
+    : snapshot_(*callee.body), nest_(*callee.body->decoded), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), ending_(ending),
       graph_(caller->graph_), expected_(caller->expected_), details_(caller->details_) {}
 
+bool MayGoWithoutFrame(const PyCodeObject* code) {
+  constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  return (code->co_flags & kOthers) == 0 && code->co_kwonlyargcount == 0 && code->co_ncellvars == 0 && code->co_nfreevars == 0;
+}
+
+// A loop of a generator that only computes is like any other.
+absl::Status Lifter::CheckSuspension() const {
+  const LoopNest::Extent* loop = nest_.Find(snapshot_.entry);
+  for (const Instruction& in : snapshot_.decoded->instructions()) {
+    bool suspends = in.opcode == YIELD_VALUE || in.opcode == RETURN_GENERATOR;
+    if (suspends && (loop == nullptr || loop->Contains(in.offset))) return absl::UnimplementedError("generators and coroutines suspend");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
+  if (absl::Status s = CheckSuspension(); !s.ok()) return s;
   FindLeaders();
   if (snapshot_.frameless) {
     block_ = graph_->NewBlock();
@@ -98,19 +106,18 @@ void Lifter::LiftBlocks() {
 
 // Loops of the bytecode: seen from a way into an inner loop, the graph's loops around it have the same header.
 int Lifter::LoopDepth(int32_t unit) const {
-  std::set<int32_t> headers;
-  for (const Instruction& in : snapshot_.decoded->instructions()) {
-    if (in.opcode == JUMP_BACKWARD && in.target <= unit && unit <= in.offset) headers.insert(in.target);
-  }
-  return static_cast<int>(headers.size()) + (caller_ == nullptr ? 0 : caller_->LoopDepth(caller_->in().offset));
+  return nest_.DepthAt(unit) + (caller_ == nullptr ? 0 : caller_->LoopDepth(caller_->in().offset));
 }
 
 void Lifter::NoteDepths() {
-  // Blocks that start at no instruction stand between two that do.
+  // Blocks that start at no instruction stand behind one that does, and at most between two.
   for (Block* b : graph_->ReversePostOrder()) {
     if (b->unit >= 0 || b->predecessors.empty()) continue;
     b->depth = b->predecessors[0]->depth;
-    for (const Edge& e : b->successors) b->depth = std::min(b->depth, e.to->depth);
+    b->rare = b->rare || b->predecessors[0]->rare;
+    for (const Edge& e : b->successors) {
+      if (e.to->unit >= 0 && !e.to->rare) b->depth = std::min(b->depth, e.to->depth);
+    }
   }
 }
 
@@ -126,7 +133,7 @@ uint32_t Lifter::EntryBits(size_t local) const {
   return bits == kNullBit || !ReadBeforeStored(static_cast<int>(local)) ? kNullBit : bits;
 }
 
-// Ways into exception handlers do not count: they are not lifted.
+// Ways into exception handlers do not count: what is read there is looked for in the slot first.
 void Lifter::WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const {
   const std::vector<Instruction>& list = snapshot_.decoded->instructions();
   std::vector<uint8_t> seen(list.size(), 0);
@@ -202,6 +209,8 @@ void Lifter::FindLeaders() {
   for (const Instruction& in : snapshot_.decoded->instructions()) {
     if (in.target >= 0) leader_[static_cast<size_t>(in.opcode == FOR_ITER ? in.target + 2 : in.target)] = 1;
   }
+  for (const ExceptionRange& range : snapshot_.decoded->exceptions()) leader_[static_cast<size_t>(range.target)] = kHandler;
+  FindWaysWithoutExceptions();
 }
 
 // The entry block takes the frame over: virtual locals into registers, the stack with its references.
@@ -253,6 +262,7 @@ void Lifter::LiftBlock(int32_t unit) {
   resume_ = unit;
   here_ = nullptr;
   if (leader_[static_cast<size_t>(unit)]) block_->state = Here();
+  if (leader_[static_cast<size_t>(unit)] == kHandler && seen().bits == 0) return LeaveHere();
   while (true) {
     resume_ = in().offset;
     here_ = nullptr;
@@ -300,6 +310,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
 
 // What the profiled version would have noted if it had come by.
 bool Lifter::NeverSeen() const {
+  if (snapshot_.feedback->raised(in().offset)) return false;
   switch (in().opcode) {
     case STORE_FAST: case STORE_FAST_LOAD_FAST: case STORE_FAST_STORE_FAST: case BINARY_OP: case BINARY_SUBSCR: case COMPARE_OP: case CALL:
     case LOAD_ATTR: case LOAD_GLOBAL: case GET_ITER: return seen().bits == 0;
@@ -342,7 +353,7 @@ bool Lifter::LiftInstruction() {
         returns_.push_back({block_, value});
         return false;
       }
-      Emit(Opcode::kReturn, {Boxed(value)});
+      Return(Boxed(value));
       return false;
     }
     default: break;
@@ -358,7 +369,8 @@ bool Lifter::LiftInstruction() {
   } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {
     return true;
   }
-  if (DecisionFor(in().opcode).decision != Decision::kHandler || in().opcode == RERAISE || in().opcode == RAISE_VARARGS || StoresVirtual()) {
+  if (in().opcode == RERAISE || in().opcode == RAISE_VARARGS) return Raise();
+  if (DecisionFor(in().opcode).decision != Decision::kHandler || StoresVirtual()) {
     LeaveHere();
     return false;
   }
@@ -392,8 +404,18 @@ bool Lifter::StoresVirtual() const {
   return false;
 }
 
-void Lifter::Generic() {
-  int popped = NumPopped(in().opcode, in().oparg), pushed = NumPushed(in().opcode, in().oparg);
+// The frame may be held by somebody, who sees its locals when it has returned.
+void Lifter::Return(Node* value) {
+  Node* end = Emit(Opcode::kReturn, {value});
+  bool any = std::any_of(state_.locals.begin(), state_.locals.end(), [](const Local& l) { return l.value != nullptr; });
+  if (!any) return;
+  state_.stack.clear();
+  here_ = nullptr;
+  end->state = Here();
+}
+
+Node* Lifter::CallHandler() {
+  int popped = NumPopped(in().opcode, in().oparg);
   // An operation that takes an iterator sees it as it is.
   for (int i = popped; i >= 1; i--) {
     if (Top(i).position != nullptr) CloseIterator(&Top(i));
@@ -405,6 +427,13 @@ void Lifter::Generic() {
   Node* call = Emit(Opcode::kGeneric, operands);
   call->index = in().offset;
   call->state = state;
+  return call;
+}
+
+void Lifter::Generic() {
+  Node* call = CallHandler();
+  CatchFrom(call);
+  int popped = NumPopped(in().opcode, in().oparg), pushed = NumPushed(in().opcode, in().oparg);
   Drop(popped);
   for (int i = 0; i < pushed; i++) {
     Node* r = Emit(Opcode::kResult, {call}, Type::Any());

@@ -62,8 +62,8 @@ struct Snapshot {
   const Feedback* feedback = nullptr;
   int32_t entry = 0;                      // code unit where execution enters: 0, or a loop header
   // An inner loop is compiled by itself: behind it Tier 1 goes on, until the loop around it is hot. Then all of it is one unit, entered at
-  // its header, and no loop of it at another place. Else [0, co_size).
-  LoopNest::Extent extent = {0, INT32_MAX};
+  // its header, and no loop of it at another place. Else the whole code.
+  LoopNest::Extent extent;
   std::vector<uint32_t> local_bits;       // TypeBits of the locals at the way in, by slot
   std::vector<uint32_t> local_details;    // DetailOf() them
   std::vector<uint32_t> stack_bits;       // of the operand stack there
@@ -125,6 +125,12 @@ struct StackEntry {
   bool fresh() const { return node != nullptr && (node->Is(Opcode::kFreshRange) || node->Is(Opcode::kFreshIter)); }
 };
 
+// Only positional parameters and plain locals: the function can be compiled without a frame.
+bool MayGoWithoutFrame(const PyCodeObject* code);
+
+// Execution never goes on behind the instruction.
+bool NeverGoesOn(const Instruction& in);
+
 class Lifter {
  public:
   Lifter(const Snapshot& snapshot, int max_nodes);
@@ -152,6 +158,7 @@ class Lifter {
   uint32_t EntryBits(size_t local) const;
   void WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const;  // false: not on behind the instruction
   bool ReadBeforeStored(int local) const;
+  absl::Status CheckSuspension() const;       // not for code that suspends
   void FindLeaders();
   int LoopDepth(int32_t unit) const;
   void NoteDepths();
@@ -350,8 +357,19 @@ class Lifter {
   void Generic();
   FrameState* BoxStack();
   bool StoresVirtual() const;
+  Node* CallHandler();
+  void Return(Node* value);
+
+  // Exceptions (handler.cc).
+  const ExceptionRange* Protection() const;   // of the current instruction; nullptr: none
+  void CatchFrom(Node* call);
+  void EnterHandler(Node* call, const ExceptionRange& range);
+  bool Raise();
+  void RaiseWhere(Opcode compare, Relation relation, Node* a, Node* b);
+  void FindWaysWithoutExceptions();
 
   const Snapshot& snapshot_;
+  LoopNest nest_;
   int max_nodes_;
   Lifter* caller_ = nullptr;                  // when this is an inlined call
   const Callee* callee_ = nullptr;
@@ -362,7 +380,9 @@ class Lifter {
   std::vector<uint32_t> virtual_;             // by local: kIntBit, kFloatBit, kBoolBit, or 0 for locals that stay in their slots
   std::vector<uint32_t> stored_bits_;         // by local: what was seen to be stored, anywhere
   std::vector<uint8_t> comes_late_;           // by local: virtual, but not from the way in on
-  std::vector<uint8_t> leader_;
+  static constexpr uint8_t kHandler = 2;
+  std::vector<uint8_t> leader_;               // by code unit: a block begins there; kHandler: that of exceptions
+  std::vector<uint8_t> regular_;              // by code unit: reached without exceptions
   std::map<int32_t, BlockInfo> blocks_;
   std::set<int32_t> pending_;
   std::vector<uint8_t> stored_;               // by local: there are stores to it

@@ -20,6 +20,7 @@ Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
   if (info.block != nullptr) return info;
   info.block = graph_->NewBlock(unit);
   info.block->depth = LoopDepth(unit);
+  info.block->rare = regular_[static_cast<size_t>(unit)] == 0;
   const Instruction& first = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(unit))];
   uint32_t item;
   bool iterates = first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset) &&

@@ -11,18 +11,23 @@ Node* Lifter::IntOp(int oparg, Node* a, Node* b) {
   int64_t b_left = b->imm;
   auto guarded = [&](Opcode o) { return EmitGuard(o, {a, b}, Type::Int()); };
   auto pure = [&](Opcode o) { return Emit(o, {a, b}, Type::Int()); };
+  auto divided = [&](Opcode o) {
+    RaiseWhere(Opcode::kIntCompare, Relation::kEq, b, IntConstant(0));
+    return guarded(o);
+  };
   switch (oparg) {
     case NB_ADD: case NB_INPLACE_ADD: return guarded(Opcode::kIntAdd);
     case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: return guarded(Opcode::kIntSub);
     case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return guarded(Opcode::kIntMul);
-    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return guarded(Opcode::kIntFloorDiv);
-    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return guarded(Opcode::kIntMod);
+    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return divided(Opcode::kIntFloorDiv);
+    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return divided(Opcode::kIntMod);
     case NB_LSHIFT: case NB_INPLACE_LSHIFT: return guarded(Opcode::kIntShl);
     case NB_RSHIFT: case NB_INPLACE_RSHIFT: return guarded(Opcode::kIntShr);
     case NB_AND: case NB_INPLACE_AND: return pure(Opcode::kIntAnd);
     case NB_OR: case NB_INPLACE_OR: return pure(Opcode::kIntOr);
     case NB_XOR: case NB_INPLACE_XOR: return pure(Opcode::kIntXor);
     case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: {
+      RaiseWhere(Opcode::kIntCompare, Relation::kEq, b, IntConstant(0));
       // The quotient of two exact doubles is correctly rounded, as CPython's is.
       Node* u = EmitGuard(Opcode::kIntToFloatExact, {a}, Type::Float());
       Node* v = EmitGuard(Opcode::kIntToFloatExact, {b}, Type::Float());
@@ -39,14 +44,18 @@ Node* Lifter::IntOp(int oparg, Node* a, Node* b) {
 }
 
 Node* Lifter::FloatOp(int oparg, Node* a, Node* b) {
+  auto divided = [&](Opcode o) {
+    RaiseWhere(Opcode::kFloatCompare, Relation::kEq, b, FloatConstant(0.0));
+    return EmitGuard(o, {a, b}, Type::Float());
+  };
   switch (oparg) {
     case NB_ADD: case NB_INPLACE_ADD: return Emit(Opcode::kFloatAdd, {a, b}, Type::Float());
     case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: return Emit(Opcode::kFloatSub, {a, b}, Type::Float());
     case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: return Emit(Opcode::kFloatMul, {a, b}, Type::Float());
-    case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: return EmitGuard(Opcode::kFloatDiv, {a, b}, Type::Float());
+    case NB_TRUE_DIVIDE: case NB_INPLACE_TRUE_DIVIDE: return divided(Opcode::kFloatDiv);
     case NB_POWER: case NB_INPLACE_POWER: return EmitGuard(Opcode::kFloatPow, {a, b}, Type::Float());
-    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return EmitGuard(Opcode::kFloatFloorDiv, {a, b}, Type::Float());
-    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return EmitGuard(Opcode::kFloatMod, {a, b}, Type::Float());
+    case NB_FLOOR_DIVIDE: case NB_INPLACE_FLOOR_DIVIDE: return divided(Opcode::kFloatFloorDiv);
+    case NB_REMAINDER: case NB_INPLACE_REMAINDER: return divided(Opcode::kFloatMod);
     default: return nullptr;
   }
 }

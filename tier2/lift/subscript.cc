@@ -43,6 +43,7 @@ bool Lifter::FindElement(Node* container, Node* index, Element* out) {
   }
   Node* i = AsInt(index);
   Node* length = Emit(out->kind == kTupleBit ? Opcode::kTupleLength : Opcode::kListLength, {out->container}, Length());
+  RaiseWhere(Opcode::kIntCompare, Relation::kGe, i, length);
   out->index = EmitGuard(Opcode::kNormalizeIndex, {i, length}, Length());
   if (out->kind == kListBit) out->items = Emit(Opcode::kListItems, {out->container}, Type::Int());
   if (bytes || array) {

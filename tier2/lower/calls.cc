@@ -158,8 +158,19 @@ void Lowerer::MakeFrames(const FrameState& state, ExitDescriptor* exit) {
   for (size_t i = 0; i < state.inlined.size(); i++) add(state.inlined[i].function, state.inlined[i].code, state.inlined[i].first_stack, i + 1);
 }
 
-void Lowerer::Return(const Node& value) {
+void Lowerer::Return(const Node& end) {
+  const Node& value = *end.input(0);
   if (graph_.frameless) return f_->Ret({Operand(0), ValueOf(&value)});
+  if (end.state != nullptr) {
+    Label held = f_->NewLabel(), done = f_->NewLabel();
+    f_->BNe(held, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+    f_->Bind(done);
+    Later([=, this, &end] {
+      f_->Bind(held);
+      SyncLocals(LocalsExit(end));
+      f_->Jmp(done);
+    });
+  }
   {
     Label buried = f_->NewLabel(), done = f_->NewLabel();
     f_->BNe(buried, Mem::At(mir::Type::kI64, &tj_buried), 0);

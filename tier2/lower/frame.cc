@@ -101,12 +101,14 @@ void Lowerer::StoreLocal(const Node& n) {
     f_->CallC("tj_dealloc", env_.dealloc, {old});
     f_->Jmp(done);
     f_->Bind(noticed);
-    SyncLocals(n);
+    int locals = LocalsExit(n);
+    SyncLocals(locals);
     f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
     f_->CallC("tj_dealloc", env_.dealloc, {old});
     f_->BNe(changed, Breaker(), Mem::At(T::kI64, env_.expected_breaker));
     MayFail("behind store_local", n.state->origin, changed);
-    f_->BEq(done, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+    CheckLocals(locals, changed);
+    f_->Jmp(done);
     f_->Bind(changed);
     // All locals are in their slots already.
     FrameState state = *n.state;
@@ -127,50 +129,96 @@ void Lowerer::SpillStack(const Node& n) {
   }
 }
 
-void Lowerer::SyncLocals(const Node& n) {
+int Lowerer::LocalsExit(const Node& n) {
   const FrameState& state = *n.state;
   bool any = false;
   for (const FrameState::Local& l : state.locals) any = any || l.value != nullptr;
-  if (!any) return;
+  if (!any) return -1;
   FrameState locals = state;
   locals.stack.clear();
   locals.iterators.clear();
   for (FrameState::Local& l : locals.locals) l.value = ObjectOf(l.value, state, OwnedAt(&n));
-  RecordCall(NewExit(locals, nullptr), RecordedAction::kSync);
+  return NewExit(locals, nullptr);
 }
 
-void Lowerer::Generic(const Node& n) {
-  const Instruction& in = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(n.index))];
-  SpillStack(n);
-  SyncLocals(n);
+void Lowerer::SyncLocals(int locals) {
+  if (locals >= 0) RecordCall(locals, RecordedAction::kSync);
+}
+
+void Lowerer::GoIfLocalsHold(int locals, Label unchanged) {
+  Reg hold = f_->NewInt("hold"), nothing = f_->NewInt("nothing");
+  RecordCall(locals, RecordedAction::kLocalsHold, {hold, nothing});
+  f_->BT(unchanged, hold);
+}
+
+void Lowerer::CheckLocals(int locals, Label changed) {
+  if (locals < 0) return;
+  Label held = f_->NewLabel(), done = f_->NewLabel();
+  f_->BNe(held, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
+  f_->Bind(done);
+  Later([=, this] {
+    f_->Bind(held);
+    GoIfLocalsHold(locals, done);
+    f_->Jmp(changed);
+  });
+}
+
+namespace {
+
+// Handlers that neither run foreign code nor let anything die: nobody can look at the frame, unless they raise.
+bool IsQuiet(uint8_t opcode) {
+  switch (opcode) {
+    case PUSH_EXC_INFO: case CHECK_EXC_MATCH: case LOAD_ASSERTION_ERROR: case BUILD_TUPLE: case BUILD_LIST: case BUILD_SLICE: case LIST_APPEND:
+    case MAKE_CELL: case COPY_FREE_VARS: case LOAD_DEREF: case MAKE_FUNCTION: case SET_FUNCTION_ATTRIBUTE: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Lowerer::Reg Lowerer::CallHandler(const Node& n, const Instruction& in) {
   f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + in.offset);
-  int depth = static_cast<int>(n.state->stack.size());
   Reg frame = f_->Sub(lp_, static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus)));
-  Reg top = f_->Add(lp_, static_cast<int64_t>(graph_.local_count + depth) * 8);
+  Reg top = f_->Add(lp_, (graph_.local_count + static_cast<int64_t>(n.state->stack.size())) * 8);
   using T = mir::Type;
   Reg sp = f_->NewInt("sp");
   Reg results[] = {sp};
   Operand args[] = {ts_, frame, top, in.oparg};
   f_->Call({{T::kI64}, {T::kI64, T::kI64, T::kI64, T::kI32}}, mir::Callee{"handler", reinterpret_cast<const void*>(DecisionFor(in.opcode).handler)},
            results, args);
+  return sp;
+}
+
+void Lowerer::Generic(const Node& n) {
+  const Instruction& in = snapshot_.decoded->instructions()[static_cast<size_t>(snapshot_.decoded->IndexAt(n.index))];
+  bool quiet = IsQuiet(in.opcode);
+  SpillStack(n);
+  int locals = LocalsExit(n);
+  if (!quiet) SyncLocals(locals);
+  Reg sp = CallHandler(n, in);
   Label failed = f_->NewLabel(), changed = f_->NewLabel(), on = f_->NewLabel();
   f_->BEq(failed, sp, 0);
-  // Somebody wants events, or holds the frame: what he changed in it is only seen by who reads it again.
-  f_->BNe(changed, Breaker(), Mem::At(T::kI64, env_.expected_breaker));
-  f_->BNe(changed, FrameField(offsetof(_PyInterpreterFrame, frame_obj)), 0);
-  MayFail("behind generic", in.offset, changed);
+  bool comes_back = !quiet && !NeverGoesOn(in);
+  if (comes_back) {
+    // Somebody wants events, or has changed locals of a frame that he holds.
+    f_->BNe(changed, Breaker(), Mem::At(mir::Type::kI64, env_.expected_breaker));
+    CheckLocals(locals, changed);
+    MayFail("behind generic", in.offset, changed);
+  }
   f_->Bind(on);
-  int popped = NumPopped(in.opcode, in.oparg);
-  for (const Block* b : graph_.blocks()) {
-    for (const Node* r : b->nodes) {
-      if (r->inputs.empty() || r->input(0) != &n) continue;
-      if (r->Is(Opcode::kResult)) f_->Mov(RegOf(*r), StackSlot(depth - popped + static_cast<int>(r->imm)));
-      if (r->Is(Opcode::kTaken)) f_->And(RegOf(*r), sp, 1);
-    }
+  int below = static_cast<int>(n.state->stack.size() - n.inputs.size());
+  for (const Node* r : parts_[&n]) {
+    if (r->Is(Opcode::kResult)) f_->Mov(RegOf(*r), StackSlot(below + static_cast<int>(r->imm)));
+    if (r->Is(Opcode::kTaken)) f_->And(RegOf(*r), sp, 1);
+    if (r->Is(Opcode::kRaised)) f_->Eq(RegOf(*r), sp, 0);
+    if (r->Is(Opcode::kCaught)) f_->Mov(RegOf(*r), StackSlot(static_cast<int>(r->imm)));
   }
   Later([=, this, &n] {
     f_->Bind(failed);
+    if (quiet) SyncLocals(locals);
+    Catch(n, locals, on);
     FailGeneric(n);
+    if (!comes_back) return;
     f_->Bind(changed);
     // All is in its slots already; the unit's other references go.
     if (in.opcode == FOR_ITER) {
@@ -182,6 +230,28 @@ void Lowerer::Generic(const Node& n) {
     }
     EmitExit(NewExit(Left(n, in.next), &n, ExitKind::kInterruption));
   });
+}
+
+// An exception goes to a handler of the unit, unless somebody wants to be told of it.
+void Lowerer::Catch(const Node& n, int locals, Label caught) {
+  int64_t kept = -1;
+  for (const Node* r : parts_[&n]) {
+    if (r->Is(Opcode::kCaught) && (kept < 0 || r->imm < kept)) kept = r->imm;
+  }
+  if (kept < 0) return;
+  Label leave = f_->NewLabel();
+  MayFail("caught", n.index, leave, ExitPoint::Kind::kDetour);
+  if (locals >= 0) {
+    Label unchanged = f_->NewLabel();
+    GoIfLocalsHold(locals, unchanged);
+    f_->Jmp(leave);
+    f_->Bind(unchanged);
+  }
+  int64_t below = static_cast<int64_t>(n.state->stack.size() - n.inputs.size());
+  f_->BF(leave, f_->CallC("tj_may_catch", tj_may_catch, {ts_, Mem::At(mir::Type::kI64, env_.expected_breaker), kept, below}));
+  f_->CallC("tj_catch", tj_catch, {ts_, kept, below});
+  f_->Jmp(caught);
+  f_->Bind(leave);
 }
 
 // What a handler leaves to be done when execution goes on elsewhere: the slots are right, but not the iterators that stay on the stack.

@@ -76,6 +76,7 @@ void Lowerer::CountUses() {
   for (const Block* b : graph_.blocks()) {
     for (const Node* n : b->nodes) {
       for (const Node* i : n->inputs) use(i);
+      if (!n->inputs.empty() && n->input(0)->Is(Opcode::kGeneric)) parts_[n->input(0)].push_back(n);
       if (n->state == nullptr) continue;
       for (const FrameState::Local& l : n->state->locals) use(l.value), use(l.bound);
       for (const Node* s : n->state->stack) use(s);
@@ -177,7 +178,7 @@ void Lowerer::LowerEnd(const Block& b, const Block* next) {
       return;
     }
     case Opcode::kBranch: BranchTo(b, next); return;
-    case Opcode::kReturn: Return(*end.input(0)); return;
+    case Opcode::kReturn: Return(end); return;
     default:
       MayFail(end.info().text, end.state->origin, ExitFor(end), ExitPoint::Kind::kEnd);
       f_->Jmp(ExitFor(end));

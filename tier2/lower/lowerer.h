@@ -94,7 +94,7 @@ class Lowerer {
   int NewSite(const Node& n);
   void MakeFrames(const FrameState& state, ExitDescriptor* exit);
   Mem Waiting(int at);
-  void Return(const Node& value);
+  void Return(const Node& end);
 
   // Containers, iterators (container.cc).
   bool Container(const Node& n);
@@ -116,9 +116,15 @@ class Lowerer {
   // Frame, reference counts, escapes, exits (frame.cc).
   bool Frame(const Node& n);
   void Generic(const Node& n);
+  Reg CallHandler(const Node& n, const Instruction& in);
   void StoreLocal(const Node& n);
   void SpillStack(const Node& n);
-  void SyncLocals(const Node& n);
+  int LocalsExit(const Node& n);              // says what the virtual locals are; -1: there are none
+  void SyncLocals(int locals);
+  // Goes to `changed` when somebody holds the frame and has changed its locals.
+  void CheckLocals(int locals, Label changed);
+  void GoIfLocalsHold(int locals, Label unchanged);
+  void Catch(const Node& generic, int locals, Label caught);
   void Incref(Reg object, bool may_be_null);
   void Decref(Reg object, const Type& type);
   void ReleaseOld(Reg object);                // releasable: no foreign code
@@ -151,6 +157,7 @@ class Lowerer {
   std::vector<Reg> regs_;                     // by node id
   std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
   std::vector<int> uses_;                     // by node id, edges and states included
+  std::map<const Node*, std::vector<const Node*>> parts_;  // of generic operations: what they give
   std::map<int, Label> labels_;               // by block id
   std::vector<int> loop_depth_;               // by block id
   std::vector<std::pair<const Block*, const Block*>> bottom_tests_;  // headers that end in a branch, and their only latches

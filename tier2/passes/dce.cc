@@ -9,7 +9,7 @@ namespace {
 bool Removable(const Node& n) {
   if (n.rep == Rep::kNone) return false;
   // An identity is tested for its own sake; results and what was on the stack come with a reference that somebody has to release.
-  if (n.Is(Opcode::kGuardSame) || n.Is(Opcode::kResult) || n.Is(Opcode::kTakeStack)) return false;
+  if (n.Is(Opcode::kGuardSame) || n.Is(Opcode::kResult) || n.Is(Opcode::kCaught) || n.Is(Opcode::kTakeStack)) return false;
   if (IsRepeated(n.opcode)) return false;
   Effect e = n.info().effect;
   return (e == Effect::kGuards && !n.Is(Opcode::kNormalizeIndex)) || e == Effect::kPure || e == Effect::kAllocates || ReadsOf(n.opcode) != kNoRegion;

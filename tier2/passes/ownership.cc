@@ -12,7 +12,7 @@ using Set = std::set<Node*>;
 
 bool BornOwned(const Node& n) {
   switch (n.opcode) {
-    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kNewTuple: case Opcode::kResult: case Opcode::kTakeStack: return true;
+    case Opcode::kBoxInt: case Opcode::kBoxFloat: case Opcode::kMakeRange: case Opcode::kNewTuple: case Opcode::kResult: case Opcode::kCaught: case Opcode::kTakeStack: return true;
     case Opcode::kMakeList: case Opcode::kMakeEmpty: case Opcode::kMakeIter: case Opcode::kTextItem: return true;
     case Opcode::kParam: case Opcode::kCallTyped: return n.rep == Rep::kBoxed;
     default: return MemoryOf(n.opcode) != HelperMemory::kNotAHelper && n.rep == Rep::kBoxed;

@@ -59,7 +59,7 @@ inline uint8_t WritesOf(Opcode o) {
 // No effect and no memory: the result depends on the operands alone.
 inline bool IsPure(Opcode o) {
   return InfoOf(o).effect == Effect::kPure && o != Opcode::kJump && o != Opcode::kBranch && o != Opcode::kParam &&
-         o != Opcode::kResult && o != Opcode::kTaken;
+         o != Opcode::kResult && o != Opcode::kTaken && o != Opcode::kRaised && o != Opcode::kCaught && o != Opcode::kReturn;
 }
 
 }  // namespace tierjit::tier2

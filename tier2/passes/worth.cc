@@ -13,6 +13,7 @@ constexpr int64_t kLossOfHandler = 40;  // a call of a handler in place of a ste
 constexpr int64_t kLossOfLocal = 6;     // a local that may have to be boxed for it
 constexpr int kTurns = 8;               // of a loop, for each turn of the one around it
 constexpr int kMaxDepth = 5;
+constexpr int kRarity = 32;             // turns for each exception; what that takes by itself is the same in both tiers
 
 int64_t Value(const Node& n) {
   if (n.Is(Opcode::kGeneric)) {
@@ -34,7 +35,9 @@ bool IsWorthIt(const Graph& graph) {
   for (const Block* b : graph.blocks()) {
     int64_t weight = 1;
     for (int i = 0; i < std::min(b->depth, kMaxDepth); i++) weight *= kTurns;
-    for (const Node* n : b->nodes) sum += weight * Value(*n);
+    int64_t value = 0;
+    for (const Node* n : b->nodes) value += weight * Value(*n);
+    sum += b->rare ? value / kRarity : value;
   }
   return sum > 0;
 }

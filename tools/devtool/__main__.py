@@ -16,6 +16,7 @@ COMMANDS = {
     "pauses": ("pauses", "how long programs stand still while the optimising tier compiles"),
     "ramp": ("ramp", "how soon a single call with one long loop runs at its steady speed"),
     "fuzz": ("fuzz", "random programs: the interpreter against the optimising tier"),
+    "survey": ("survey", "what the optimising tier makes of the standard library's code, unrun"),
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
 }
