@@ -80,6 +80,7 @@ void Compilation::NoteTypes(const tier2::Graph& graph) {
   for (const tier2::Block* b : graph.blocks()) {
     for (const tier2::Node* n : b->nodes) {
       if (n->Is(tier2::Opcode::kGuardType) && n->type.version() != 0) types_.insert(n->type.version());
+      if (n->Is(tier2::Opcode::kGuardVersion)) types_.insert(static_cast<uint32_t>(n->imm));
     }
   }
 }

@@ -29,7 +29,7 @@ int64_t g_owners = 0;
 tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
 }
 
 tier2::Effort EffortFor(bool frameless) {
@@ -91,6 +91,10 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
   };
   snapshot->find_getter = [](PyTypeObject* type, PyObject* name) { return reinterpret_cast<PyObject*>(tier1::FindGetter(type, name)); };
   snapshot->is_instance = tier1::IsInstanceOf;
+  snapshot->find_construction = [](PyTypeObject* type) {
+    tier1::Construction found = tier1::FindConstruction(type);
+    return tier2::Snapshot::Construction{found.known, reinterpret_cast<PyObject*>(found.init)};
+  };
 }
 
 absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {

@@ -368,6 +368,13 @@ PyObject* InitSubclass(PyObject* made, PyTypeObject* cls, PyObject** args, PyObj
 
 }  // namespace
 
+// A class of `type` alone: others may be given a `__call__` of which the class's version does not tell.
+Construction FindConstruction(PyTypeObject* type) {
+  const ClassInit* how = Py_TYPE(type) == &PyType_Type ? PlainInit(type) : nullptr;
+  if (how == nullptr || (how->init == nullptr && !how->bare)) return {false, nullptr};
+  return {true, how->init};
+}
+
 void ObserveCall(PyFunctionObject* function) {
   if (g_call_observer != nullptr) g_call_observer(function);
 }

@@ -141,6 +141,13 @@ int IsInstanceOf(PyTypeObject* type, PyObject* cls);
 // The getter of a property. [GIL]
 PyFunctionObject* FindGetter(PyTypeObject* type, PyObject* name);
 
+// How calls of a class make instances, as long as it has its version: by object.__new__, then by the function `init`, if there is one. [GIL]
+struct Construction {
+  bool known;
+  PyFunctionObject* init;
+};
+Construction FindConstruction(PyTypeObject* type);
+
 // What other compilers' code shares with Tier 1's.
 struct SharedAddresses {
   uint32_t *int_count, *float_count;      // free blocks, rt.h
@@ -154,6 +161,7 @@ struct SharedAddresses {
   PyObject* (*get_item)(PyObject* container, PyObject* key);
   int64_t (*store_in_dict)(PyObject* dict, PyObject* key, PyObject* value);
   PyObject* (*contains)(PyObject* item, PyObject* container);
+  PyObject* (*new_instance)(PyTypeObject* type);  // see instances.h
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.

@@ -82,11 +82,50 @@ class Search {
   int left_ = kMostObjects, depth_ = 0;
 };
 
+
+// Classes whose instances are inline values and nothing else, by version: a new one comes with whatever makes them otherwise.
+struct PlainClass {
+  PyTypeObject* type;
+  uint32_t version;
+  bool plain;
+};
+constexpr size_t kPlainClasses = 128;
+PlainClass g_plain_classes[kPlainClasses];
+
+bool IsPlainClass(PyTypeObject* type) {
+  uint32_t version = type->tp_version_tag;
+  PlainClass& known = g_plain_classes[(reinterpret_cast<uintptr_t>(type) >> 6) % kPlainClasses];
+  if (known.type == type && known.version == version) return known.plain && version != 0;
+  constexpr unsigned long kManaged = Py_TPFLAGS_INLINE_VALUES | Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF;
+  bool plain = type->tp_dealloc == g_instance_dealloc && g_instance_dealloc != nullptr && (type->tp_flags & kManaged) == kManaged &&
+               type->tp_basicsize == sizeof(PyObject) && type->tp_itemsize == 0 && IsHarmless(type);
+  known = {type, version, plain};
+  return plain && version != 0;
+}
+
+// Most instances hold numbers and text, and objects that others hold as well. False: who knows.
+bool HoldsNothingThatDies(PyObject* o) {
+  if (!IsPlainClass(Py_TYPE(o))) return false;
+  PyObject** words = reinterpret_cast<PyObject**>(o);
+  const PyDictValues* values = reinterpret_cast<const PyDictValues*>(o + 1);
+  if (!values->valid || words[-3] != nullptr || words[-4] != nullptr) return false;
+  constexpr int kMostOthers = 4;
+  PyObject* others[kMostOthers];
+  int count = 0;
+  for (int i = 0; i < values->capacity; i++) {
+    PyObject* value = values->values[i];
+    if (value == nullptr || _Py_IsImmortal(value) || IsSimple(Py_TYPE(value))) continue;
+    if (Py_REFCNT(value) == 1 || count == kMostOthers || std::find(others, others + count, value) != others + count) return false;
+    others[count++] = value;
+  }
+  return true;
+}
+
 }  // namespace
 
 void SetInstanceDealloc(destructor dealloc) { g_instance_dealloc = dealloc; }
 
-extern "C" int64_t tj_dies_quietly(PyObject* object) { return Search().Dies(object); }
+extern "C" int64_t tj_dies_quietly(PyObject* object) { return HoldsNothingThatDies(object) || Search().Dies(object); }
 
 extern "C" void tj_let_die(PyThreadState* ts, PyObject* object, destructor dealloc) {
   tj_dies_quietly(object) ? dealloc(object) : tj_bury(ts, object);

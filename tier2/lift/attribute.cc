@@ -49,12 +49,11 @@ bool Lifter::StoreAttribute() {
   if (instance == nullptr) return false;
   Node* old = Emit(Opcode::kAttrGet, {instance}, Type::Any());
   old->imm = place.offset;
-  // Inline values note the order in which they were set.
-  if (place.values != 0) old = EmitGuard(Opcode::kGuardBound, {old}, Type::Bound());
   EmitGuard(Opcode::kGuardReleasable, {old});
   GuardDeath(owner, 2);
   Node* set = Emit(Opcode::kAttrSet, {instance, Boxed(value)});
   set->imm = place.offset;
+  set->index = static_cast<int32_t>(place.values);
   Drop(2);
   return true;
 }

@@ -75,9 +75,9 @@ PyObject* Lifter::KnownCallable(Node* callable) {
 }
 
 bool Lifter::Call() {
-  if (in().opcode == CALL_KW) return PythonCall();
-  if (in().opcode != CALL) return false;
-  if (PythonCall()) return true;
+  if (in().opcode != CALL && in().opcode != CALL_KW) return false;
+  if (PythonCall() || Construct()) return true;
+  if (in().opcode == CALL_KW) return false;
   constexpr int kMostOperands = 4;
   int count = in().oparg;
   if (count > kMostOperands) return false;

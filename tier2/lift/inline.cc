@@ -153,7 +153,9 @@ void Lifter::Inline(const Callee& callee, PythonCallSite site) {
   GuardCode(callee, site.function);
   GuardEvents(callee);
   GuardDepth();
+  if (site.made != nullptr) AppendMade(site.made);
   Drop(site.popped);
+  if (site.made != nullptr) Push(site.made);
   here_ = nullptr;
   for (size_t i = 0; i < site.args.size(); i++) {
     Node* arg = site.args[i];

@@ -106,6 +106,12 @@ struct Snapshot {
   OperationMethod (*find_operation)(uint8_t opcode, int oparg, PyTypeObject* const* types) = nullptr;
   PyObject* (*find_getter)(PyTypeObject* type, PyObject* name) = nullptr;
   int (*is_instance)(PyTypeObject* type, PyObject* cls) = nullptr;  // -1: not known
+  // How a call of a class makes an instance: by object.__new__, and the function `init`, if there is one.
+  struct Construction {
+    bool known = false;
+    PyObject* init = nullptr;
+  };
+  Construction (*find_construction)(PyTypeObject* type) = nullptr;
 };
 
 // kResourceExhausted when the graph grows beyond `max_nodes`. [GIL: reads the code object's constants]
@@ -213,8 +219,11 @@ class Lifter {
     std::vector<Node*> args;
     int popped;                               // stack entries that are gone while the callee runs
     CallEnding ending;
+    Node* made = nullptr;                     // the instance that is to be initialised: it comes to be when nothing leaves any more
   };
   bool PythonCall();
+  bool Construct();                           // construct.cc
+  void AppendMade(Node* made);
   bool BindArguments(Node* callable, PyObject* names, std::vector<Node*>* args);  // as the callee's parameters; false: not that plain
   Node* DefaultOf(Node* callable, PyObject* value);
   bool CallFunction(PyObject* function, PythonCallSite site);  // inlined, or to its optimised code; false: neither

@@ -33,6 +33,26 @@ void Lowerer::NewTuple(const Node& n) {
   for (size_t i = 0; i < n.inputs.size(); i++) f_->Store(Field(T::kI64, tuple, kTupleItems + i * sizeof(PyObject*)), ValueOf(n.inputs[i]));
 }
 
+// Inline values note the order in which they were set, as dicts have it.
+void Lowerer::NoteFirstStore(const Node& n) {
+  using T = mir::Type;
+  Reg owner = IntReg(n.input(0));
+  size_t values = static_cast<size_t>(n.index);
+  int64_t which = (n.imm - n.index - static_cast<int64_t>(offsetof(PyDictValues, values))) / static_cast<int64_t>(sizeof(PyObject*));
+  Label first = f_->NewLabel(), noted = f_->NewLabel();
+  f_->BEq(first, Field(T::kI64, owner, static_cast<size_t>(n.imm)), 0);
+  f_->Bind(noted);
+  Later([=, this] {
+    f_->Bind(first);
+    Reg capacity = f_->Load(Field(T::kU8, owner, values + offsetof(PyDictValues, capacity)));
+    Reg size = f_->Load(Field(T::kU8, owner, values + offsetof(PyDictValues, size)));
+    Reg order = f_->Add(owner, f_->Mul(capacity, static_cast<int64_t>(sizeof(PyObject*))));
+    f_->Store(Mem{.type = T::kU8, .base = order, .disp = static_cast<int64_t>(values + offsetof(PyDictValues, values)), .index = size, .scale = 1}, which);
+    f_->Store(Field(T::kU8, owner, values + offsetof(PyDictValues, size)), f_->Add(size, 1));
+    f_->Jmp(noted);
+  });
+}
+
 bool Lowerer::Container(const Node& n) {
   using T = mir::Type;
   auto in = [&](int i) { return IntReg(n.input(i)); };
@@ -90,6 +110,7 @@ bool Lowerer::Container(const Node& n) {
     }
     case Opcode::kAttrGet: f_->Mov(RegOf(n), Field(T::kI64, in(0), static_cast<size_t>(n.imm))); return true;
     case Opcode::kAttrSet: {
+      if (n.index != 0) NoteFirstStore(n);
       StoreValue(Field(T::kI64, in(0), static_cast<size_t>(n.imm)), n.input(1), true);
       return true;
     }

@@ -18,6 +18,7 @@ Function FunctionFor(Opcode opcode, const Environment& env) {
     case Opcode::kGetItem: return {"get_item", reinterpret_cast<const void*>(env.get_item)};
     case Opcode::kSetItem: return {"store_in_dict", reinterpret_cast<const void*>(env.store_in_dict)};
     case Opcode::kContains: return {"contains", reinterpret_cast<const void*>(env.contains)};
+    case Opcode::kNewInstance: return {"new_instance", reinterpret_cast<const void*>(env.new_instance)};
     case Opcode::kDeleteItem: return FUNCTION(tj2_delete_item);
     case Opcode::kDictGet: return FUNCTION(tj2_dict_get);
     case Opcode::kSetAdd: return FUNCTION(tj2_set_add);

@@ -99,6 +99,7 @@ class Lowerer {
   // Containers, iterators (container.cc).
   bool Container(const Node& n);
   void NewTuple(const Node& n);
+  void NoteFirstStore(const Node& n);
   bool Array(const Node& n);
   Mem Element(mir::Type type, const Node& n, int items);
   // Operations by C functions (helper_call.cc).

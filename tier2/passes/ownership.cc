@@ -44,13 +44,22 @@ class Assigner {
     return std::move(out_);
   }
 
-  // A guard of the death of what the unit does not own, or nobody cares for.
+  // By a frame that waits while the instruction at `s` runs.
+  static bool IsHeldOutside(const FrameState* s, Node* root) {
+    if (s == nullptr || s->inlined.empty()) return false;
+    const InlinedFrame& innermost = s->inlined.back();
+    auto holds = [&](Node* n) { return IsCounted(n) && Ownership::RootOf(n) == root; };
+    return std::any_of(s->locals.begin(), s->locals.begin() + innermost.first_local, [&](const FrameState::Local& l) { return l.bound == nullptr && holds(l.value); }) ||
+           std::any_of(s->stack.begin(), s->stack.begin() + innermost.first_stack, holds);
+  }
+
+  // A guard of the death of what the unit does not own, or others hold, or nobody cares for.
   void DropNeedlessGuards() {
     for (Block* b : graph_->blocks()) {
       std::erase_if(b->nodes, [&](Node* n) {
         if (!n->Is(Opcode::kGuardDeath)) return false;
         Node* r = Ownership::RootOf(n->input(0));
-        return !Owned(r) || (r->type.IsSimple() && !r->type.IsBottom());
+        return !Owned(r) || (r->type.IsSimple() && !r->type.IsBottom()) || IsHeldOutside(n->state, r);
       });
     }
   }
@@ -376,7 +385,7 @@ bool Borrows(Opcode opcode) {
 }
 
 Node* Ownership::RootOf(Node* n) {
-  while (n->Is(Opcode::kGuardType) || n->Is(Opcode::kGuardBound) || n->Is(Opcode::kGuardSame)) n = n->input(0);
+  while (n->Is(Opcode::kGuardType) || n->Is(Opcode::kGuardBound) || n->Is(Opcode::kGuardSame) || n->Is(Opcode::kGuardVersion)) n = n->input(0);
   return n;
 }
 
