@@ -37,6 +37,8 @@ constexpr int kPatience = 4;
 constexpr uint64_t kEntriesPerSample = 16;
 constexpr uint64_t kSamples = 64;
 constexpr int64_t kWorthwhile = 150;
+constexpr int64_t kFinished = 4 * kWorthwhile;  // what an entry that finishes the function counts for: it may take the loop with it
+constexpr uint64_t kShareOfEntries = 8;     // an exit that takes one of so many entries is why a loop is left soon
 constexpr int64_t kNsOfInstruction = 3;     // in optimised code, where nobody counts turns
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
@@ -257,6 +259,14 @@ bool LeavesSoon(const Loop& loop) {
   return !policy().tier2_every_loop && loop.entries >= kSamples * kEntriesPerSample && loop.sampled_work < samples * kWorthwhile;
 }
 
+// The exits by which it is left soon count as taken too often. True: another version may do better.
+bool ReviseShort(Loop* loop) {
+  for (const auto& exit : loop->code.versions().back().exits) {
+    if (exit->kind != ExitKind::kInterruption && exit->count >= loop->entries / kShareOfEntries) loop->OnManyExits(exit.get());
+  }
+  return loop->outdated;
+}
+
 PyObject* IteratorOf(const tier1::HotLoop& hot) { return hot.lp[hot.unit->code()->co_nlocalsplus + hot.depth - 1]; }
 
 // Whether the last exit left the frame inside of the loop, with its iterator where it was.
@@ -275,15 +285,14 @@ UnitExit EnterAndReckon(const tier1::HotLoop& hot, Loop* loop) {
   std::optional<int64_t> turns = loop->body > 0 ? TurnsLeft(IteratorOf(hot)) : std::nullopt;
   int64_t start = turns.has_value() || !policy().background ? 0 : NowNs();
   ClearLastExit();
-  // Who finishes the function was worth it, however fast that was; the loop may be gone by then.
-  loop->sampled_work += kWorthwhile;
+  loop->sampled_work += kFinished;
   UnitExit exit = Enter(hot, loop);
   if (exit.resume == nullptr) return exit;
   if (turns.has_value()) {
     if (IsInside(*loop, LoopsOf(hot.unit).nest)) *turns -= TurnsLeft(IteratorOf(hot)).value_or(0);
-    loop->sampled_work += *turns * loop->body - kWorthwhile;
+    loop->sampled_work += *turns * loop->body - kFinished;
   } else if (start != 0) {
-    loop->sampled_work += (NowNs() - start) / kNsOfInstruction - kWorthwhile;
+    loop->sampled_work += (NowNs() - start) / kNsOfInstruction - kFinished;
   }
   return exit;
 }
@@ -471,7 +480,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::ResourceExhaustedError("TJ-305: its speculation keeps failing"));
         break;
       }
-      if (LeavesSoon(*loop)) {
+      if (LeavesSoon(*loop) && !ReviseShort(loop)) {
         GiveUp(loop, absl::ResourceExhaustedError("TJ-306: it is left soon after it is entered"));
         break;
       }
