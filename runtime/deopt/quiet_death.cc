@@ -51,18 +51,24 @@ class Search {
   bool Dies(PyObject* o) {
     if (IsSimple(Py_TYPE(o))) return true;
     if (left_-- == 0 || depth_ == kMostDepth || !IsHarmless(Py_TYPE(o)) || HasWeakrefs(o)) return false;
-    traverseproc traverse = PyObject_IS_GC(o) ? Py_TYPE(o)->tp_traverse : nullptr;
-    if (traverse == nullptr) return true;
     depth_++;
-    bool quietly = traverse(o, [](PyObject* held, void* self) { return static_cast<Search*>(self)->LosesOne(held) ? 0 : 1; }, this) == 0;
+    bool quietly = PyList_CheckExact(o) ? LosesAll(reinterpret_cast<PyListObject*>(o)->ob_item, PyList_GET_SIZE(o)) : LosesHeld(o);
     depth_--;
     return quietly;
   }
 
  private:
+  bool LosesAll(PyObject** items, Py_ssize_t count) {
+    return std::all_of(items, items + count, [this](PyObject* item) { return item == nullptr || LosesOne(item); });
+  }
+  bool LosesHeld(PyObject* o) {
+    traverseproc traverse = PyObject_IS_GC(o) ? Py_TYPE(o)->tp_traverse : nullptr;
+    if (traverse == nullptr) return true;
+    return traverse(o, [](PyObject* held, void* self) { return static_cast<Search*>(self)->LosesOne(held) ? 0 : 1; }, this) == 0;
+  }
   // A reference to `o` goes away.
   bool LosesOne(PyObject* o) {
-    if (_Py_IsImmortal(o) || IsSimple(Py_TYPE(o)) || PyType_Check(o)) return true;
+    if (PyLong_CheckExact(o) || _Py_IsImmortal(o) || IsSimple(Py_TYPE(o)) || PyType_Check(o)) return true;
     if (Py_REFCNT(o) == 1) return Dies(o);
     for (size_t i = 0; i < shared_count_; i++) {
       if (shared_[i].object == o) return --shared_[i].others > 0 || Dies(o);

@@ -44,9 +44,16 @@ bool HasItems(PyObject* o) { return PyList_CheckExact(o) || PyTuple_CheckExact(o
 struct Extent {
   Py_ssize_t start, stop, step, count;
 };
+// As PySlice_AdjustIndices(), which divides by the step.
 Extent Adjusted(int64_t start, int64_t stop, int64_t step, Py_ssize_t length) {
   Extent e{start, stop, step, 0};
-  e.count = PySlice_AdjustIndices(length, &e.start, &e.stop, step);
+  if (step != 1 && step != -1) {
+    e.count = PySlice_AdjustIndices(length, &e.start, &e.stop, step);
+    return e;
+  }
+  Py_ssize_t below = step < 0 ? -1 : 0, above = step < 0 ? length - 1 : length;
+  for (Py_ssize_t* end : {&e.start, &e.stop}) *end = std::clamp(*end < 0 ? *end + length : *end, below, above);
+  e.count = std::max<Py_ssize_t>(0, step < 0 ? e.start - e.stop : e.stop - e.start);
   return e;
 }
 
