@@ -37,7 +37,7 @@ constexpr int kPatience = 4;
 constexpr uint64_t kEntriesPerSample = 16;
 constexpr uint64_t kSamples = 64;
 constexpr int64_t kWorthwhile = 150;
-constexpr int64_t kFinished = 4 * kWorthwhile;  // what an entry that finishes the function counts for: it may take the loop with it
+constexpr int64_t kMostWork = 40 * kWorthwhile;  // that one entry counts for: the clock goes on while other processes run
 constexpr uint64_t kShareOfEntries = 8;     // an exit that takes one of so many entries is why a loop is left soon
 constexpr int64_t kNsOfInstruction = 3;     // in optimised code, where nobody counts turns
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
@@ -97,6 +97,7 @@ CodeLoops& LoopsOf(tier1::Unit* unit) {
 }
 
 uint64_t g_entries = 0;
+uint64_t g_deaths = 0;  // of units
 
 tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const DecodedCode& decoded) {
   tier2::Snapshot s;
@@ -283,17 +284,19 @@ UnitExit Enter(const tier1::HotLoop& hot, Loop* loop) {
 // Enters, and reckons what the entry was good for: by turns where an iterator tells them; else by time, unless every run is to be the same.
 UnitExit EnterAndReckon(const tier1::HotLoop& hot, Loop* loop) {
   std::optional<int64_t> turns = loop->body > 0 ? TurnsLeft(IteratorOf(hot)) : std::nullopt;
-  int64_t start = turns.has_value() || !policy().background ? 0 : NowNs();
+  bool timed = policy().background;
+  int64_t start = timed ? NowNs() : 0, work = kWorthwhile;
+  uint64_t deaths = g_deaths;
   ClearLastExit();
-  loop->sampled_work += kFinished;
   UnitExit exit = Enter(hot, loop);
-  if (exit.resume == nullptr) return exit;
-  if (turns.has_value()) {
+  if (g_deaths != deaths) return exit;  // the loop may be gone with its function
+  if (exit.resume != nullptr && turns.has_value()) {
     if (IsInside(*loop, LoopsOf(hot.unit).nest)) *turns -= TurnsLeft(IteratorOf(hot)).value_or(0);
-    loop->sampled_work += *turns * loop->body - kFinished;
-  } else if (start != 0) {
-    loop->sampled_work += (NowNs() - start) / kNsOfInstruction - kFinished;
+    work = *turns * loop->body;
+  } else if (timed) {
+    work = (NowNs() - start) / kNsOfInstruction;
   }
+  loop->sampled_work += std::min(work, kMostWork);
   return exit;
 }
 
@@ -523,6 +526,7 @@ void StopPromotion() {
 }
 
 void ForgetPromotions(tier1::Unit* unit) {
+  g_deaths++;
   ClearLastExit();
   if (g_found.unit == unit) g_found = {};
   Loops().erase(unit);

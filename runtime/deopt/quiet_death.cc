@@ -58,8 +58,18 @@ class Search {
   }
 
  private:
+  // Most lists hold one type of thing.
   bool LosesAll(PyObject** items, Py_ssize_t count) {
-    return std::all_of(items, items + count, [this](PyObject* item) { return item == nullptr || LosesOne(item); });
+    const PyTypeObject* simple = &PyLong_Type;
+    for (Py_ssize_t i = 0; i < count; i++) {
+      if (items[i] == nullptr || Py_TYPE(items[i]) == simple) continue;
+      if (IsSimple(Py_TYPE(items[i]))) {
+        simple = Py_TYPE(items[i]);
+      } else if (!LosesOne(items[i])) {
+        return false;
+      }
+    }
+    return true;
   }
   bool LosesHeld(PyObject* o) {
     traverseproc traverse = PyObject_IS_GC(o) ? Py_TYPE(o)->tp_traverse : nullptr;
@@ -68,7 +78,7 @@ class Search {
   }
   // A reference to `o` goes away.
   bool LosesOne(PyObject* o) {
-    if (PyLong_CheckExact(o) || _Py_IsImmortal(o) || IsSimple(Py_TYPE(o)) || PyType_Check(o)) return true;
+    if (_Py_IsImmortal(o) || IsSimple(Py_TYPE(o)) || PyType_Check(o)) return true;
     if (Py_REFCNT(o) == 1) return Dies(o);
     for (size_t i = 0; i < shared_count_; i++) {
       if (shared_[i].object == o) return --shared_[i].others > 0 || Dies(o);
