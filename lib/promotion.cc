@@ -37,6 +37,7 @@ constexpr int kPatience = 4;
 constexpr uint64_t kEntriesPerSample = 16;
 constexpr uint64_t kSamples = 64;
 constexpr int64_t kWorthwhile = 150;
+constexpr int64_t kCostOfExit = 300;        // in instructions: what leaving and coming back takes
 constexpr int64_t kMostWork = 40 * kWorthwhile;  // that one entry counts for: the clock goes on while other processes run
 constexpr uint64_t kShareOfEntries = 8;     // an exit that takes one of so many entries is why a loop is left soon
 constexpr int64_t kNsOfInstruction = 3;     // in optimised code, where nobody counts turns
@@ -76,6 +77,7 @@ struct Loop final : ExitOwner {
 // The loops of one code object that were hot.
 struct CodeLoops {
   LoopNest nest;
+  std::vector<int32_t> yields;                     // code units where it is left and comes back
   std::map<int32_t, std::unique_ptr<Loop>> loops;  // by header
   int waits = 0;                                   // for a loop around the one that is hot
   int32_t widest = -1;                             // header of the outermost loop that was seen meanwhile
@@ -91,7 +93,11 @@ CodeLoops& LoopsOf(tier1::Unit* unit) {
   if (code == nullptr) {
     code = std::make_unique<CodeLoops>();
     absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code());
-    if (decoded.ok()) code->nest = LoopNest(*decoded);
+    if (!decoded.ok()) return *code;
+    code->nest = LoopNest(*decoded);
+    for (const Instruction& in : decoded->instructions()) {
+      if (in.opcode == YIELD_VALUE) code->yields.push_back(in.offset);
+    }
   }
   return *code;
 }
@@ -241,18 +247,11 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
     return;
   }
   uint32_t seen = unit->feedback()->at(exit->origin).bits;
+  bool speculation = exit->kind == ExitKind::kSpeculation;
+  // Something else was seen since, or what is called has other code now; else the handler does it. Not so where no other way is known.
+  outdated = (seen != 0 && widened.insert(exit->origin).second) || (speculation && generic.insert(exit->origin).second);
+  if (!outdated) return;
   Log("promote", absl::StrCat(name(), ": leaves too often at @", exit->origin, " for @", exit->resume, ", seen ", absl::Hex(seen)));
-  // Something else was seen since, or what is called has other code now.
-  if (seen != 0 && exit->kind == ExitKind::kSpeculation && widened.insert(exit->origin).second) {
-    outdated = true;
-    return;
-  }
-  if (exit->kind == ExitKind::kSpeculation) {
-    if (!generic.insert(exit->origin).second) return;  // no other way is known
-  } else if (seen == 0 || !widened.insert(exit->origin).second) {
-    return;
-  }
-  outdated = true;
 }
 
 bool LeavesSoon(const Loop& loop) {
@@ -296,6 +295,7 @@ UnitExit EnterAndReckon(const tier1::HotLoop& hot, Loop* loop) {
   } else if (timed) {
     work = (NowNs() - start) / kNsOfInstruction;
   }
+  if (exit.resume != nullptr) work -= kCostOfExit;
   loop->sampled_work += std::min(work, kMostWork);
   return exit;
 }
@@ -313,6 +313,12 @@ int CompiledBefore(const CodeLoops& code, int32_t header) {
   return static_cast<int>(std::count_if(code.loops.begin(), code.loops.end(), [&](const auto& of) {
     return of.second != nullptr && of.second->compiles > 0 && !code.nest.Encloses(header, of.first);
   }));
+}
+
+// Each turn, as likely as not: optimised code cannot be left for the consumer and come back to. Loops inside may be worth it.
+bool Yields(const CodeLoops& code, int32_t header) {
+  const LoopNest::Extent* extent = code.nest.Find(header);
+  return extent != nullptr && std::any_of(code.yields.begin(), code.yields.end(), [&](int32_t unit) { return extent->Contains(unit); });
 }
 
 bool WasWatched(const CodeLoops& code, int32_t header) {
@@ -450,6 +456,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
     case Loop::Phase::kCold:
       if (!loop->wanted()) {
         GiveUp(loop, absl::FailedPreconditionError("not among the units of the option tier2_units"));
+        break;
+      }
+      if (!policy().tier2_every_loop && Yields(code, hot.target)) {
+        GiveUp(loop, absl::FailedPreconditionError("it yields"));
         break;
       }
       if (Loop* other = CompilingOther(code, loop)) return AskAgain(hot, other);
