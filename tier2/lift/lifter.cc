@@ -414,6 +414,16 @@ void Lifter::Return(Node* value) {
   end->state = Here();
 }
 
+namespace {
+
+// Of a generic call of `callable`, NULL: unknown.
+int64_t CallKind(PyObject* callable) {
+  if (callable == nullptr || PyFunction_Check(callable)) return kPythonCall;
+  return PyType_Check(callable) && (reinterpret_cast<PyTypeObject*>(callable)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 ? kConstruction : 0;
+}
+
+}  // namespace
+
 Node* Lifter::CallHandler() {
   int popped = NumPopped(in().opcode, in().oparg);
   // An operation that takes an iterator sees it as it is.
@@ -426,6 +436,7 @@ Node* Lifter::CallHandler() {
   for (int i = popped; i >= 1; i--) operands.push_back(Top(i).node);
   Node* call = Emit(Opcode::kGeneric, operands);
   call->index = in().offset;
+  if (in().opcode == CALL || in().opcode == CALL_KW) call->imm = CallKind(KnownCallable(operands[0]));
   call->state = state;
   return call;
 }

@@ -10,7 +10,9 @@ namespace {
 // Estimates, in nanoseconds times four.
 constexpr int64_t kGainOfNode = 4;      // a node that Tier 1 does as a step on boxed objects
 constexpr int64_t kLossOfHandler = 40;  // a call of a handler in place of a stencil
-constexpr int64_t kLossOfLocal = 6;     // a local that may have to be boxed for it
+constexpr int64_t kLossOfCall = 120;    // the same for a call of Python code, which Tier 1 enters directly
+constexpr int64_t kLossOfConstruction = 360;
+constexpr int64_t kLossOfLocal = 14;    // a local that may have to be boxed for it
 constexpr int kTurns = 8;               // of a loop, for each turn of the one around it
 constexpr int kMaxDepth = 5;
 constexpr int kRarity = 32;             // turns for each exception; what that takes by itself is the same in both tiers
@@ -19,7 +21,8 @@ int64_t Value(const Node& n) {
   if (n.Is(Opcode::kGeneric)) {
     int64_t locals = 0;
     for (const FrameState::Local& l : n.state->locals) locals += l.value != nullptr;
-    return -kLossOfHandler - kLossOfLocal * locals;
+    int64_t handler = n.imm == kConstruction ? kLossOfConstruction : n.imm == kPythonCall ? kLossOfCall : kLossOfHandler;
+    return -handler - kLossOfLocal * locals;
   }
   Effect e = n.info().effect;
   bool arithmetic = e == Effect::kGuards && (n.rep == Rep::kI64 || n.rep == Rep::kF64);
