@@ -105,6 +105,7 @@ void TierjitMirTakeLabel(size_t offset) { State::Current()->image->label_address
 void TierjitMirTakeCall(size_t offset, uint64_t target) {
   State::Current()->image->call_sites.push_back({offset, target});
 }
+int TierjitMirBeginsCold(int64_t label) { return label == State::Current()->first_cold_label; }
 void TierjitMirBeginRecord(int id, size_t offset) { State::Current()->image->records.push_back({id, offset, {}}); }
 
 namespace {

@@ -23,6 +23,7 @@ struct Context::State {
   const void* unfinished = nullptr;  // the function that is being built
 
   CodeImage* image = nullptr;  // what the generator fills
+  int64_t first_cold_label = -1;  // of the function that is generated
 
   // Calls `body`, which calls MIR, so that an error of MIR ends it and becomes `status`. An error leaves by longjmp:
   // `body` must not own anything that a destructor would have to release. False after an error, now or before.

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -88,7 +89,7 @@ struct Function::State {
 
   struct LabelState {
     MIR_insn_t insn;
-    bool bound, used;
+    bool bound, used, cold;
   };
   // Where a section's last instruction leads to: code must not run off the end of one.
   enum class End { kEmpty, kOpen, kClosed };
@@ -123,6 +124,7 @@ struct Function::State {
   void AppendReturn();
   void CheckLabels();
   void MoveConstants();
+  int64_t FirstColdLabel() const;
   bool Finish();
 };
 
@@ -240,6 +242,18 @@ void Function::State::MoveConstants() {
   constants = std::move(moved);
 }
 
+// By number: the generator works on copies. Labels that nothing leads to are gone. -1: there is none.
+int64_t Function::State::FirstColdLabel() const {
+  absl::flat_hash_set<MIR_insn_t> cold;
+  for (const LabelState& label : labels) {
+    if (label.cold && label.used) cold.insert(label.insn);
+  }
+  for (MIR_insn_t insn = DLIST_HEAD(MIR_insn_t, item->u.func->insns); insn != nullptr; insn = DLIST_NEXT(MIR_insn_t, insn)) {
+    if (insn->code == MIR_LABEL && cold.contains(insn)) return insn->ops[0].u.i;
+  }
+  return -1;
+}
+
 // Closes the function and makes it ready for the generator and the interpreter.
 bool Function::State::Finish() {
   if (finished || !context.status.ok()) return context.status.ok();
@@ -286,7 +300,7 @@ Reg Function::NewDouble(absl::string_view name) { return state_->NewReg(RegClass
 Label Function::NewLabel() {
   MIR_insn_t insn = nullptr;
   state_->context.Run([&] { insn = MIR_new_label(state_->context.mir); });
-  state_->labels.push_back({insn, false, false});
+  state_->labels.push_back({insn, false, false, false});
   return {static_cast<uint32_t>(state_->labels.size() - 1)};
 }
 
@@ -294,6 +308,7 @@ void Function::Bind(Label label) {
   State::LabelState& bound = state_->labels[label.number];
   if (bound.bound) state_->context.Fail(absl::FailedPreconditionError("MIR: a label is bound twice"));
   bound.bound = true;
+  bound.cold = cold_;
   state_->ends[cold_] = State::End::kOpen;
   state_->context.Run([&] { state_->Insert(cold_, bound.insn); });
 }
@@ -507,6 +522,7 @@ absl::StatusOr<CodeImage> Function::Generate(int optimize_level) {
   CodeImage image;
   image.constants = state_->constants;
   context.image = &image;
+  context.first_cold_label = state_->FirstColdLabel();
   context.Run([&] {
     TierjitMirForgetInterpretation(state_->item);
     state_->item->u.func->machine_code = nullptr;  // MIR would not generate a second time

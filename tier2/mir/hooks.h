@@ -23,6 +23,8 @@ __attribute__((noreturn)) void TierjitMirAssertFail(const char* expression, cons
 void TierjitMirTakeCode(const uint8_t* code, size_t size);
 void TierjitMirTakeLabel(size_t offset);
 void TierjitMirTakeCall(size_t offset, uint64_t target);
+/* Whether the cold section of the function that is generated begins at this label. */
+int TierjitMirBeginsCold(int64_t label);
 /* The call behind `offset` is to be recorded as `id`; then, one by one, where its values are. Registers have the machine's numbers, those
    for doubles 16 more; stack slots are told from the stack pointer on; constants by their bits. */
 void TierjitMirBeginRecord(int id, size_t offset);

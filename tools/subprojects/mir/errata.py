@@ -170,6 +170,67 @@ ERRATA = {
         ("exchanged operands of an addition without a second definition went through a null pointer",
          "          se->use_op_num = 2;\n          se2->use_op_num = 1;\n",
          "          se->use_op_num = 2;\n          if (se2 != NULL) se2->use_op_num = 1;\n"),
+        ("what it costs to spill a register in a gap, and to reload it behind, was told without regard to how often a loop turns",
+         "  int cost_factor = LOOP_COST_FACTOR / 2;\n",
+         "  int powers[8] = {0, 1};\n"
+         "  for (int i = 2; i < 8; i++) powers[i] = powers[i - 1] * LOOP_COST_FACTOR;\n"),
+        ("the same, where ways lead out of the gap",
+         """          && (level = bb_loop_level (e->dst) + 1) > max_level)
+        max_level = level;
+    if (max_level >= 0) cost += (max_level < bb_level ? max_level : bb_level) * cost_factor;
+""",
+         """          && (level = bb_loop_level (e->dst) + 1) > max_level)
+        max_level = level;
+    if (max_level > bb_level) max_level = bb_level;
+    if (max_level >= 0) cost += powers[max_level < 7 ? max_level : 7];
+"""),
+        ("the same, where ways lead into the gap",
+         """          && (level = bb_loop_level (e->src) + 1) > max_level)
+        max_level = level;
+    if (max_level >= 0) cost += (max_level < bb_level ? max_level : bb_level) * cost_factor;
+""",
+         """          && (level = bb_loop_level (e->src) + 1) > max_level)
+        max_level = level;
+    if (max_level > bb_level) max_level = bb_level;
+    if (max_level >= 0) cost += powers[max_level < 7 ? max_level : 7];
+"""),
+        ("not a defect: which blocks are cold, that is behind the label where Function's cold section begins, is told;",
+         "  unsigned char reachable_p;   /* reachable if its label is used as value */\n",
+         "  unsigned char reachable_p;   /* reachable if its label is used as value */\n  unsigned char cold_p;\n"),
+        ("hot as they are made,",
+         "  bb->call_p = bb->flag = bb->reachable_p = FALSE;\n",
+         "  bb->call_p = bb->flag = bb->reachable_p = bb->cold_p = FALSE;\n"),
+        ("they are told by their order,",
+         "        bb = create_bb (gen_ctx, next_insn);\n      add_new_bb (gen_ctx, bb);\n",
+         "        bb = create_bb (gen_ctx, next_insn);\n      add_new_bb (gen_ctx, bb);\n"
+         "      bb->cold_p = prev_bb->cold_p || (next_insn->code == MIR_LABEL && TierjitMirBeginsCold (next_insn->ops[0].u.i));\n"),
+        ("and registers are spilled there rather than in the loop around",
+         "  int level = -1;\n\n  for (loop_node = bb->loop_node; loop_node->parent",
+         "  int level = -1;\n\n  if (bb->cold_p) return 0;\n  for (loop_node = bb->loop_node; loop_node->parent"),
+        ("not a defect: what loops do is worth ten times as much,",
+         "#define LOOP_COST_FACTOR 5\n",
+         "#define LOOP_COST_FACTOR 10\n"),
+        ("not a defect: registers are restored on the way back from cold code behind that, not in front of where the way leads",
+         "  } else { /* critical non-fall through edge: */\n    gen_assert (first_insn->code == MIR_LABEL);\n",
+         """  } else if (src->cold_p && last_insn->code != MIR_SWITCH) {
+    gen_assert (first_insn->code == MIR_LABEL && last_insn->ops[0].mode == MIR_OP_LABEL
+                && last_insn->ops[0].u.label == first_insn);
+    insn = MIR_new_label (ctx);
+    tail_insn = MIR_new_insn (ctx, MIR_JMP, MIR_new_label_op (ctx, first_insn));
+    MIR_append_insn (ctx, curr_func_item, insn);
+    MIR_append_insn (ctx, curr_func_item, tail_insn);
+    new_bb = create_bb (gen_ctx, insn);
+    add_new_bb_insn (gen_ctx, tail_insn, new_bb, TRUE);
+    new_bb->cold_p = TRUE;
+    add_new_bb (gen_ctx, new_bb);
+    DLIST_REMOVE (in_edge_t, dst->in_edges, e);
+    e->dst = new_bb;
+    DLIST_APPEND (in_edge_t, new_bb->in_edges, e);
+    create_edge (gen_ctx, new_bb, dst, FALSE, TRUE);
+    last_insn->ops[0] = MIR_new_label_op (ctx, insn);
+  } else { /* critical non-fall through edge: */
+    gen_assert (first_insn->code == MIR_LABEL);
+"""),
         ("uses outside of a loop were moved before it",
          "        if (loop_invariant_p (gen_ctx, loop, se->use, loop_invariant_bb_insn_bitmap)\n",
          "        if (se->use->bb->loop_node->parent == loop\n"
