@@ -64,7 +64,7 @@ bool Lowerer::Container(const Node& n) {
     case Opcode::kListGet: f_->Mov(RegOf(n), Element(T::kI64, n, 2)); return true;
     case Opcode::kTupleGet: f_->Mov(RegOf(n), Mem{.base = in(0), .disp = kTupleItems, .index = in(1), .scale = 8}); return true;
     case Opcode::kListSet: {
-      StoreValue(Element(T::kI64, n, 3), n.input(2), false);
+      StoreValue(Element(T::kI64, n, 3), n.input(2), false, ItemBefore(n));
       return true;
     }
     case Opcode::kNewTuple: NewTuple(n); return true;
@@ -81,12 +81,16 @@ bool Lowerer::Container(const Node& n) {
         return true;
       }
       Reg i = RegOf(n);
-      Label positive = f_->NewLabel();
+      Label outside = f_->NewLabel(), done = f_->NewLabel();
       f_->Mov(i, ValueOf(n.input(0)));
-      f_->BGe(positive, i, 0);
-      f_->Add(i, i, ValueOf(n.input(1)));
-      f_->Bind(positive);
-      f_->UBGe(ExitFor(n), i, ValueOf(n.input(1)));
+      f_->UBGe(outside, i, ValueOf(n.input(1)));
+      f_->Bind(done);
+      Later([=, this, &n] {
+        f_->Bind(outside);
+        f_->Add(i, i, ValueOf(n.input(1)));
+        f_->UBLt(done, i, ValueOf(n.input(1)));
+        f_->Jmp(ExitFor(n));
+      });
       return true;
     }
     case Opcode::kRangeItem: IsSame(n, n.input(0)); return true;

@@ -8,6 +8,12 @@
 #include "tier2/lower/lowerer.h"
 
 namespace tierjit::tier2 {
+namespace {
+
+// Such objects are not counted, now or later.
+bool IsImmortal(const Node& n) { return n.Is(Opcode::kObject) && _Py_IsImmortal(n.object); }
+
+}  // namespace
 
 bool Lowerer::Frame(const Node& n) {
   switch (n.opcode) {
@@ -16,12 +22,17 @@ bool Lowerer::Frame(const Node& n) {
     case Opcode::kSetLocal: {
       Reg old = f_->Load(Slot(n.index));
       f_->Store(Slot(n.index), ValueOf(n.input(0)));
-      ReleaseOld(old);
+      ReleaseOld(old, true);
       return true;
     }
     case Opcode::kStoreLocal: StoreLocal(n); return true;
-    case Opcode::kIncref: Incref(IntReg(n.input(0)), n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()); return true;
-    case Opcode::kDecref: Decref(IntReg(n.input(0)), n.input(0)->type); return true;
+    case Opcode::kIncref:
+      if (IsImmortal(*n.input(0))) return true;
+      Incref(IntReg(n.input(0)), n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom());
+      return true;
+    case Opcode::kDecref:
+      if (!IsImmortal(*n.input(0))) Decref(IntReg(n.input(0)), n.input(0)->type);
+      return true;
     case Opcode::kGeneric: Generic(n); return true;
     default: return false;  // results and `taken` come with their generic operation
   }
@@ -77,7 +88,7 @@ void Lowerer::Decref(Reg object, const Type& type) {
   });
 }
 
-void Lowerer::ReleaseOld(Reg object) { Decref(object, Type(kSimpleBits)); }
+void Lowerer::ReleaseOld(Reg object, bool may_be_null) { Decref(object, Type(may_be_null ? kSimpleBits | kNullBit : kSimpleBits & ~kNullBit)); }
 
 // The old object's death sees the frame as it is behind the store, and may change it.
 void Lowerer::StoreLocal(const Node& n) {

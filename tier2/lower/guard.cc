@@ -79,9 +79,11 @@ void Lowerer::GuardReleasable(const Node& n) {
   Later([=, this, &n] {
     f_->Bind(dying);
     Reg type = TypeField(o);
-    for (PyTypeObject* simple : {&PyFloat_Type, &PyLong_Type, &PyUnicode_Type, &PyBytes_Type}) f_->BEq(done, type, simple);
-    f_->BT(done, f_->CallC("tj_dies_quietly", tj_dies_quietly, {o}));
-    f_->Jmp(ExitFor(n));
+    Label fine = f_->NewLabel();  // one way back, so that registers are restored in one place
+    for (PyTypeObject* simple : {&PyFloat_Type, &PyLong_Type, &PyUnicode_Type, &PyBytes_Type}) f_->BEq(fine, type, simple);
+    f_->BF(ExitFor(n), f_->CallC("tj_dies_quietly", tj_dies_quietly, {o}));
+    f_->Bind(fine);
+    f_->Jmp(done);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tier2/lower/lowerer.h"
+#include "tier2/passes/pass.h"
 
 namespace tierjit::tier2 {
 namespace {
@@ -34,18 +35,30 @@ void Lowerer::FindNumbersInPlace() {
   }
 }
 
-void Lowerer::StoreValue(const Mem& at, const Node* value, bool may_be_null) {
-  if (in_place_[static_cast<size_t>(value->id)]) return StoreInPlace(at, *value, may_be_null);
-  Reg old = f_->Load(at);
+void Lowerer::StoreValue(const Mem& at, const Node* value, bool may_be_null, Reg old) {
+  if (!old.valid()) old = f_->Load(at);
+  if (in_place_[static_cast<size_t>(value->id)]) return StoreInPlace(at, *value, may_be_null, old);
   f_->Store(at, ValueOf(value));
-  ReleaseOld(old);
+  ReleaseOld(old, may_be_null);
 }
 
-void Lowerer::StoreInPlace(const Mem& at, const Node& box, bool may_be_null) {
+// guard_releasable has looked at it.
+Lowerer::Reg Lowerer::ItemBefore(const Node& store) {
+  const std::vector<Node*>& nodes = store.block->nodes;
+  auto at = std::find(nodes.begin(), nodes.end(), &store);
+  while (at != nodes.begin()) {
+    const Node& n = **--at;
+    if (n.Is(Opcode::kListGet) && n.input(0) == store.input(0) && n.input(1) == store.input(1) && n.input(2) == store.input(3)) return RegOf(n);
+    bool counts = n.info().effect == Effect::kRefcount;
+    if (IsRepeated(n.opcode) || !(counts || n.info().effect <= Effect::kGuards || n.info().effect == Effect::kAllocates || ReadsOf(n) != kNoRegion)) return {};
+  }
+  return {};
+}
+
+void Lowerer::StoreInPlace(const Mem& at, const Node& box, bool may_be_null, Reg old) {
   using T = mir::Type;
   Label fresh = f_->NewLabel(), done = f_->NewLabel();
   bool is_float = box.Is(Opcode::kBoxFloat);
-  Reg old = f_->Load(at);
   if (may_be_null) f_->BEq(fresh, old, 0);
   f_->BNe(fresh, TypeField(old), is_float ? &PyFloat_Type : &PyLong_Type);
   f_->BNe(fresh, Field(T::kI32, old, offsetof(PyObject, ob_refcnt)), 1);
@@ -64,7 +77,7 @@ void Lowerer::StoreInPlace(const Mem& at, const Node& box, bool may_be_null) {
     f_->Bind(fresh);
     is_float ? BoxFloat(box) : BoxInt(box);
     f_->Store(at, RegOf(box));
-    ReleaseOld(old);
+    ReleaseOld(old, may_be_null);
     f_->Jmp(done);
   });
 }

@@ -29,12 +29,14 @@ absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   FindLoopDepths();
   OpenFunction();
   LoadExpectedBreaker();
+  LoadLoopConstants();
   CountUses();
   FindNumbersInPlace();
   std::vector<const Block*> order = Layout();
   for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
   {
     mir::Function::ColdSection cold(*f_);
+    in_loop_ = false;
     for (size_t i = 0; i < cold_.size(); i++) {  // cold parts may add more of them
       std::function<void()> part = std::move(cold_[i]);
       part();
@@ -125,7 +127,35 @@ Lowerer::Operand Lowerer::ValueOf(const Node* n) {
   }
 }
 
+void Lowerer::LoadLoopConstants() {
+  constexpr size_t kMost = 6;
+  std::vector<std::pair<int, int64_t>> constants;  // by depth: those of the innermost loops are the first to get a register
+  for (const Block* b : graph_.blocks()) {
+    if (DepthOf(b) == 0) continue;
+    for (const Node* n : b->nodes) {
+      for (const Node* i : n->inputs) {
+        if (i->Is(Opcode::kFloat)) constants.push_back({DepthOf(b), i->imm});
+      }
+    }
+  }
+  std::stable_sort(constants.begin(), constants.end(), [](const auto& x, const auto& y) { return x.first > y.first; });
+  for (auto [depth, bits] : constants) {
+    if (loop_constants_.size() == kMost) return;
+    if (loop_constants_.contains(bits)) continue;
+    double value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    Operand in_memory = Double(value);
+    Reg r = f_->NewDouble("c");
+    f_->DMov(r, in_memory);
+    loop_constants_.emplace(bits, r);
+  }
+}
+
 Lowerer::Operand Lowerer::Double(double value) {
+  int64_t bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  auto in_register = loop_constants_.find(bits);
+  if (in_loop_ && in_register != loop_constants_.end()) return Operand(in_register->second);
   for (const double& known : constants_) {
     if (__builtin_memcmp(&known, &value, sizeof value) == 0) return Operand(Mem::At(mir::Type::kDouble, &known));
   }
@@ -148,6 +178,7 @@ Lowerer::Reg Lowerer::DoubleReg(const Node* n) {
 }
 
 void Lowerer::LowerBlock(const Block& b, const Block* next) {
+  in_loop_ = DepthOf(&b) > 0;
   f_->Bind(LabelOf(&b));
   for (const Node* n : b.nodes) {
     if (n != b.end()) LowerNode(*n);

@@ -57,7 +57,8 @@ class Lowerer {
   Reg RegOf(const Node& n);
   void IsSame(const Node& n, const Node* as);  // one register for both
   Operand ValueOf(const Node* n);             // constants as immediates
-  Operand Double(double value);               // a constant in memory
+  Operand Double(double value);               // a constant: in memory, or in its register
+  void LoadLoopConstants();                   // into registers: what loops multiply with and the like
   Reg IntReg(const Node* n);                  // in a register whatever it is
   Reg DoubleReg(const Node* n);
   static Mem Field(mir::Type type, Reg base, size_t offset) { return {.type = type, .base = base, .disp = static_cast<int64_t>(offset)}; }
@@ -128,11 +129,12 @@ class Lowerer {
   void Catch(const Node& generic, int locals, Label caught);
   void Incref(Reg object, bool may_be_null);
   void Decref(Reg object, const Type& type);
-  void ReleaseOld(Reg object);                // releasable: no foreign code
+  void ReleaseOld(Reg object, bool may_be_null);  // releasable: no foreign code
   // A new number that only goes into a slot of an object: it is written into the number there when nobody else holds that.
   void FindNumbersInPlace();
-  void StoreValue(const Mem& at, const Node* value, bool may_be_null);
-  void StoreInPlace(const Mem& at, const Node& box, bool may_be_null);
+  void StoreValue(const Mem& at, const Node* value, bool may_be_null, Reg old = {});  // `old`: what is there, if known
+  void StoreInPlace(const Mem& at, const Node& box, bool may_be_null, Reg old);
+  Reg ItemBefore(const Node& store);          // the item that is overwritten, if it was read in front of the store
   Label ExitFor(const Node& n);               // the exit of a guard
   std::vector<Node*> OwnedAt(const Node* at) const;
   Node* ObjectOf(Node* value, const FrameState& state, absl::Span<Node* const> owned);
@@ -157,6 +159,8 @@ class Lowerer {
   Reg waiting_, depth_;                       // frameless: where waiting values go; how many frames more there may be
   std::vector<Reg> regs_;                     // by node id
   std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
+  std::map<int64_t, Reg> loop_constants_;     // by their bits
+  bool in_loop_ = false;                      // the block that is being lowered
   std::vector<int> uses_;                     // by node id, edges and states included
   std::map<const Node*, std::vector<const Node*>> parts_;  // of generic operations: what they give
   std::map<int, Label> labels_;               // by block id
