@@ -81,7 +81,7 @@ void Lowerer::CallTyped(const Node& n) {
     for (auto [at, node] : exit_values_[static_cast<size_t>(site)]) {
       Mem to = Waiting(at);
       to.type = node->rep == Rep::kF64 ? T::kDouble : T::kI64;
-      f_->Store(to, RegOf(*node));
+      f_->Store(to, CurrentReg(*node));
     }
     words = exits_[static_cast<size_t>(site)]->waiting;
     f_->Store(Waiting(words), exits_[static_cast<size_t>(site)].get());

@@ -457,7 +457,7 @@ Lowerer::Label Lowerer::ExitFor(const Node& n) {
 
 void Lowerer::RecordCall(int exit, RecordedAction action, absl::Span<const Reg> results) {
   std::vector<Reg> values = {graph_.frameless ? waiting_ : lp_};
-  for (auto [at, node] : exit_values_[static_cast<size_t>(exit)]) values.push_back(RegOf(*node));
+  for (auto [at, node] : exit_values_[static_cast<size_t>(exit)]) values.push_back(CurrentReg(*node));
   f_->CallRecorded(static_cast<int>(recorded_.size()), values, mir::Callee{"tj_recorded_call", reinterpret_cast<const void*>(tj_recorded_call)},
                    results);
   recorded_.push_back({exits_[static_cast<size_t>(exit)].get(), action, 0, {}});

@@ -32,6 +32,7 @@ absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   LoadLoopConstants();
   CountUses();
   FindNumbersInPlace();
+  FindLate();
   std::vector<const Block*> order = Layout();
   for (size_t i = 0; i < order.size(); i++) LowerBlock(*order[i], i + 1 < order.size() ? order[i + 1] : nullptr);
   {
@@ -123,7 +124,7 @@ Lowerer::Operand Lowerer::ValueOf(const Node* n) {
       __builtin_memcpy(&v, &n->imm, sizeof v);
       return Double(v);
     }
-    default: return Operand(RegOf(*n));
+    default: return Operand(CurrentReg(*n));
   }
 }
 
@@ -164,7 +165,7 @@ Lowerer::Operand Lowerer::Double(double value) {
 }
 
 Lowerer::Reg Lowerer::IntReg(const Node* n) {
-  if (!IsConstant(*n)) return RegOf(*n);
+  if (!IsConstant(*n)) return CurrentReg(*n);
   Reg r = f_->NewInt("c");
   f_->Mov(r, ValueOf(n));
   return r;
@@ -192,7 +193,10 @@ bool Lowerer::IsBranched(const Node& n) const {
 }
 
 void Lowerer::LowerNode(const Node& n) {
-  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || n.Is(Opcode::kVirtualTuple) || n.Is(Opcode::kFreshIter) || in_place_[static_cast<size_t>(n.id)]) return;
+  if (IsConstant(n) || n.Is(Opcode::kFreshRange) || n.Is(Opcode::kVirtualTuple) || n.Is(Opcode::kFreshIter) || in_place_[static_cast<size_t>(n.id)] ||
+      IsLate(n)) {
+    return;
+  }
   // A comparison whose only use is the branch at the end of its block is done there.
   if (IsBranched(n)) return;
   if (env_.new_exit_point && n.info().effect == Effect::kGuards) MayFail(n.info().text, n.state->origin, ExitFor(n));
@@ -235,10 +239,13 @@ void Lowerer::PassArguments(const Edge& e) {
     auto it = copy_of(RegOf(*from));
     return it == saved.end() ? ValueOf(from) : Operand(it->second);
   };
+  auto reads = [&](const Node* from, Reg r) {
+    if (IsLate(*from)) return RegOf(*from->input(0)) == r || (!IsConstant(*from->input(1)) && RegOf(*from->input(1)) == r);
+    return !IsConstant(*from) && RegOf(*from) == r;
+  };
   auto needed = [&](const Move& mine) {
     if (copy_of(mine.to) != saved.end()) return false;
-    return std::any_of(moves.begin(), moves.end(),
-                       [&](const Move& m) { return &m != &mine && !IsConstant(*m.from) && RegOf(*m.from) == mine.to; });
+    return std::any_of(moves.begin(), moves.end(), [&](const Move& m) { return &m != &mine && reads(m.from, mine.to); });
   };
   while (!moves.empty()) {
     bool any = false;
@@ -247,7 +254,9 @@ void Lowerer::PassArguments(const Edge& e) {
         i++;
         continue;
       }
-      f_->Move(moves[i].to, source(moves[i].from));
+      const Node& from = *moves[i].from;
+      if (IsLate(from)) MakeLate(from, moves[i].to, source(from.input(0)), source(from.input(1)));
+      else f_->Move(moves[i].to, source(&from));
       moves.erase(moves.begin() + static_cast<std::ptrdiff_t>(i));
       any = true;
     }

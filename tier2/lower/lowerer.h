@@ -59,6 +59,11 @@ class Lowerer {
   Operand ValueOf(const Node* n);             // constants as immediates
   Operand Double(double value);               // a constant: in memory, or in its register
   void LoadLoopConstants();                   // into registers: what loops multiply with and the like
+  // Values that are made where they are wanted (late.cc).
+  void FindLate();
+  bool IsLate(const Node& n) const { return late_[static_cast<size_t>(n.id)] != 0; }
+  void MakeLate(const Node& n, Reg into, Operand sum, Operand step);
+  Reg CurrentReg(const Node& n);
   Reg IntReg(const Node* n);                  // in a register whatever it is
   Reg DoubleReg(const Node* n);
   static Mem Field(mir::Type type, Reg base, size_t offset) { return {.type = type, .base = base, .disp = static_cast<int64_t>(offset)}; }
@@ -159,6 +164,7 @@ class Lowerer {
   Reg waiting_, depth_;                       // frameless: where waiting values go; how many frames more there may be
   std::vector<Reg> regs_;                     // by node id
   std::vector<uint8_t> in_place_;             // by node id: boxes that are made by the store that takes them, if at all
+  std::vector<uint8_t> late_;                 // by node id
   std::map<int64_t, Reg> loop_constants_;     // by their bits
   bool in_loop_ = false;                      // the block that is being lowered
   std::vector<int> uses_;                     // by node id, edges and states included
