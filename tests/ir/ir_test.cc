@@ -16,6 +16,7 @@
 #include "tier2/passes/simplify.h"
 #include "tier2/passes/sink.h"
 #include "tier2/passes/strength.h"
+#include "tier2/passes/trailing.h"
 
 namespace tierjit::tier2::test {
 namespace {
@@ -27,6 +28,7 @@ const std::map<std::string, void (*)(Graph*)> kPasses = {
     {"congruence", MergeParams},
     {"licm", HoistInvariants},
     {"strength", ReduceStrength},
+    {"trailing", DropTrailingParams},
     {"deaths", DropNeedlessDeathGuards},
     {"dce", RemoveDeadCode},
     {"sink", SinkIntoStates},

@@ -50,6 +50,14 @@ bool Lowerer::Number(const Node& n) {
     }
     case Opcode::kIntCompare: case Opcode::kFloatCompare: CompareTo(n); return true;
     case Opcode::kSame: f_->Eq(RegOf(n), ValueOf(n.input(0)), ValueOf(n.input(1))); return true;
+    case Opcode::kSelect: {
+      Label done = f_->NewLabel();
+      f_->Move(RegOf(n), ValueOf(n.input(1)));
+      f_->BT(done, ValueOf(n.input(0)));
+      f_->Move(RegOf(n), ValueOf(n.input(2)));
+      f_->Bind(done);
+      return true;
+    }
     case Opcode::kNot: f_->Eq(RegOf(n), ValueOf(n.input(0)), 0); return true;
     default: return IntArithmetic(n) || FloatArithmetic(n);
   }

@@ -10,6 +10,7 @@
 #include "tier2/passes/simplify.h"
 #include "tier2/passes/sink.h"
 #include "tier2/passes/strength.h"
+#include "tier2/passes/trailing.h"
 #include "tier2/passes/worth.h"
 
 namespace tierjit::tier2 {
@@ -38,6 +39,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
   pass("strength", ReduceStrength);
   pass("deaths", DropNeedlessDeathGuards);
   pass("dce", RemoveDeadCode);
+  pass("trailing", DropTrailingParams);
   pass("sink", SinkIntoStates);
   if (!status.ok()) return status;
   if (!at_any_price && !IsWorthIt(*graph)) return absl::FailedPreconditionError("too much is left to handlers");
