@@ -81,13 +81,33 @@ PyObject* Vectorcall(PyThreadState* ts, PyObject* callable, PyObject** args, siz
 
 PyObject* AfterUnusualCall(PyThreadState* ts, PyObject* result) {
   FollowTracer();
+  tj_rt.calls_until_look = kCallsBetweenLooks;
   if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
   if (result == nullptr || (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 || _Py_HandlePending(ts) == 0) return result;
   Py_DECREF(result);
   return nullptr;
 }
 
-extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
+extern "C" {
+
+PyObject* tj_check_result(PyThreadState* ts, PyObject* callable, PyObject* result) {
+  result = Checked(ts, callable, result);
+  if (result == nullptr) NoteFailedWithoutFrame();
+  return result;
+}
+
+PyObject* tj_after_unusual_call(PyThreadState* ts, PyObject* result) {
+  result = AfterUnusualCall(ts, result);
+  if (result == nullptr) NoteFailedWithoutFrame();
+  return result;
+}
+
+PyObject* tj_release(PyObject** from, PyObject** to, PyObject* result) {
+  Release(from, to);
+  return result;
+}
+
+PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts) {
   PyObject* result = QuickBuiltin(callable, args, count);
   PyObject *first = nullptr, *last = callable;  // to release before the arguments and behind them
   if (result == nullptr) {
@@ -105,5 +125,7 @@ extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_
   if (result == nullptr) NoteFailedWithoutFrame();
   return result;
 }
+
+}  // extern "C"
 
 }  // namespace tierjit::tier1

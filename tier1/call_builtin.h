@@ -34,14 +34,20 @@ PyObject* Vectorcall(PyThreadState* ts, PyObject* callable, PyObject** args, siz
 // What the interpreter does after a call that did not push a frame: pending events. The result, or NULL. [GIL]
 PyObject* AfterUnusualCall(PyThreadState* ts, PyObject* result);
 inline PyObject* AfterDirectCall(PyThreadState* ts, PyObject* result) {
-  static uint32_t calls = 0;
-  bool usual = (++calls & 63) != 0 && (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 && ts->interp->eval_frame == nullptr;
-  return usual ? result : AfterUnusualCall(ts, result);
+  bool quiet = (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 && ts->interp->eval_frame == nullptr;
+  return --tj_rt.calls_until_look != 0 && quiet ? result : AfterUnusualCall(ts, result);
 }
 
 // Called from compiled code (tier1/stencils/call.cc): calls what EndsInC() with `count` arguments on the stack. Releases callable and
 // arguments.
-extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+extern "C" {
+PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+// Of a C function whose result is no object, or that has left an exception behind: the result, or NULL.
+PyObject* tj_check_result(PyThreadState* ts, PyObject* callable, PyObject* result);
+PyObject* tj_after_unusual_call(PyThreadState* ts, PyObject* result);
+// Releases what is left of a call's operands; the result.
+PyObject* tj_release(PyObject** from, PyObject** to, PyObject* result);
+}
 
 }  // namespace tierjit::tier1
 

@@ -85,22 +85,35 @@ bool DisposeOfSequence(PyObject* o) {
 
 }  // namespace
 
-extern "C" {
-void tj_dealloc(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
-  if (type == &PyLong_Type) {
-    if (FreeInt(o)) return;
-  } else if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
-    if (type->tp_dealloc == g_plain_dealloc && KeepInstance(o)) return;
-  } else if (type == &PyTuple_Type || type == &PyList_Type) {
-    if (DisposeOfSequence(o)) return;
-  } else if (type == &PyFloat_Type) {
-    if (TryKeep(&tj_rt.floats, o)) return;
-  } else if (type != &PyUnicode_Type && (KeepIterator(o) || KeepFunction(o) || (IsGenerator(type) && KeepGenerator(o)))) {
-    return;
-  }
-  _Py_Dealloc(o);
+namespace {
+
+// Of a static type without references that could make cycles; iterators of ranges are the only ones whose blocks are kept.
+bool KeepPlain(PyObject* o) {
+  if (Py_TYPE(o) == &PyLong_Type) return FreeInt(o);
+  if (Py_TYPE(o) == &PyFloat_Type) return TryKeep(&tj_rt.floats, o);
+  return Py_TYPE(o) == &PyRangeIter_Type && KeepIterator(o);
 }
+
+bool KeepCollected(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  if (type == &PyTuple_Type || type == &PyList_Type) return DisposeOfSequence(o);
+  if (type == &PyDict_Type || type == &PySet_Type) return false;
+  return KeepIterator(o) || KeepFunction(o) || (IsGenerator(type) && KeepGenerator(o));
+}
+
+}  // namespace
+
+extern "C" void tj_dealloc(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  bool kept = false;
+  if (type != &PyUnicode_Type) {
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
+      kept = type->tp_dealloc == g_plain_dealloc && KeepInstance(o);
+    } else {
+      kept = (type->tp_flags & Py_TPFLAGS_HAVE_GC) != 0 ? KeepCollected(o) : KeepPlain(o);
+    }
+  }
+  if (!kept) _Py_Dealloc(o);
 }
 
 namespace {
@@ -194,6 +207,7 @@ void InitialiseTable() {
   r.true_object = Py_True;
   r.false_object = Py_False;
   r.none_object = Py_None;
+  r.calls_until_look = kCallsBetweenLooks;
   r.isinstance = Builtin("isinstance");
   r.len = Builtin("len");
   r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");

@@ -51,6 +51,7 @@ struct Rt {
   PyTypeObject *method_type, *range_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
+  uint32_t calls_until_look;  // of C functions, until what has no event of its own is looked at
   struct Site* entering;  // whose method is about to be entered by its slow path
   FreeList ints, floats;
   FreeList range_iters, sequence_iters;  // of range; of list or tuple, known to nobody
@@ -59,6 +60,8 @@ extern "C" Rt tj_rt;
 
 inline constexpr int64_t kSmallIntMin = -5, kSmallIntMax = 256;
 inline constexpr int64_t kSmallIntSize = 32;
+
+inline constexpr uint32_t kCallsBetweenLooks = 64;
 
 // The interpreter charges every C-level evaluation with this many units of C recursion.
 inline constexpr int kCStackUnits = 2;

@@ -63,6 +63,13 @@ PRESERVE_NONE PyObject* TJ_THUNK_after_resume(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_return_generator(SIGNATURE);
 // Entered by a call: y = site.
 PRESERVE_NONE PyObject* TJ_THUNK_call(SIGNATURE);
+// Likewise; x = operands, z = number of arguments.
+PRESERVE_NONE PyObject* TJ_THUNK_call_plain(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_call_method(SIGNATURE);
+// Behind these, for C functions and classes: acc = arguments, x = operands, y = site, z = number of arguments.
+PRESERVE_NONE PyObject* TJ_THUNK_call_c_method(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_call_c_function(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_call_c_class(SIGNATURE);
 // Entered by a call: x = generator, y = value to send (owned, moves). Comes back with the result in acc, NULL after an error; whether
 // it was yielded or returned, the generator's state tells.
 PRESERVE_NONE PyObject* TJ_CALL_resume(SIGNATURE);

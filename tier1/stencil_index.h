@@ -65,7 +65,7 @@ struct StencilIndex {
   X(put_attr_RL) X(put_attr_LL) X(put_attr_CL) X(put_attr_ML) X(put_attr_LR) X(put_attr_CR) X(put_attr_MR)                 \
   X(call_class_method_n) X(after_init)                                                                                     \
   X(push_exc_info) X(pop_except) X(check_exc_match) X(put_global_R) X(put_name_R)                                                                                            \
-  X(enter_vectorcall) X(call_attr_L) X(call_attr_R) X(call_getter_L) X(call_getter_R) X(call_bound_plain) X(call_bound_method) X(call_any) X(cold_argument) X(call_type) X(call_builtin) X(call_builtin_method) X(resume) X(resume_yield) X(jump_backward) X(jump) X(leave_frame) X(return_any_R) X(return_any_L) X(drop_local) X(drop_local_bound) X(return_R)            \
+  X(enter_vectorcall) X(call_attr_L) X(call_attr_R) X(call_getter_L) X(call_getter_R) X(call_bound_plain) X(call_bound_method) X(call_any) X(call_any_plain) X(call_any_method) X(cold_argument) X(call_type) X(resume) X(resume_yield) X(jump_backward) X(jump) X(leave_frame) X(return_any_R) X(return_any_L) X(drop_local) X(drop_local_bound) X(return_R)            \
   X(jump_if_true_L) X(jump_if_true_R) X(jump_if_false_L) X(jump_if_false_R) X(jump_if_true_sized_L)                        \
   X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
   X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \

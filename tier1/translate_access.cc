@@ -19,7 +19,7 @@ bool CallsBuiltin(uint8_t adaptive) {
   switch (adaptive) {
     case CALL_BUILTIN_O: case CALL_BUILTIN_FAST: case CALL_BUILTIN_FAST_WITH_KEYWORDS: case CALL_ISINSTANCE: case CALL_LEN:
     case CALL_METHOD_DESCRIPTOR_O: case CALL_METHOD_DESCRIPTOR_NOARGS: case CALL_METHOD_DESCRIPTOR_FAST:
-    case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: return true;
+    case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: case CALL_BUILTIN_CLASS: case CALL_STR_1: case CALL_TUPLE_1: return true;
     default: return false;
   }
 }
@@ -332,7 +332,7 @@ const Stencil* Translator::RangeForLoop(const Instruction& in, bool no_self) con
 // What comes first where the interpreter has seen something else than plain functions and classes; NULL: it has not.
 const Stencil* Translator::SpecialCall(const Instruction& in, bool no_self) const {
   const StencilIndex& s = Stencils();
-  if (CallsBuiltin(in.adaptive)) return no_self ? s.call_builtin : s.call_builtin_method;
+  if (CallsBuiltin(in.adaptive)) return no_self ? s.call_any_plain : s.call_any_method;
   switch (in.adaptive) {
     case CALL_BOUND_METHOD_EXACT_ARGS: case CALL_BOUND_METHOD_GENERAL: return no_self ? s.call_bound_plain : s.call_bound_method;
     case CALL_LIST_APPEND: return no_self ? nullptr : s.call_list_append;
@@ -362,12 +362,13 @@ void Translator::Call(const Instruction& in) {
     ToAccumulator();
     Top() = {Kind::kMem, Hint::kNone, 0};
   }
+  const Stencil* any = no_self ? s.call_any_plain : s.call_any_method;
   const Stencil* python = last_in_acc ? s.call_R[!no_self][count] : s.call[!no_self][count < 5 ? count : 5];
   const Stencil* init = !no_self ? s.call_class_method_n : s.call_class[last_in_acc || in.oparg == 0 ? in.oparg : 5];
-  const Stencil* first = range != nullptr ? range : special != nullptr ? special : class_first ? init : never_ran ? s.call_any : python;
+  const Stencil* first = range != nullptr ? range : special != nullptr ? special : class_first ? init : never_ran ? any : python;
   Emission& e = Emit(first);
   if (last_in_acc) AddCold(e, s.cold_argument);
-  if (first != s.call_any) AddCold(e, s.call_any);
+  if (first != any) AddCold(e, any);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;

@@ -27,10 +27,12 @@ PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
 EXTERNALS = {
     **{f"call_class_{form}": {"tj_new_instance"} for form in ("0", "1R", "2R", "3R", "4R", "n", "method_n")},
     "after_init": {"tj_init_failed"},
-    "thunk_call": {"tj_call", "tj_call_builtin", "tj_call_class"},
+    "thunk_call": {"tj_call"},
+    **{f"thunk_call_{form}": {"tj_call", "tj_call_builtin", "tj_call_class"} for form in ("plain", "method")},
+    **{f"thunk_call_c_{callee}": {"tj_after_unusual_call", "tj_check_result", "tj_release", "tj_call_builtin"}
+       for callee in ("method", "function")},
+    "thunk_call_c_class": {"tj_after_unusual_call", "tj_check_result", "tj_release"},
     **{f"call_attr_{k}": {"tj_call_attr"} for k in "LR"},
-    "call_builtin": {"tj_call_builtin"},
-    "call_builtin_method": {"tj_call_builtin"},
     "clear_locals": {"memset"},
     "observe": {"tj_observe"},
     "thunk_back_edge": {"tj_back_edge"},
@@ -48,7 +50,7 @@ EXTERNALS = {
     **{f"put_{ns}_R": {"tj_store_name"} for ns in ("global", "name")},
     "thunk_after_call": {"tj_after_call"},
     "thunk_after_resume": {"tj_after_resume"},
-    "thunk_dispose": {"tj_dispose"},
+    "thunk_dispose": {"tj_dealloc", "tj_dispose"},
     "thunk_dispose_plain": {"tj_dealloc"},
     "thunk_exit": {"tj_leave"},
     "thunk_for_end": {"tj_for_end"},
@@ -65,7 +67,7 @@ EXTERNALS = {
 }
 
 # Stencils that call an opcode's handler, whose address is an operand, or a slot of a type.
-INDIRECT = {"handler", "handler_R", "for_any"}
+INDIRECT = {"handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class"}
 
 # Element access runs no foreign code in its helpers; owned operands die there, containers apart.
 PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
@@ -90,7 +92,7 @@ CEILINGS = [
     ("method_fixed_", 121), ("method_plain_", 89), ("method_values_", 135),
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("put_attr_", 124), ("put_global_", 104), ("put_name_", 104),
-    ("binary_any_", 87), ("compare_", 87), ("quick_", 53), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 19), ("call_builtin", 155), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("binary_any_", 87), ("compare_", 87), ("quick_", 53), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 115), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 87),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
@@ -103,8 +105,8 @@ CEILINGS = [
     ("check_exc_match", 48), ("pop_", 53), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),
-    ("thunk_return", 362), ("thunk_resume", 216), ("thunk_call", 953), ("thunk_attr_", 374), ("thunk_method_L", 251),
-    ("thunk_method_R", 282), ("thunk_global", 146), ("thunk_dispose", 135), ("thunk_entry", 128), ("thunk_", 60),
+    ("thunk_return", 362), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 989), ("thunk_attr_", 382), ("thunk_method_L", 252),
+    ("thunk_method_R", 290), ("thunk_global", 146), ("thunk_dispose", 156), ("thunk_entry", 128), ("thunk_", 60),
 ]
 
 
@@ -141,16 +143,17 @@ def test_the_rules_of_extraction_hold():
 
 def test_no_stack_use(shapes):
     """Nothing lives on the C stack within or between stencils: no spills, no saved registers, no frames. Only the thunks that call a
-    method for a slow path keep its site and the address to go on at there, and the one that stands between caller and callee makes the
+    method for a slow path keep its site and the address to go on at there, and those that stand between caller and callee make the
     callee's prologue."""
     users = {name: (shape.pushes, shape.stack) for name, shape in shapes.items() if shape.pushes or shape.stack != 0}
-    assert users == {"thunk_method": (2, 16), "thunk_method_branch": (2, 16), "thunk_call": (1, 8)}
+    assert users == {"thunk_method": (2, 16), "thunk_method_branch": (2, 16), "thunk_call": (1, 8),
+                         "thunk_call_plain": (1, 8), "thunk_call_method": (1, 8)}
 
 
 def test_calls_find_an_aligned_stack(shapes):
-    """The thunk for calls is entered by a call itself, and its prologue aligns the stack again."""
+    """The thunks for calls are entered by a call themselves, and their prologue aligns the stack again."""
     assert {name: shape.misaligned_calls for name, shape in shapes.items() if shape.misaligned_calls} == {
-        "thunk_call": shapes["thunk_call"].calls}
+        name: shapes[name].calls for name in ("thunk_call", "thunk_call_plain", "thunk_call_method")}
 
 
 def test_only_slow_paths_call(shapes):

@@ -170,39 +170,40 @@ INLINE bool same_keys(PyObject* o, uint32_t entries) {
 INLINE PyObject* load_at(PyObject* o, int32_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + offset);
 }
-// The attribute, borrowed, by any of the forms that the cell holds; NULL: none of them matches.
+// What the module or class that the cell belongs to has under the name.
+INLINE PyObject* fixed_value(PyObject* o, AttrCell* c) { return LIKELY(*version_of(o, c) == c->class_version) ? c->value : nullptr; }
+// The attribute, borrowed, by any of the forms that the cell holds; NULL: none of them matches. The form that sites begin with which the
+// interpreter knows nothing about comes behind those that are as frequent.
 INLINE PyObject* find_cached(PyObject* o, Site* site) {
   PolyCell* c = static_cast<PolyCell*>(site->cell);
   uint32_t version = Py_TYPE(o)->tp_version_tag;
+  if (version == c->first.plain_version) return load_at(o, c->first.offset);
+  if (o == c->first.owner) return fixed_value(o, &c->first);
   if (version == c->first.values_version) return valid_at(o, c->first.values_offset) ? load_at(o, c->first.offset) : nullptr;
   if (PolyEntry* e = find_entry(o, c, c->more)) {
     if (UNLIKELY(e->values_offset != 0 && !valid_at(o, e->values_offset))) return nullptr;
     if (e->value == nullptr) return load_at(o, e->offset);
     return same_keys(o, e->keys_entries) ? e->value : nullptr;
   }
-  if (version == c->first.plain_version) return load_at(o, c->first.offset);
-  if (version == c->dict_version) {
-    return value_by_hint(o, c, loaded_name(site));
-  }
-  if (UNLIKELY(o != c->first.owner || *version_of(o, &c->first) != c->first.class_version)) return nullptr;
-  return c->first.value;
+  return version == c->dict_version ? value_by_hint(o, c, loaded_name(site)) : nullptr;
 }
 // The same in method form: the callable, with `self` to go above it or NULL.
 INLINE PyObject* find_cached_method(PyObject* o, PolyCell* c, PyObject** self) {
   uint32_t version = Py_TYPE(o)->tp_version_tag;
   *self = o;
+  if (version == c->first.plain_version) return c->first.value;
+  if (o == c->first.owner) {
+    *self = nullptr;
+    return fixed_value(o, &c->first);
+  }
   if (version == c->first.values_version) {
     return valid_at(o, c->first.values_offset) && same_keys(o, c->first.keys_entries) ? c->first.value : nullptr;
   }
-  if (PolyEntry* e = find_entry(o, c, c->more)) {
-    if (e->values_offset != 0) return valid_at(o, e->values_offset) && same_keys(o, e->keys_entries) ? e->value : nullptr;
-    // The instance may have a dict, but has none.
-    return LIKELY(e->offset == 0 || load_at(o, e->offset) == nullptr) ? e->value : nullptr;
-  }
-  if (version == c->first.plain_version) return c->first.value;
-  if (UNLIKELY(o != c->first.owner || *version_of(o, &c->first) != c->first.class_version)) return nullptr;
-  *self = nullptr;
-  return c->first.value;
+  PolyEntry* e = find_entry(o, c, c->more);
+  if (e == nullptr) return nullptr;
+  if (e->values_offset != 0) return valid_at(o, e->values_offset) && same_keys(o, e->keys_entries) ? e->value : nullptr;
+  // The instance may have a dict, but has none.
+  return LIKELY(e->offset == 0 || load_at(o, e->offset) == nullptr) ? e->value : nullptr;
 }
 
 // What comes behind the hot stencil of a load: one thunk for all other forms, which finds what it needs by the site. Nothing: the slow

@@ -174,10 +174,26 @@ STENCIL(call_any) {
   void* z_;
   MUSTTAIL return TJ_CALLEE(lp, rt, static_cast<PyObject*>(ADDRESS_OF(TJ_THUNK_call)), ts, DEAD, ADDRESS_OF(H_SITE), z_);
 }
+// The same for CALL. A: slot of the callable, C: number of arguments (with self), P: address of the instruction. plain: no self, which
+// need not be stored.
+template <bool method> BODY call_any_of(SIGNATURE) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  PyObject* operands = reinterpret_cast<PyObject*>(slot_at(lp, H_A));
+  uint64_t count;
+  asm("movl $H_C, %k0" : "=r"(count));
+  void* thunk = method ? ADDRESS_OF(TJ_THUNK_call_method) : ADDRESS_OF(TJ_THUNK_call_plain);
+  MUSTTAIL return TJ_CALLEE(lp, rt, static_cast<PyObject*>(thunk), ts, operands, ADDRESS_OF(H_SITE), reinterpret_cast<void*>(count));
+}
+STENCIL(call_any_plain) { MUSTTAIL return call_any_of<false>(lp, rt, acc, ts, REST); }
+STENCIL(call_any_method) { MUSTTAIL return call_any_of<true>(lp, rt, acc, ts, REST); }
 
 extern "C" Departure tj_call(PyObject** lp, PyThreadState* ts, Site* site);
 extern "C" Departure tj_call_class(PyObject** lp, PyThreadState* ts, Site* site);
+// C side, tier1/call_builtin.h.
 extern "C" PyObject* tj_call_builtin(PyObject* callable, PyObject** args, int64_t count, PyThreadState* ts);
+extern "C" PyObject* tj_check_result(PyThreadState* ts, PyObject* callable, PyObject* result);
+extern "C" PyObject* tj_after_unusual_call(PyThreadState* ts, PyObject* result);
+extern "C" PyObject* tj_release(PyObject** from, PyObject** to, PyObject* result);
 
 // See EndsInC(), tier1/call_builtin.h.
 INLINE bool ends_in_c(Rt* rt, PyObject* f) {
@@ -188,6 +204,59 @@ INLINE bool ends_in_c(Rt* rt, PyObject* f) {
   return (type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE;
 }
 
+// Calls `method` with self and `count` further arguments by its convention. False: some other convention, a wrong number of arguments,
+// ...: nothing has happened. Conventions with one argument or none take a level of C recursion.
+INLINE bool call_by_convention(PyThreadState* ts, PyMethodDef* method, PyObject* self, PyObject** args, int64_t count,
+                               PyObject** result) {
+  constexpr int kBinding = METH_CLASS | METH_STATIC | METH_COEXIST;  // makes no difference to the call
+  using FastKeywords = PyObject* (*)(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
+  PyObject* only = nullptr;
+  switch (method->ml_flags & ~kBinding) {
+    case METH_FASTCALL:
+    case METH_FASTCALL | METH_KEYWORDS:
+      *result = reinterpret_cast<FastKeywords>(reinterpret_cast<void*>(method->ml_meth))(self, args, count, nullptr);
+      return true;
+    case METH_NOARGS:
+      if (UNLIKELY(count != 0)) return false;
+      break;
+    case METH_O:
+      if (UNLIKELY(count != 1)) return false;
+      only = args[0];
+      break;
+    default:
+      return false;
+  }
+  if (UNLIKELY(ts->c_recursion_remaining <= 0)) return false;
+  asm("decl %0" : "+m"(ts->c_recursion_remaining));
+  *result = method->ml_meth(self, only);
+  asm("incl %0" : "+m"(ts->c_recursion_remaining));
+  return true;
+}
+// Consumes what a call has taken: operands that others hold as well; the rest, from the first one that dies, by a helper. The result.
+INLINE PyObject* release(PyObject** from, PyObject** to, PyObject* result) {
+#define RELEASE_ONE(bound)                                               \
+  do {                                                                   \
+    PyObject* o = *from;                                                 \
+    if (bound || LIKELY(o != nullptr)) {                                 \
+      int32_t n = static_cast<int32_t>(*refcount32(o));                  \
+      if (UNLIKELY(n == 1)) return tj_release(from, to, result);         \
+      if (LIKELY(n > 0)) *refcount32(o) = static_cast<uint32_t>(n - 1);  \
+    }                                                                    \
+  } while (0)
+  RELEASE_ONE(true);  // the callable
+  from++;
+  RELEASE_ONE(false);  // self, if any
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (from++; from != to; from++) RELEASE_ONE(true);
+#undef RELEASE_ONE
+  return result;
+}
+// What the interpreter does after a call that did not push a frame; now and then a look at what has no event of its own.
+INLINE bool is_usual(Rt* rt, PyThreadState* ts) {
+  bool look;
+  asm("decl %0" : "+m"(rt->calls_until_look), "=@ccz"(look));
+  return LIKELY(!look && (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 && ts->interp->eval_frame == nullptr);
+}
 // A frame for `function` with `self`, if there is one, and `count` further arguments; it becomes the running one. NULL: nothing has happened.
 INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** args,
                              int64_t count) {
@@ -211,41 +280,83 @@ INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctio
 #define ENTER_FRESH(entry) \
   GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(entry)) + kPrologueSize), DEAD)
 
-// What call_any calls: the frequent cases at once, the others by a helper. Goes on in the callee, or returns with the result.
+// What call_any calls. Goes on in the callee, or returns with the result.
+#define CALL_BY_HELPER(helper)                                    \
+  do {                                                            \
+    Departure d = helper(lp, ts, static_cast<Site*>(y));          \
+    if (UNLIKELY(d.resume == nullptr)) GO(TJ_RETURN, d.value);    \
+    lp = reinterpret_cast<PyObject**>(d.value);                   \
+    ENTER_FRESH(d.resume);                                        \
+  } while (0)
+#define ENTERED_BY_CALL() asm volatile("pushq %%rbp\n\tmovq %%rsp, %%rbp" ::: "memory")
+
 STENCIL(thunk_call) {
-  asm volatile("pushq %%rbp\n\tmovq %%rsp, %%rbp" ::: "memory");
+  ENTERED_BY_CALL();
+  CALL_BY_HELPER(tj_call);
+}
+
+// Calls of C functions and classes, from where a callee is entered: acc = arguments, x = operands, y = site, z = number of arguments.
+enum class Callee { kMethod, kFunction, kClass };
+template <Callee kind> BODY call_c(SIGNATURE) {
+  PyObject** operands = reinterpret_cast<PyObject**>(x);
+  PyObject* f = operands[0];
+  PyObject** args = reinterpret_cast<PyObject**>(acc);
+  int64_t count = reinterpret_cast<int64_t>(z);
   Site* site = static_cast<Site*>(y);
-  if (LIKELY(site->flags & kPlainCall)) {
-    PyObject** operands = slot_at_offset(lp, site->operands);
-    if (site->pending_count != 0) operands[1] = nullptr;  // self, which has not been stored
-    PyObject* f = operands[0];
-    int64_t count = site->popped - 1;
-    frame_of(lp)->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
-    PyObject** args = operands + 1;
-    if (args[0] == nullptr) args++, count--;
-    PyTypeObject* type = Py_TYPE(f);
-    if (type == rt->function_type) {
-      PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
-      PyObject** pushed = push_plain(lp, rt, ts, function, nullptr, args, count);
-      if (LIKELY(pushed != nullptr)) {
-        lp = pushed;
-        ENTER_FRESH(unit_of(function)->native_entry);
-      }
-      goto other;
-    }
-    if (type == rt->method_type) {
-      // Somebody else holds it, too, so that it does not die here.
-      PyMethodObject* method = reinterpret_cast<PyMethodObject*>(f);
-      PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(method->im_func);
-      if (UNLIKELY(*refcount32(f) == 1 || args == operands + 1 || Py_TYPE(function) != rt->function_type)) goto other;
-      PyObject** pushed = push_plain(lp, rt, ts, function, method->im_self, args, count);
-      if (UNLIKELY(pushed == nullptr)) goto other;
-      incref(reinterpret_cast<PyObject*>(function));
-      decref_shared(f);
-      lp = pushed;
-      ENTER_FRESH(unit_of(function)->native_entry);
-    }
-    if (f == rt->list_append && count == 2 && Py_TYPE(args[0]) == rt->list_type && *refcount32(args[0]) != 1 && *refcount32(f) != 1) {
+  PyObject* result;
+  if constexpr (kind == Callee::kMethod) {
+    PyMethodDescrObject* descr = reinterpret_cast<PyMethodDescrObject*>(f);
+    PyObject* self = args[0];
+    if (UNLIKELY(Py_TYPE(self) != descr->d_common.d_type)) goto other;
+    if (UNLIKELY(!call_by_convention(ts, descr->d_method, self, args + 1, count - 1, &result))) goto other;
+  } else if constexpr (kind == Callee::kFunction) {
+    PyMethodDef* method = reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
+    PyObject* self = method->ml_flags & METH_STATIC ? nullptr : reinterpret_cast<PyCFunctionObject*>(f)->m_self;
+    if (UNLIKELY(!call_by_convention(ts, method, self, args, count, &result))) goto other;
+  } else {
+    result = reinterpret_cast<PyTypeObject*>(f)->tp_vectorcall(f, args, static_cast<size_t>(count), nullptr);
+  }
+  // Found again by the site, which is all that a register is left for.
+  asm("" : "+r"(site));
+  operands = slot_at_offset(lp, site->operands);
+  if (UNLIKELY(result == nullptr || ts->current_exception != nullptr)) {
+    result = tj_check_result(ts, operands[0], result);
+    asm("" : "+r"(site));
+    operands = slot_at_offset(lp, site->operands);
+  }
+  result = release(operands, operands + site->popped, result);
+  if (UNLIKELY(!is_usual(rt, ts))) result = tj_after_unusual_call(ts, result);
+  asm volatile("");  // a conditional jump cannot lead to TJ_RETURN
+  GO(TJ_RETURN, result);
+other:
+  acc = tj_call_builtin(f, args, count, ts);
+  GO(TJ_RETURN, acc);
+}
+STENCIL(thunk_call_c_method) { MUSTTAIL return call_c<Callee::kMethod>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_call_c_function) { MUSTTAIL return call_c<Callee::kFunction>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_call_c_class) { MUSTTAIL return call_c<Callee::kClass>(lp, rt, acc, ts, REST); }
+#define CALL_C(kind) \
+  MUSTTAIL return TJ_THUNK_call_c_##kind(lp, rt, reinterpret_cast<PyObject*>(args), ts, reinterpret_cast<PyObject*>(operands), y, \
+                                         reinterpret_cast<void*>(count))
+
+// What call_any_plain and call_any_method call: the frequent cases at once, the others by a helper. x: the operands, y: the site, z: the
+// number of arguments (with self).
+template <bool method> BODY call_object(SIGNATURE) {
+  ENTERED_BY_CALL();
+  PyObject** operands = reinterpret_cast<PyObject**>(x);
+  PyObject** args = operands + 1;
+  int64_t count = reinterpret_cast<int64_t>(z);
+  PyObject* f = operands[0];
+  if (!method || UNLIKELY(operands[1] == nullptr)) {
+    if constexpr (method) count--;
+    else operands[1] = nullptr;
+    args++;
+  }
+  PyTypeObject* type = Py_TYPE(f);
+  if (type == rt->method_descr_type) {
+    if (UNLIKELY(count == 0)) goto builtin;
+    if (UNLIKELY(f == rt->list_append) && count == 2 && Py_TYPE(args[0]) == rt->list_type && *refcount32(args[0]) != 1 &&
+        *refcount32(f) != 1) {
       PyListObject* list = reinterpret_cast<PyListObject*>(args[0]);
       Py_ssize_t size = reinterpret_cast<PyVarObject*>(list)->ob_size;
       if (LIKELY(size < list->allocated)) {
@@ -253,35 +364,55 @@ STENCIL(thunk_call) {
         reinterpret_cast<PyVarObject*>(list)->ob_size = size + 1;
         decref_shared(reinterpret_cast<PyObject*>(list));
         decref_shared(f);
-        asm volatile("");  // a conditional jump cannot lead to TJ_RETURN
+        asm volatile("");  // as above
         GO(TJ_RETURN, rt->none_object);
       }
     }
-    if (f == reinterpret_cast<PyObject*>(rt->type_type)) {
-      if (UNLIKELY(count != 1 || *refcount32(args[0]) == 1)) goto other;
-      PyObject* result = incref(reinterpret_cast<PyObject*>(Py_TYPE(args[0])));
-      decref_shared(args[0]);
-      asm volatile("");  // as above
-      GO(TJ_RETURN, result);  // (`type` is immortal)
-    }
-    if (!ends_in_c(rt, f)) {
-      if (type != rt->type_type || args == operands + 1) goto other;
-      Departure d = tj_call_class(lp, ts, site);
-      if (UNLIKELY(d.resume == nullptr)) GO(TJ_RETURN, d.value);
-      lp = reinterpret_cast<PyObject**>(d.value);
-      ENTER_FRESH(d.resume);
-    }
-    acc = tj_call_builtin(f, args, count, ts);
-    GO(TJ_RETURN, acc);
+    CALL_C(method);
   }
+  if (type == rt->function_type) {
+    PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(f);
+    PyObject** pushed = push_plain(lp, rt, ts, function, nullptr, args, count);
+    if (UNLIKELY(pushed == nullptr)) goto other;
+    lp = pushed;
+    ENTER_FRESH(unit_of(function)->native_entry);
+  }
+  if (type == rt->cfunction_type) {
+    if (f == rt->isinstance || f == rt->len) goto builtin;
+    CALL_C(function);
+  }
+  if (type == rt->method_type) {
+    // Somebody else holds it, too, so that it does not die here.
+    PyMethodObject* bound = reinterpret_cast<PyMethodObject*>(f);
+    PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(bound->im_func);
+    if (UNLIKELY(*refcount32(f) == 1 || args == operands + 1 || Py_TYPE(function) != rt->function_type)) goto other;
+    PyObject** pushed = push_plain(lp, rt, ts, function, bound->im_self, args, count);
+    if (UNLIKELY(pushed == nullptr)) goto other;
+    incref(reinterpret_cast<PyObject*>(function));
+    decref_shared(f);
+    lp = pushed;
+    ENTER_FRESH(unit_of(function)->native_entry);
+  }
+  if (f == reinterpret_cast<PyObject*>(rt->type_type)) {
+    if (UNLIKELY(count != 1 || *refcount32(args[0]) == 1)) goto other;
+    PyObject* result = incref(reinterpret_cast<PyObject*>(Py_TYPE(args[0])));
+    decref_shared(args[0]);
+    asm volatile("");  // as above
+    GO(TJ_RETURN, result);  // (`type` is immortal)
+  }
+  if (!ends_in_c(rt, f)) {
+    if (type != rt->type_type || args == operands + 1) goto other;
+    CALL_BY_HELPER(tj_call_class);
+  }
+  if (type == rt->type_type && reinterpret_cast<PyTypeObject*>(f)->tp_vectorcall != nullptr) CALL_C(class);
+builtin:
+  acc = tj_call_builtin(f, args, count, ts);
+  GO(TJ_RETURN, acc);
 other:
-  Departure d = tj_call(lp, ts, static_cast<Site*>(y));
-  if (UNLIKELY(d.resume != nullptr)) {
-    lp = reinterpret_cast<PyObject**>(d.value);
-    ENTER_FRESH(d.resume);
-  }
-  GO(TJ_RETURN, d.value);
+  CALL_BY_HELPER(tj_call);
 }
+STENCIL(thunk_call_plain) { MUSTTAIL return call_object<false>(lp, rt, acc, ts, REST); }
+STENCIL(thunk_call_method) { MUSTTAIL return call_object<true>(lp, rt, acc, ts, REST); }
 
 extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp);
 
@@ -348,25 +479,6 @@ template <K k> BODY call_attr(SIGNATURE) {
 }
 STENCIL(call_attr_L) { MUSTTAIL return call_attr<K::L>(lp, rt, acc, ts, REST); }
 STENCIL(call_attr_R) { MUSTTAIL return call_attr<K::R>(lp, rt, acc, ts, REST); }
-
-// What ends in C code (see EndsInC(), tier1/call_builtin.h): builtin functions and methods, C classes and their instances. A: slot of the
-// callable, B: of the first argument (self included, if the method form put one there), C: their number, P: address of the CALL
-// instruction.
-template <bool method> BODY call_builtin(SIGNATURE) {
-  PyObject* f = *slot_at(lp, H_A);
-  if (UNLIKELY(!ends_in_c(rt, f))) COLD_EMPTY();
-  PyObject** args = slot_at(lp, H_B);
-  uint64_t count;
-  asm("movl $H_C, %k0" : "=r"(count));
-  if constexpr (method) {
-    if (args[0] == nullptr) args++, count--;
-  }
-  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  acc = tj_call_builtin(f, args, static_cast<int64_t>(count), ts);
-  NEXT(acc);
-}
-STENCIL(call_builtin) { MUSTTAIL return call_builtin<false>(lp, rt, acc, ts, REST); }
-STENCIL(call_builtin_method) { MUSTTAIL return call_builtin<true>(lp, rt, acc, ts, REST); }
 
 // `type(x)`: A: slot of the callable, B: of the argument.
 STENCIL(call_type) {

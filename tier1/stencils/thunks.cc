@@ -95,7 +95,12 @@ INLINE bool keep_number(Rt* rt, PyObject* o) {
   }
   return false;
 }
+// The death of a str concerns nobody else.
 STENCIL(thunk_dispose) {
+  if (Py_TYPE(x) == rt->unicode_type) {
+    tj_dealloc(x);
+    GO(reinterpret_cast<Continuation>(z), acc);
+  }
   if (keep_number(rt, x)) GO(reinterpret_cast<Continuation>(z), acc);
   if (UNLIKELY(tj_dispose(lp, acc, ts, x, static_cast<Site*>(y)) == 0)) GO(TJ_THUNK_exit, acc);
   GO(reinterpret_cast<Continuation>(z), acc);
