@@ -87,33 +87,41 @@ bool DisposeOfSequence(PyObject* o) {
 
 namespace {
 
-// Of a static type without references that could make cycles; iterators of ranges are the only ones whose blocks are kept.
-bool KeepPlain(PyObject* o) {
-  if (Py_TYPE(o) == &PyLong_Type) return FreeInt(o);
-  if (Py_TYPE(o) == &PyFloat_Type) return TryKeep(&tj_rt.floats, o);
-  return Py_TYPE(o) == &PyRangeIter_Type && KeepIterator(o);
+// The ends of tj_dealloc() for what may be kept. They are calls of their own, so that all others need no stack frame.
+[[gnu::noinline]] void EndInt(PyObject* o) {
+  if (!FreeInt(o)) _Py_Dealloc(o);
 }
-
-bool KeepCollected(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
-  if (type == &PyTuple_Type || type == &PyList_Type) return DisposeOfSequence(o);
-  if (type == &PyDict_Type || type == &PySet_Type) return false;
-  return KeepIterator(o) || KeepFunction(o) || (IsGenerator(type) && KeepGenerator(o));
+[[gnu::noinline]] void EndSequence(PyObject* o) {
+  if (!DisposeOfSequence(o)) _Py_Dealloc(o);
+}
+[[gnu::noinline]] void EndIterator(PyObject* o) {
+  if (!KeepIterator(o)) _Py_Dealloc(o);
+}
+[[gnu::noinline]] void EndFunction(PyObject* o) {
+  if (!KeepFunction(o)) _Py_Dealloc(o);
+}
+[[gnu::noinline]] void EndGenerator(PyObject* o) {
+  if (!KeepGenerator(o)) _Py_Dealloc(o);
+}
+[[gnu::noinline]] void EndInstance(PyObject* o) {
+  if (!KeepInstance(o)) _Py_Dealloc(o);
 }
 
 }  // namespace
 
 extern "C" void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
-  bool kept = false;
-  if (type != &PyUnicode_Type) {
-    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
-      kept = type->tp_dealloc == g_plain_dealloc && KeepInstance(o);
-    } else {
-      kept = (type->tp_flags & Py_TPFLAGS_HAVE_GC) != 0 ? KeepCollected(o) : KeepPlain(o);
-    }
+  if (type == &PyUnicode_Type) return _Py_Dealloc(o);
+  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) return type->tp_dealloc == g_plain_dealloc ? EndInstance(o) : _Py_Dealloc(o);
+  if ((type->tp_flags & Py_TPFLAGS_HAVE_GC) == 0) {
+    if (type == &PyLong_Type) return EndInt(o);
+    if (type == &PyFloat_Type && TryKeep(&tj_rt.floats, o)) return;
+    return type == &PyRangeIter_Type ? EndIterator(o) : _Py_Dealloc(o);
   }
-  if (!kept) _Py_Dealloc(o);
+  if (type == &PyTuple_Type || type == &PyList_Type) return EndSequence(o);
+  if (type == &PyListIter_Type || type == &PyTupleIter_Type) return EndIterator(o);
+  if (type == &PyFunction_Type) return EndFunction(o);
+  return IsGenerator(type) ? EndGenerator(o) : _Py_Dealloc(o);
 }
 
 namespace {

@@ -182,6 +182,16 @@ bool IsOfCType(PyObject* o) {
   return (Py_TYPE(o)->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE;
 }
 
+// No operand's class can have a Python function for what the site does.
+bool AreOfCTypes(PyObject** lp, PyObject* acc, const Site* site) {
+  constexpr int kMostOperands = 3;
+  for (int i = 0; i < site->popped && i < kMostOperands; i++) {
+    PyObject* o = Operand(lp, acc, site, i);
+    if (o != nullptr && !IsOfCType(o)) return false;
+  }
+  return true;
+}
+
 // LOAD_ATTR of an object of a C type that looks its attributes up by itself.
 PyObject* AskForAttr(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
@@ -362,7 +372,7 @@ Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
     if (PyObject* found = TryAttr(lp, acc, site)) return {nullptr, found};
     if (IsOfCType(Operand(lp, acc, site, 0))) return {nullptr, AskForAttr(lp, acc, ts, site)};
   }
-  if (site->special != Special::kNone) {
+  if (site->special != Special::kNone && !AreOfCTypes(lp, acc, site)) {
     const void* entry;
     PyObject** callee = EnterSpecial(lp, acc, ts, site, &entry);
     if (callee != nullptr) return {entry, reinterpret_cast<PyObject*>(callee)};
@@ -371,7 +381,7 @@ Departure tj_slow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
 }
 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
-  if (site->special != Special::kNone) {
+  if (site->special != Special::kNone && !AreOfCTypes(lp, acc, site)) {
     const void* entry;
     PyObject** callee = EnterSpecial(lp, acc, ts, site, &entry);
     if (callee != nullptr) return {entry, reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(callee) + kEnter)};

@@ -145,33 +145,38 @@ INLINE UnitHeader* unit_of(PyFunctionObject* f) {
 register uintptr_t stack_pointer asm("rsp");
 INLINE bool has_stack(const Rt* rt) { return LIKELY(stack_pointer - rt->stack_low < rt->stack_span); }
 
-// Reference counts. 32-bit stores and loads both ways: the interpreter's 64-bit decrement load defeats store forwarding.
-INLINE uint32_t* refcount32(PyObject* o) { return reinterpret_cast<uint32_t*>(&o->ob_refcnt); }
+// Reference counts. C code increments 32 bits and decrements 64, and looks at 64; a load of more than what was stored just before has to
+// wait for the store. So here loads take 32 bits, and stores 64: the upper half of a count that changes is 0.
+INLINE const uint32_t* refcount32(PyObject* o) { return reinterpret_cast<uint32_t*>(&o->ob_refcnt); }
+INLINE void set_refcount(PyObject* o, uint32_t n) { o->ob_refcnt = static_cast<Py_ssize_t>(n); }
 INLINE bool immortal(PyObject* o) { return static_cast<int32_t>(*refcount32(o)) < 0; }
 INLINE PyObject* incref(PyObject* o) {
   uint32_t n = *refcount32(o) + 1;
-  if (LIKELY(n != 0)) *refcount32(o) = n;
+  if (LIKELY(n != 0)) set_refcount(o, n);
   return o;
 }
 // True when the object died and must be disposed of.
 INLINE bool decref(PyObject* o) {
   int32_t n = static_cast<int32_t>(*refcount32(o));
   if (LIKELY(n > 1)) {
-    *refcount32(o) = static_cast<uint32_t>(n - 1);
+    set_refcount(o, static_cast<uint32_t>(n - 1));
     return false;
   }
   if (n != 1) return false;  // immortal
-  *refcount32(o) = 0;
+  set_refcount(o, 0);
   return true;
 }
 // The same for numbers, which die as often as not.
 INLINE bool decref_number(PyObject* o) {
-  if (static_cast<int32_t>(*refcount32(o)) < 0) return false;
-  return UNLIKELY(--*refcount32(o) == 0);
+  uint32_t n = *refcount32(o);
+  if (static_cast<int32_t>(n) < 0) return false;
+  set_refcount(o, --n);
+  return UNLIKELY(n == 0);
 }
 // For objects that others hold references to as well.
 INLINE void decref_shared(PyObject* o) {
-  if (!immortal(o)) --*refcount32(o);
+  uint32_t n = *refcount32(o);
+  if (static_cast<int32_t>(n) >= 0) set_refcount(o, n - 1);
 }
 
 // All of a frame but its locals. The reference of `function` moves into it.

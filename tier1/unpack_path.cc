@@ -107,10 +107,9 @@ extern "C" bool tj_unpack_locals(PyObject** lp, PyObject* sequence, PyThreadStat
     do {
       PyObject** local = &lp[word & 0xff];
       if (PyObject* old = *local) {
-        uint32_t* references = reinterpret_cast<uint32_t*>(&old->ob_refcnt);
-        int32_t n = static_cast<int32_t>(*references);
+        int32_t n = *reinterpret_cast<const int32_t*>(&old->ob_refcnt);
         if (n == 1) return StoreRest(lp, sequence, ts, site, {{first, second}}, items, static_cast<int>(item - items));
-        if (n > 1) *references = static_cast<uint32_t>(n - 1);
+        if (n > 1) old->ob_refcnt = n - 1;
       }
       *local = Py_NewRef(*item);
       word >>= 8;

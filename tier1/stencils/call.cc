@@ -240,7 +240,7 @@ INLINE PyObject* release(PyObject** from, PyObject** to, PyObject* result) {
     if (bound || LIKELY(o != nullptr)) {                                 \
       int32_t n = static_cast<int32_t>(*refcount32(o));                  \
       if (UNLIKELY(n == 1)) return tj_release(from, to, result);         \
-      if (LIKELY(n > 0)) *refcount32(o) = static_cast<uint32_t>(n - 1);  \
+      if (LIKELY(n > 0)) set_refcount(o, static_cast<uint32_t>(n - 1));  \
     }                                                                    \
   } while (0)
   RELEASE_ONE(true);  // the callable
@@ -570,7 +570,7 @@ template <bool bound> INLINE PyObject** drop_shared(PyObject** slot) {
   }
   int32_t n = static_cast<int32_t>(*refcount32(o));
   if (UNLIKELY(n == 1)) return slot;
-  if (LIKELY(n > 0)) *refcount32(o) = static_cast<uint32_t>(n - 1);
+  if (LIKELY(n > 0)) set_refcount(o, static_cast<uint32_t>(n - 1));
   return nullptr;
 }
 #define DROP_SHARED(bound, n, offset)                                                               \
