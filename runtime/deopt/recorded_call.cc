@@ -82,11 +82,14 @@ Calls& AllCalls() {
   return *calls;
 }
 
+constexpr int kFramePointer = 5;  // rbp
+
 int64_t ValueAt(const ValuePlace& place, const int64_t* registers, const char* stack) {
   if (place.kind == ValuePlace::Kind::kConstant) return place.value;
   if (place.kind == ValuePlace::Kind::kRegister) return registers[place.value];
+  const char* from = place.kind == ValuePlace::Kind::kFrame ? reinterpret_cast<const char*>(registers[kFramePointer]) : stack;
   int64_t value;
-  std::memcpy(&value, stack + place.value, sizeof value);
+  std::memcpy(&value, from + place.value, sizeof value);
   return value;
 }
 

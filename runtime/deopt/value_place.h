@@ -7,8 +7,8 @@
 namespace tierjit {
 
 struct ValuePlace {
-  enum class Kind : uint8_t { kRegister, kStack, kConstant } kind;
-  int64_t value;  // number of a register, 16 and above: doubles; offset from the stack pointer before the call; the bits
+  enum class Kind : uint8_t { kRegister, kStack, kFrame, kConstant } kind;
+  int64_t value;  // number of a register, 16 and above: doubles; offset from the stack pointer before the call, or from rbp; the bits
 };
 
 }  // namespace tierjit

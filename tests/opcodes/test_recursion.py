@@ -40,6 +40,37 @@ def recursion(log):
     log.call(hanoi, 5, "a", "b", "c", [])
 
 
+@case
+def recursion_with_many_arguments(log):
+    def queens(columns, left, right, full):
+        if columns == full:
+            return 1
+        found = 0
+        free = full & ~(columns | left | right)
+        while free:
+            bit = free & -free
+            free ^= bit
+            found += queens(columns | bit, (left | bit) << 1, (right | bit) >> 1, full)
+        return found
+
+    def many(a, b, c, d, e, f, g, h, depth):
+        if depth == 0:
+            return a - b + c - d + e - f + g - h
+        total = 0
+        for i in range(2):
+            total += many(b + i, c, d, e, f + g, g, h, a, depth - 1) * (i + 1) - depth
+        return total + a * h
+
+    def floats(a, b, c, d, e, f, g, x, y, depth):
+        if depth == 0:
+            return a + b * x - y
+        return floats(b, c, d, e, f, g, a, y * 0.5, x + y, depth - 1) + floats(g, a, b, c, d, e, f, x, y, depth - 1) / (f + depth)
+
+    log.each(queens, (0, 0, 0, 15), (0, 0, 0, 63))
+    log.each(many, (1, 2, 3, 4, 5, 6, 7, 8, 5), (1, 2, 3, 4, 5, 6, 7, 2**62, 4), (1, 2, 3, 4, 5.5, 6, 7, 8, 4), (1, 2, 3, 4, "", 6, 7, 8, 4))
+    log.each(floats, (1, 2, 3, 4, 5, 6, 7, 0.5, 1.5, 5), (1, 2, 3, 4, 5, -3, 7, 0.5, 1.5, 5))
+
+
 @case(times=3)
 def runaway_recursion(log):
     def endless(n):

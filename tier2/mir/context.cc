@@ -114,4 +114,5 @@ void AddPlace(tierjit::ValuePlace::Kind kind, int64_t value) { State::Current()-
 
 void TierjitMirRecordRegister(int number) { AddPlace(tierjit::ValuePlace::Kind::kRegister, number); }
 void TierjitMirRecordStack(int64_t offset) { AddPlace(tierjit::ValuePlace::Kind::kStack, offset); }
+void TierjitMirRecordFrame(int64_t offset) { AddPlace(tierjit::ValuePlace::Kind::kFrame, offset); }
 void TierjitMirRecordConstant(int64_t bits) { AddPlace(tierjit::ValuePlace::Kind::kConstant, bits); }

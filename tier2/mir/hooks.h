@@ -26,10 +26,12 @@ void TierjitMirTakeCall(size_t offset, uint64_t target);
 /* Whether the cold section of the function that is generated begins at this label. */
 int TierjitMirBeginsCold(int64_t label);
 /* The call behind `offset` is to be recorded as `id`; then, one by one, where its values are. Registers have the machine's numbers, those
-   for doubles 16 more; stack slots are told from the stack pointer on; constants by their bits. */
+   for doubles 16 more; slots are told from the stack
+   pointer on, or from the frame pointer on, which functions have that get arguments on the stack; constants by their bits. */
 void TierjitMirBeginRecord(int id, size_t offset);
 void TierjitMirRecordRegister(int number);
 void TierjitMirRecordStack(int64_t offset);
+void TierjitMirRecordFrame(int64_t offset);
 void TierjitMirRecordConstant(int64_t bits);
 
 #ifdef __cplusplus

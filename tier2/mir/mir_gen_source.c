@@ -52,8 +52,9 @@ static void TakeUse(struct gen_ctx* gen_ctx, MIR_insn_t use, size_t offset) {
       assert(op->u.var <= MAX_HARD_REG);
       TierjitMirRecordRegister((int)op->u.var);
     } else if (op->mode == MIR_OP_VAR_MEM) {
-      assert(op->u.var_mem.base == SP_HARD_REG && op->u.var_mem.index == MIR_NON_VAR);
-      TierjitMirRecordStack(op->u.var_mem.disp);
+      assert(op->u.var_mem.base == target_get_stack_slot_base_reg(gen_ctx) && op->u.var_mem.index == MIR_NON_VAR);
+      if (op->u.var_mem.base == SP_HARD_REG) TierjitMirRecordStack(op->u.var_mem.disp);
+      else TierjitMirRecordFrame(op->u.var_mem.disp);
     } else {
       assert(op->mode == MIR_OP_INT || op->mode == MIR_OP_UINT || op->mode == MIR_OP_DOUBLE);
       TierjitMirRecordConstant(op->u.i);

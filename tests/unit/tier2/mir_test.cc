@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <thread>
+#include <numeric>
 #include <vector>
 
 #include "runtime/cpython/python.h"
@@ -596,6 +597,33 @@ TEST_CASE("mir: where values are at a recorded call: in registers, on the stack,
       else CHECK(d == 3.0 * static_cast<double>(i));
     }
     CHECK(tj_exit_values[kCount] == 77);
+  }
+}
+
+TEST_CASE("mir: where values are at a recorded call of a function that gets arguments on the stack") {
+  constexpr size_t kArguments = 9, kMore = 20;
+  using IntOfNine = int64_t(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);
+  for (int level : kLevels) {
+    Context context;
+    Function f(context, "test", {{Type::kI64}, std::vector<Type>(kArguments, Type::kI64)});
+    std::vector<Reg> values;
+    for (size_t i = 0; i < kArguments; ++i) values.push_back(f.Parameter(i));
+    for (size_t i = 0; i < kMore; ++i) values.push_back(f.Mul(f.Parameter(i % kArguments), static_cast<int64_t>(i) + 2));
+    f.CallRecorded(0, values, Callee{"tj_recorded_call", reinterpret_cast<const void*>(tj_recorded_call)}, {});
+    Reg sum = f.NewInt("sum");
+    f.Mov(sum, 0);
+    for (Reg value : values) f.Add(sum, sum, value);
+    f.Ret({sum});
+    absl::StatusOr<CodeImage> image = f.Generate(level);
+    REQUIRE_MESSAGE(image.ok(), image.status().ToString());
+    CodeHandle code = *image->Install();
+    ExitDescriptor nothing{};
+    RecordedCall call(code.address() + image->records[0].offset, RecordedAction::kSync, &nothing, image->records[0].places);
+    std::vector<int64_t> expected;
+    for (size_t i = 0; i < kArguments; ++i) expected.push_back(static_cast<int64_t>(10 * i + 1));
+    for (size_t i = 0; i < kMore; ++i) expected.push_back(expected[i % kArguments] * static_cast<int64_t>(i + 2));
+    CHECK(code.As<IntOfNine>()(1, 11, 21, 31, 41, 51, 61, 71, 81) == std::accumulate(expected.begin(), expected.end(), int64_t{0}));
+    for (size_t i = 1; i < expected.size(); ++i) CHECK(tj_exit_values[i - 1] == expected[i]);
   }
 }
 
