@@ -8,6 +8,7 @@
 #include "tier2/ir/text.h"
 #include "tier2/passes/congruence.h"
 #include "tier2/passes/dce.h"
+#include "tier2/passes/delay_counts.h"
 #include "tier2/passes/gvn.h"
 #include "tier2/passes/infer_types.h"
 #include "tier2/passes/licm.h"
@@ -33,6 +34,10 @@ const std::map<std::string, void (*)(Graph*)> kPasses = {
     {"dce", RemoveDeadCode},
     {"sink", SinkIntoStates},
     {"ownership", [](Graph* g) { AssignOwnership(g); }},
+    {"counts", [](Graph* g) {
+       Ownership ownership = AssignOwnership(g);
+       DelayCounts(g, &ownership);
+     }},
     {"pipeline", [](Graph* g) { CHECK(Optimise(g, true, nullptr).ok()); }},
     {"nothing", [](Graph*) {}},
 };

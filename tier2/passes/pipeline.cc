@@ -4,6 +4,7 @@
 #include "tier2/ir/text.h"
 #include "tier2/passes/congruence.h"
 #include "tier2/passes/dce.h"
+#include "tier2/passes/delay_counts.h"
 #include "tier2/passes/gvn.h"
 #include "tier2/passes/infer_types.h"
 #include "tier2/passes/licm.h"
@@ -44,6 +45,7 @@ absl::StatusOr<Ownership> Optimise(Graph* graph, bool at_any_price, const PassOb
   if (!status.ok()) return status;
   if (!at_any_price && !IsWorthIt(*graph)) return absl::FailedPreconditionError("too much is left to handlers");
   Ownership ownership = AssignOwnership(graph);
+  DelayCounts(graph, &ownership);
   if (observer) observer("ownership", *graph);
   return ownership;
 }

@@ -1,13 +1,14 @@
 #include "tier2/passes/trailing.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tierjit::tier2 {
 namespace {
 
 class Dropper {
  public:
-  Dropper(Graph* graph, const Loop& loop) : graph_(graph), loop_(loop), header_(loop.header), in_body_(static_cast<size_t>(graph->block_count()), 0) {
+  Dropper(Graph* graph, const Loop& loop) : graph_(graph), header_(loop.header), in_body_(static_cast<size_t>(graph->block_count()), 0) {
     for (const Block* b : loop.body) in_body_[static_cast<size_t>(b->id)] = 1;
   }
 
@@ -30,14 +31,16 @@ class Dropper {
 
   bool FindEdges() {
     const Node& end = *header_->end();
-    if (!end.Is(Opcode::kBranch) || header_->predecessors.size() != 2 || loop_.latches.size() != 1) return false;
+    if (!end.Is(Opcode::kBranch)) return false;
     for (Block* p : header_->predecessors) {
       for (Edge& e : p->successors) {
-        if (e.to == header_) (InBody(p) ? again_ : enter_) = &e;
+        if (e.to != header_) continue;
+        if (InBody(p)) again_.push_back(&e);
+        else if (std::exchange(enter_, &e) != nullptr) return false;
       }
     }
     leave_ = &header_->successors[1];
-    return enter_ != nullptr && again_ != nullptr && InBody(header_->successors[0].to) && !InBody(leave_->to);
+    return enter_ != nullptr && !again_.empty() && InBody(header_->successors[0].to) && !InBody(leave_->to);
   }
 
   size_t IndexOf(const Node* param) const {
@@ -51,8 +54,10 @@ class Dropper {
     if (!test.Is(Opcode::kIntCompare) || test.relation != Relation::kGt || !is(test.input(1), 0)) return false;
     size_t at = IndexOf(test.input(0));
     if (at == header_->params.size()) return false;
-    const Node& next = *again_->args[at];
-    if (!next.Is(Opcode::kIntSubWrap) || next.input(0) != test.input(0) || !is(next.input(1), 1)) return false;
+    for (const Edge* e : again_) {
+      const Node& next = *e->args[at];
+      if (!next.Is(Opcode::kIntSubWrap) || next.input(0) != test.input(0) || !is(next.input(1), 1)) return false;
+    }
     counter_ = test.input(0);
     first_ = enter_->args[at];
     return true;
@@ -62,15 +67,22 @@ class Dropper {
   Node* StepOf(const Node* position) const {
     size_t at = IndexOf(position);
     if (at == header_->params.size()) return nullptr;
-    const Node& next = *again_->args[at];
-    bool adds = next.Is(Opcode::kIntAddWrap) && next.input(0) == position;
-    return adds && (next.input(1)->Is(Opcode::kInt) || !InBody(next.input(1)->block)) ? next.input(1) : nullptr;
+    Node* step = nullptr;
+    for (const Edge* e : again_) {
+      const Node& next = *e->args[at];
+      if (!next.Is(Opcode::kIntAddWrap) || next.input(0) != position || (step != nullptr && next.input(1) != step)) return nullptr;
+      step = next.input(1);
+    }
+    return step->Is(Opcode::kInt) || !InBody(step->block) ? step : nullptr;
   }
 
   const Node* PositionOf(const Node* item) const { return item->Is(Opcode::kRangeItem) ? item->input(0) : item; }
 
   bool IsTrailing(size_t i) const {
-    const Node *param = header_->params[i], *next = again_->args[i];
+    const Node *param = header_->params[i], *next = again_[0]->args[i];
+    for (const Edge* e : again_) {
+      if (PositionOf(e->args[i]) != PositionOf(next)) return false;
+    }
     if (param->rep == Rep::kI1) return next->Is(Opcode::kBool) && next->imm == 1;
     return param->rep == Rep::kI64 && PositionOf(next) != param && StepOf(PositionOf(next)) != nullptr;
   }
@@ -112,7 +124,7 @@ class Dropper {
     for (Node* t : trailing_) {
       size_t at = IndexOf(t);
       dropped.push_back(at);
-      Node* last = again_->args[at];
+      Node* last = again_[0]->args[at];
       if (t->rep == Rep::kI64) {
         Node* position = const_cast<Node*>(PositionOf(last));
         last = Add(behind, Opcode::kIntSubWrap, {position, StepOf(position)}, Type(kIntBit));
@@ -129,7 +141,7 @@ class Dropper {
       auto offset = static_cast<std::ptrdiff_t>(at);
       header_->params.erase(header_->params.begin() + offset);
       enter_->args.erase(enter_->args.begin() + offset);
-      again_->args.erase(again_->args.begin() + offset);
+      for (Edge* e : again_) e->args.erase(e->args.begin() + offset);
     }
     graph_->ReplaceAll(to);
     graph_->Connect();
@@ -142,10 +154,10 @@ class Dropper {
   }
 
   Graph* graph_;
-  const Loop& loop_;
   Block* header_;
   std::vector<uint8_t> in_body_;               // by block id
-  Edge *enter_ = nullptr, *again_ = nullptr, *leave_ = nullptr;
+  Edge *enter_ = nullptr, *leave_ = nullptr;
+  std::vector<Edge*> again_;
   Node *counter_ = nullptr, *first_ = nullptr;  // and what it is in the first turn
   std::vector<Node*> trailing_;
 };
