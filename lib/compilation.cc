@@ -81,6 +81,9 @@ void Compilation::NoteTypes(const tier2::Graph& graph) {
     for (const tier2::Node* n : b->nodes) {
       if (n->Is(tier2::Opcode::kGuardType) && n->type.version() != 0) types_.insert(n->type.version());
       if (n->Is(tier2::Opcode::kGuardVersion)) types_.insert(static_cast<uint32_t>(n->imm));
+      if (!n->Is(tier2::Opcode::kGuardClasses)) continue;
+      uint32_t classes = static_cast<uint32_t>(n->imm);
+      for (uint32_t version : VersionsOf(classes)) types_.insert(version);
     }
   }
 }

@@ -43,6 +43,8 @@ struct Function final : ExitOwner {
   bool lifting = false;               // its graph is being made
   bool sparing = false;               // with all that could be inlined it took too long
   bool shared = false;                // code of others may know it
+  int64_t revised_at = 0;             // see NextMoment()
+  bool early = false;                 // functions that it calls were not known yet
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
   std::vector<uint32_t> arg_details;  // DetailOf() them
   std::set<int32_t> generic, widened;  // as of loops
@@ -127,8 +129,11 @@ absl::StatusOr<std::shared_ptr<Compilation>> Lift(Function* f) {
   tier2::CallTarget* target = f->targets.back().get();
   tier2::Snapshot snapshot = SnapshotOf(*f);
   target->args = snapshot.args;
-  auto c = std::make_shared<Compilation>(f->decoded, std::make_unique<CalleeTable>(!f->sparing), std::move(snapshot));
+  auto callees = std::make_unique<CalleeTable>(!f->sparing);
+  const CalleeTable& asked = *callees;
+  auto c = std::make_shared<Compilation>(f->decoded, std::move(callees), std::move(snapshot));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(c->snapshot(), target);
+  f->early = asked.unknown() > 0;
   if (!graph.ok()) return graph.status();
   if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
   std::string name = NameOf(f->unit->code());
@@ -171,7 +176,7 @@ void StayInTier1(Function* f, const absl::Status& why) {
   f->phase = Function::Phase::kKnown;
   f->unit->SetOptimised(nullptr);
   f->unit->GiveEntries(kNever);
-  if (!absl::IsFailedPrecondition(why) || f->compiles >= kMaxCompiles) return;
+  if (!(absl::IsFailedPrecondition(why) || f->early) || f->compiles >= kMaxCompiles) return;
   // Its calls had perhaps not returned when it was looked at.
   ProfileAnew(f, policy().profiled_turns);
   f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));
@@ -291,7 +296,7 @@ bool Watch(Function* f, const tier1::HotLoop& hot) {
 void ObserveArguments(Function* f, PyObject** lp) {
   for (size_t i = 0; i < f->arg_bits.size(); i++) {
     uint32_t detail = DetailOf(lp[i]);
-    if (detail != 0) f->arg_details[i] = f->arg_bits[i] == 0 || f->arg_details[i] == detail ? detail : 0;
+    if (detail != 0) f->arg_details[i] = (f->arg_bits[i] & (kInstanceBit | kArrayBit)) == 0 ? detail : JoinDetails(f->arg_details[i], detail);
     f->arg_bits[i] |= BitsOf(lp[i]);
   }
 }
@@ -365,7 +370,12 @@ void ForgetFunction(tier1::Unit* unit) {
 bool ReviseInlined(ExitDescriptor* exit) {
   CodeState* state = CodeStates::Get().Find(exit->frames.back().code);
   Function* f = state == nullptr || state->owned == nullptr ? nullptr : FunctionOf(state->owned.get());
-  return f != nullptr && f->known() && Revise(f, *exit);
+  if (f == nullptr || !f->known()) return false;
+  // Others have found out meanwhile.
+  if (f->revised_at > static_cast<const ExitOwner*>(exit->owner)->installed_at) return true;
+  if (!Revise(f, *exit)) return false;
+  f->revised_at = NextMoment();
+  return true;
 }
 
 void ListFunction(const tier1::Unit* unit, std::vector<Tier2Unit>* units) {

@@ -29,7 +29,7 @@ int64_t g_owners = 0;
 tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, a.find_attribute, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
 }
 
 tier2::Effort EffortFor(bool frameless) {
@@ -91,10 +91,19 @@ void AddGlobals(tier1::Unit* unit, tier2::Snapshot* snapshot) {
   };
   snapshot->find_getter = [](PyTypeObject* type, PyObject* name) { return reinterpret_cast<PyObject*>(tier1::FindGetter(type, name)); };
   snapshot->is_instance = tier1::IsInstanceOf;
+  snapshot->find_of_class = [](PyTypeObject* type, PyObject* name) {
+    tier1::OfClass found = tier1::FindOfClass(type, name);
+    return tier2::Snapshot::OfClass{found.value, found.takes_class};
+  };
   snapshot->find_construction = [](PyTypeObject* type) {
     tier1::Construction found = tier1::FindConstruction(type);
     return tier2::Snapshot::Construction{found.known, reinterpret_cast<PyObject*>(found.init)};
   };
+}
+
+int64_t NextMoment() {
+  static int64_t moments = 0;
+  return ++moments;
 }
 
 absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {
@@ -115,6 +124,7 @@ absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit,
   }
   versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants), std::move(recorded)});
   mir_instructions_ = lowered->mir_instructions;
+  owner->installed_at = NextMoment();
   promotion_stats().installs++;
   promotion_stats().quick += lowered->quick;
   return absl::OkStatus();

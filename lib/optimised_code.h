@@ -26,6 +26,7 @@ class ExitOwner {
   virtual void OnManyExits(ExitDescriptor* exit) = 0;
   virtual std::string name() const = 0;
   uint64_t exits_before_revision = 100;
+  int64_t installed_at = 0;  // see NextMoment()
   // By the order in which loops and functions become hot.
   const int64_t number = NextNumber();
   // Whether the options let the tier have it.
@@ -37,6 +38,9 @@ class ExitOwner {
  private:
   static int64_t NextNumber();
 };
+
+// What is installed, and what is revised, one by one. [GIL]
+int64_t NextMoment();
 
 // Code that was replaced may still run, so it stays as long as its owner.
 class OptimisedCode {

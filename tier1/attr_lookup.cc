@@ -302,6 +302,8 @@ PyObject* FindAttr(PyObject* owner, Site* site) {
   return value;
 }
 
+extern "C" PyObject* tj_find_attr(PyObject* owner, PyObject* name) { return FindAttr(owner, name); }
+
 FoundAttr ReadAttr(PyObject* owner, Site* site) {
   PyObject* name = LoadedName(site);
   Known* f = PyType_Check(owner) ? nullptr : FindPlace(Py_TYPE(owner), name);

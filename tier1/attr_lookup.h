@@ -17,6 +17,7 @@ struct FoundAttr {
 
 // Each of them fills the site's inline cache as well, as long as that is not known to be of no use. [GIL]
 PyObject* FindAttr(PyObject* owner, Site* site);  // a new reference, or NULL without an exception
+extern "C" PyObject* tj_find_attr(PyObject* owner, PyObject* name);  // for no site
 FoundAttr FindMethod(PyObject* owner, Site* site);
 extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site);  // the value is borrowed
 // As FindAttr() where the frame is canonical, the owner included: getters of C types are called. kNone, or kPlain with a new

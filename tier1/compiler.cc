@@ -13,6 +13,7 @@
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/short_sequences.h"
+#include "tier1/attr_lookup.h"
 #include "tier1/free_lists.h"
 #include "tier1/functions.h"
 #include "tier1/global_cache.h"
@@ -443,7 +444,7 @@ std::vector<ModuleUse> UnitImpl::module_values() const {
 
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
-          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished"), tj_get_item, tj_store_in_dict, tj_contains, tj_new_instance};
+          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished"), tj_get_item, tj_store_in_dict, tj_contains, tj_new_instance, tj_find_attr};
 }
 
 extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }

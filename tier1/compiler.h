@@ -135,6 +135,12 @@ struct OperationMethod {
   uint16_t flags;
   bool reflected;
 };
+// What `Class.name` is, as long as the class has its version: a value, or a function that takes the class first. NULL: not that plain. [GIL]
+struct OfClass {
+  PyObject* value;
+  bool takes_class;
+};
+OfClass FindOfClass(PyTypeObject* type, PyObject* name);
 OperationMethod FindOperationMethod(uint8_t opcode, int oparg, PyTypeObject* const* types);
 // isinstance(instance of `type`, cls), as long as the type has its version; -1: not known. [GIL]
 int IsInstanceOf(PyTypeObject* type, PyObject* cls);
@@ -162,6 +168,7 @@ struct SharedAddresses {
   int64_t (*store_in_dict)(PyObject* dict, PyObject* key, PyObject* value);
   PyObject* (*contains)(PyObject* item, PyObject* container);
   PyObject* (*new_instance)(PyTypeObject* type);  // see instances.h
+  PyObject* (*find_attribute)(PyObject* owner, PyObject* name);  // see attr_lookup.h
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.

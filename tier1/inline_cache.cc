@@ -223,6 +223,21 @@ ClassAttribute FindClassAttribute(PyTypeObject* type, PyObject* name) {
   return type->tp_dictoffset == 0 ? ClassAttribute{value, 0, 0, false} : none;
 }
 
+OfClass FindOfClass(PyTypeObject* type, PyObject* name) {
+  constexpr OfClass kNone = {nullptr, false};
+  bool plain = Py_TYPE(type) == &PyType_Type && VersionOf(type) != 0 && LookupIsPure(type) && _PyType_Lookup(&PyType_Type, name) == nullptr;
+  PyObject* value = plain ? _PyType_Lookup(type, name) : nullptr;
+  if (value == nullptr || PyFunction_Check(value)) return {value, false};
+  bool of_class = Py_TYPE(value) == &PyClassMethod_Type;
+  if (!of_class && Py_TYPE(value) != &PyStaticMethod_Type) {
+    return Py_TYPE(value)->tp_descr_get != nullptr || MayBecomeDescriptor(value) ? kNone : OfClass{value, false};
+  }
+  PyObject* function = PyObject_GetAttrString(value, "__func__");
+  if (function == nullptr) PyErr_Clear();
+  Py_XDECREF(function);  // the class holds it
+  return function != nullptr && PyFunction_Check(function) ? OfClass{function, of_class} : kNone;
+}
+
 OperationMethod FindOperationMethod(uint8_t opcode, int oparg, PyTypeObject* const* types) {
   Special special = SpecialOf(DecisionFor(opcode).handler);
   if (special == Special::kNone || special == Special::kAttribute) return {nullptr, 0, false};

@@ -42,13 +42,25 @@ void ForgetDeadTypes() {
   limit = std::max<size_t>(64, 2 * SeenTypes().size());
 }
 
-void NoteType(PyTypeObject* type) {
-  if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
-  uint32_t version = type->tp_version_tag;
-  if (version == 0 || SeenTypes().contains(version)) return;
-  ForgetDeadTypes();
-  if (PyObject* reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr)) SeenTypes()[version] = reference;
-  else PyErr_Clear();
+// Sets of classes. Workers read those that they were told the numbers of.
+struct ClassSet {
+  uint32_t versions[kMostClasses];  // in order
+  size_t count;
+};
+constexpr uint32_t kMostSets = 4096;
+constexpr uint32_t kSetMark = 1u << 31;
+constexpr uint32_t kFirstClass = 256;  // below are type codes of arrays
+ClassSet g_sets[kMostSets];
+uint32_t g_set_count = 0;
+
+bool Equal(const ClassSet& a, const ClassSet& b) { return a.count == b.count && std::equal(a.versions, a.versions + a.count, b.versions); }
+
+uint32_t NumberOf(const ClassSet& set) {
+  ClassSet* end = g_sets + g_set_count;
+  ClassSet* at = std::find_if(g_sets, end, [&](const ClassSet& known) { return Equal(known, set); });
+  if (at == end && g_set_count == kMostSets) return 0;
+  if (at == end) g_sets[g_set_count++] = set;
+  return kSetMark | static_cast<uint32_t>(at - g_sets);
 }
 
 struct Builtin {
@@ -109,12 +121,43 @@ PyTypeObject* TypeOfVersion(uint32_t version) {
   return reinterpret_cast<PyTypeObject*>(type)->tp_version_tag == version ? reinterpret_cast<PyTypeObject*>(type) : nullptr;
 }
 
+bool NoteType(PyTypeObject* type) {
+  if (type->tp_version_tag == 0) PyUnstable_Type_AssignVersionTag(type);
+  uint32_t version = type->tp_version_tag;
+  if (version == 0 || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return false;
+  if (SeenTypes().contains(version)) return true;
+  ForgetDeadTypes();
+  PyObject* reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr);
+  if (reference == nullptr) PyErr_Clear();
+  else SeenTypes()[version] = reference;
+  return reference != nullptr;
+}
+
+uint32_t JoinDetails(uint32_t a, uint32_t b) {
+  if (a == b) return a;
+  if (a < kFirstClass || b < kFirstClass) return 0;
+  absl::Span<const uint32_t> x = VersionsOf(a), y = VersionsOf(b);
+  uint32_t all[2 * kMostClasses];
+  size_t count = static_cast<size_t>(std::set_union(x.begin(), x.end(), y.begin(), y.end(), all) - all);
+  if (count > kMostClasses) return 0;
+  ClassSet set{{}, count};
+  std::copy_n(all, count, set.versions);
+  return NumberOf(set);
+}
+
+absl::Span<const uint32_t> VersionsOf(const uint32_t& detail) {
+  if (detail == 0) return {};
+  if ((detail & kSetMark) == 0) return {&detail, 1};
+  const ClassSet& set = g_sets[detail & ~kSetMark];
+  return {set.versions, set.count};
+}
+
 void Observe(Observation* observation, PyObject* o) {
   uint32_t bits = BitsOf(o);
   if ((bits & (kInstanceBit | kArrayBit)) != 0) {
     uint32_t detail = DetailOf(o);
     bool first = (observation->bits & (kInstanceBit | kArrayBit)) == 0;
-    observation->detail = first || observation->detail == detail ? detail : 0;
+    observation->detail = first ? detail : JoinDetails(observation->detail, detail);
   }
   observation->bits |= bits;
   // Of ints and arrays the type does not say enough.

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "absl/types/span.h"
 #include "runtime/cpython/python.h"
 #include "runtime/feedback/type_bits.h"
 
@@ -13,7 +14,7 @@ namespace tierjit {
 struct Observation {
   PyTypeObject* last;  // type of the last value, to recognise it quickly; never dereferenced
   uint32_t bits;       // union of what was seen
-  uint32_t detail;     // DetailOf() the values, where that was one only; else 0
+  uint32_t detail;     // JoinDetails() of the values
 };
 
 // The set that holds exactly the type of `o` (NULL: kNullBit). [GIL]
@@ -24,6 +25,13 @@ PyTypeObject* BuiltinType(uint32_t bit);
 uint32_t BitOfType(const PyTypeObject* type);
 // More about instances of heap types: the type's version tag; about arrays: their type code. Else 0. [GIL]
 uint32_t DetailOf(PyObject* o);
+// From now on TypeOfVersion() knows the heap type as long as it lives. [GIL]
+bool NoteType(PyTypeObject* type);
+// What is known when one of two was seen; 0: nothing. Of several classes that is the number of the set of their versions. [GIL]
+uint32_t JoinDetails(uint32_t a, uint32_t b);
+inline constexpr size_t kMostClasses = 4;
+// The versions that a detail stands for, of instances; none for 0. Sets stay as they are. [any]
+absl::Span<const uint32_t> VersionsOf(const uint32_t& detail);
 // The heap type that has this version tag, if DetailOf() gave it and it lives; borrowed. [GIL]
 PyTypeObject* TypeOfVersion(uint32_t version);
 // Adds `o` to the observation. [GIL]

@@ -2,14 +2,12 @@
 #include "tier2/lift/lifter.h"
 
 namespace tierjit::tier2 {
-// The owner, known to be of the one class that was seen and to keep the attribute in itself; nullptr: that is not known.
+// The owner, known to be of a class that was seen and to keep the attribute in itself; nullptr: that is not known.
 Node* Lifter::GuardPlace(Node* owner, PyObject* name, bool store, Snapshot::Place* place) {
   // None has hardly any attribute, and not the one that was found.
-  PyTypeObject* type = snapshot_.find_attribute == nullptr ? nullptr : SeenClass(owner, kNoneBit);
-  if (type == nullptr) return nullptr;
-  *place = snapshot_.find_attribute(type, name, store);
+  *place = PlaceIn(SeenClasses(owner, kNoneBit), name, store);
   if (place->offset == 0) return nullptr;
-  Node* instance = EmitGuard(Opcode::kGuardType, {owner}, Type::Instance(type->tp_version_tag));
+  Node* instance = GuardClasses(owner, DetailOf(owner));
   if (place->values == 0) return instance;
   Node* valid = Emit(Opcode::kInlineValid, {instance}, Type::Bool());
   valid->imm = place->values;
@@ -38,6 +36,19 @@ bool Lifter::LoadAttribute() {
   Drop(1);
   PushResult(bound);
   if ((in().oparg & 1) != 0) Push(Emit(Opcode::kNull, {}, Type(kNullBit)));
+  return true;
+}
+
+// Of an object of too many classes, or of a class itself, by a look-up that runs no foreign code.
+bool Lifter::AnyAttribute() {
+  if (in().opcode != LOAD_ATTR || (in().oparg & 1) != 0 || Top().node->rep != Rep::kBoxed || (seen().bits & ~kNullBit) == 0) return false;
+  Node* owner = Top().node;
+  if (Top().position != nullptr) return false;
+  GuardDeath(owner, 1);
+  Node* value = EmitGuard(Opcode::kFindAttribute, {owner}, Type::Bound());
+  value->imm = reinterpret_cast<int64_t>(PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
+  Drop(1);
+  PushResult(value);
   return true;
 }
 

@@ -18,6 +18,7 @@ bool Lifter::Global() {
     // Functions and classes stay what they are.
     value = EmitGuard(Opcode::kGuardSame, {cell, ObjectConstant(it->second.value)}, Type(bits));
     value->object = it->second.value;
+    if (bits == kInstanceBit) ExpectDetail(value, tierjit::DetailOf(it->second.value));
   } else {
     value = EmitGuard(Opcode::kGuardBound, {cell}, Type::Bound());
     Expect(value, bits);
@@ -76,7 +77,7 @@ PyObject* Lifter::KnownCallable(Node* callable) {
 
 bool Lifter::Call() {
   if (in().opcode != CALL && in().opcode != CALL_KW) return false;
-  if (PythonCall() || Construct()) return true;
+  if (PythonCall() || Construct() || SeveralFunctions()) return true;
   if (in().opcode == CALL_KW) return false;
   constexpr int kMostOperands = 4;
   int count = in().oparg;

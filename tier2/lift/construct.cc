@@ -17,8 +17,7 @@ bool Lifter::Construct() {
   if (snapshot_.find_construction == nullptr || (above != 0 && names == nullptr)) return false;
   PyTypeObject* type = reinterpret_cast<PyTypeObject*>(callable->object);
   Snapshot::Construction how = snapshot_.find_construction(type);
-  // Of a class that no instance was ever seen of, nobody would notice that it has died.
-  if (!how.known || TypeOfVersion(type->tp_version_tag) != type) return false;
+  if (!how.known || !NoteType(type)) return false;
   Node* cls = EmitGuard(Opcode::kGuardVersion, {callable}, callable->type);
   cls->imm = type->tp_version_tag;
   Node* made = graph_->NewNode(Opcode::kNewInstance, {cls});

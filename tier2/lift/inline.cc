@@ -13,8 +13,15 @@
 namespace tierjit::tier2 {
 namespace {
 
-constexpr int kMaxInlineDepth = 3;
+constexpr int kMaxInlineDepth = 3, kMaxLeafDepth = 6;
 constexpr size_t kMaxInlinedInstructions = 80, kMaxUnrolledInstructions = 30;
+
+// Most of all `__init__` methods.
+bool IsSmallLeaf(const Snapshot& body) {
+  const std::vector<Instruction>& list = body.decoded->instructions();
+  return list.size() <= kMaxUnrolledInstructions &&
+         std::none_of(list.begin(), list.end(), [](const Instruction& in) { return in.opcode == CALL || in.opcode == CALL_KW; });
+}
 
 }  // namespace
 
@@ -121,7 +128,8 @@ bool Lifter::CallFunction(PyObject* function, PythonCallSite site) {
 }
 
 bool Lifter::MayInline(const Callee& callee) const {
-  if (callee.body == nullptr || InlineDepth() >= kMaxInlineDepth || graph_->node_count() > max_nodes_ / 2) return false;
+  if (callee.body == nullptr || InlineDepth() >= kMaxLeafDepth || graph_->node_count() > max_nodes_ / 2 || barred_->contains(callee.code)) return false;
+  if (InlineDepth() >= kMaxInlineDepth && !IsSmallLeaf(*callee.body)) return false;
   if (callee.body->decoded->instructions().size() > kMaxInlinedInstructions) return false;
   int same = 0;
   for (const Lifter* l = this; l != nullptr; l = l->caller_) same += l->snapshot_.code == callee.code;

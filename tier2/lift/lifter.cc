@@ -34,24 +34,30 @@ bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit |
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Graph>> Lift(const Snapshot& snapshot, int max_nodes) {
-  Lifter lifter(snapshot, max_nodes);
-  absl::StatusOr<std::unique_ptr<Graph>> graph = lifter.Run();
-  if (!graph.ok() || !lifter.shows_iterators()) return graph;
-  // Foreign code, which may ask the collector, runs while there should be an iterator.
-  Lifter again(snapshot, max_nodes);
-  again.MakeIterators();
-  return again.Run();
+  constexpr int kMostAttempts = 5;
+  Lifter::CodeSet barred;
+  bool makes_iterators = false;
+  for (int attempt = 1;; attempt++) {
+    Lifter lifter(snapshot, max_nodes, &barred);
+    if (makes_iterators) lifter.MakeIterators();
+    size_t before = barred.size();
+    absl::StatusOr<std::unique_ptr<Graph>> graph = lifter.Run();
+    // Foreign code, which may ask the collector, runs while there should be an iterator.
+    bool shows_iterators = graph.ok() && lifter.shows_iterators() && !makes_iterators;
+    if (attempt == kMostAttempts || (barred.size() == before && !shows_iterators)) return graph;
+    makes_iterators = makes_iterators || shows_iterators;
+  }
 }
 
-Lifter::Lifter(const Snapshot& snapshot, int max_nodes)
-    : snapshot_(snapshot), nest_(*snapshot.decoded), max_nodes_(max_nodes), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_),
+Lifter::Lifter(const Snapshot& snapshot, int max_nodes, CodeSet* barred)
+    : snapshot_(snapshot), nest_(*snapshot.decoded), max_nodes_(max_nodes), barred_(barred), own_graph_(new Graph), graph_(own_graph_.get()), expected_(own_expected_),
       details_(own_details_) {
   graph_->local_count = snapshot.code->co_nlocalsplus;
   graph_->frameless = snapshot.frameless;
 }
 
 Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending)
-    : snapshot_(*callee.body), nest_(*callee.body->decoded), max_nodes_(caller->max_nodes_), caller_(caller), callee_(&callee), during_(during), ending_(ending),
+    : snapshot_(*callee.body), nest_(*callee.body->decoded), max_nodes_(caller->max_nodes_), barred_(caller->barred_), caller_(caller), callee_(&callee), during_(during), ending_(ending),
       graph_(caller->graph_), expected_(caller->expected_), details_(caller->details_) {}
 
 bool MayGoWithoutFrame(const PyCodeObject* code) {
@@ -187,7 +193,7 @@ void Lifter::ChooseVirtualLocals() {
       constexpr uint32_t kDetailed = kInstanceBit | kArrayBit;
       if ((seen.bits & kDetailed) != 0) {
         bool first = (stored_bits_[local] & kDetailed) == 0;
-        stored_details_[local] = first || stored_details_[local] == seen.detail ? seen.detail : 0;
+        stored_details_[local] = first ? seen.detail : JoinDetails(stored_details_[local], seen.detail);
       }
       stored_bits_[local] |= seen.bits;
       if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
@@ -362,10 +368,12 @@ bool Lifter::LiftInstruction() {
   if (!snapshot_.generic.contains(in().offset)) {
     if (LoadStore() || BinaryOp() || CompareOp() || UnaryOp() || Truth() || Identity() || Subscript() || StoreSubscript() || UnpackSequence() || ListAppend() ||
         Slices() || GetIter() || Display() || SequenceOperator() || CompareText() || Format() || Membership() || Global() ||
-        Deref() || BuildTuple() || MethodOfBuiltin() || LoadAttribute() || ClassAttribute() || Property() ||
-        StoreAttribute() || OperationMethod() || Call()) {
+        Deref() || BuildTuple() || MethodOfBuiltin() || LoadAttribute() || ClassAttribute() || AttributeOfClass() || Property() ||
+        StoreAttribute() || SeveralClasses() || AnyAttribute() || AnyNumbers() || OperationMethod() || Call()) {
       return !std::exchange(ended_, false);
     }
+  } else if (AnyNumbers()) {
+    return true;
   } else if (int locals[2]; (in().opcode == STORE_FAST || StoredLocals(in(), locals) == 0) && LoadStore()) {
     return true;
   }
@@ -379,9 +387,11 @@ bool Lifter::LiftInstruction() {
   return true;
 }
 
-// An inlined call goes on in its own code, which notes how often; a function that needs handlers is not worth being without a frame.
+// A function that needs handlers is not worth being without a frame. Where an inlined one does (because of what may not be inlined this deep)
+// it is called instead.
 bool Lifter::NeedsHandler() {
   LeaveHere();
+  if (caller_ != nullptr) barred_->insert(callee_->code);
   if (caller_ == nullptr) status_ = absl::UnimplementedError(absl::StrCat(OpcodeName(in().opcode), " needs a frame"));
   return false;
 }

@@ -106,6 +106,11 @@ struct Snapshot {
   OperationMethod (*find_operation)(uint8_t opcode, int oparg, PyTypeObject* const* types) = nullptr;
   PyObject* (*find_getter)(PyTypeObject* type, PyObject* name) = nullptr;
   int (*is_instance)(PyTypeObject* type, PyObject* cls) = nullptr;  // -1: not known
+  struct OfClass {                        // `Class.name`
+    PyObject* value = nullptr;
+    bool takes_class = false;             // a function, whose first argument is the class
+  };
+  OfClass (*find_of_class)(PyTypeObject* type, PyObject* name) = nullptr;
   // How a call of a class makes an instance: by object.__new__, and the function `init`, if there is one.
   struct Construction {
     bool known = false;
@@ -139,7 +144,9 @@ bool NeverGoesOn(const Instruction& in);
 
 class Lifter {
  public:
-  Lifter(const Snapshot& snapshot, int max_nodes);
+  using CodeSet = std::set<const PyCodeObject*>;
+  // `barred`: code that is not inlined; grows by what should not have been.
+  Lifter(const Snapshot& snapshot, int max_nodes, CodeSet* barred);
   // `caller` has come to a call of `callee`, whose operands it has popped; `during` is its state meanwhile.
   Lifter(Lifter* caller, const Callee& callee, FrameState* during, const CallEnding& ending);
   absl::StatusOr<std::unique_ptr<Graph>> Run();
@@ -210,7 +217,7 @@ class Lifter {
   void Expect(Node* value, uint32_t bits);
   void ExpectDetail(Node* value, uint32_t detail);
   void ExpectSeen(Node* value, const Observation& seen);
-  uint32_t DetailOf(Node* value) const;       // 0: not known, or several
+  uint32_t DetailOf(Node* value) const;       // see JoinDetails()
   Node* GuardKind(Node* value, uint32_t bit); // an exact builtin type that is not a number; nullptr: not seen
 
   // Calls (inline.cc).
@@ -237,8 +244,28 @@ class Lifter {
   void GuardDepth();
   void GuardCode(const Callee& callee, Node* function);
 
+  // Sites that see several classes (classes.cc).
+  std::vector<PyTypeObject*> SeenClasses(Node* value, uint32_t also = 0) const;  // of an instance, if not one of the types `also`; none: too many
+  Node* GuardClasses(Node* value, uint32_t detail);
+  Snapshot::Place PlaceIn(absl::Span<PyTypeObject* const> types, PyObject* name, bool store) const;
+  Snapshot::FromClass ClassValueIn(absl::Span<PyTypeObject* const> types, PyObject* name) const;
+  bool HasAttribute(absl::Span<PyTypeObject* const> types, PyObject* name) const;
+  std::vector<uint32_t> GroupsOf(Node* owner, PyObject* name) const;
+  bool SeveralClasses();
+  bool SeveralFunctions();
+  struct Candidate {
+    PyObject* function;
+    uint32_t classes;                         // of the objects that it was found for, as a detail
+  };
+  void NoteCandidates(std::vector<Candidate> found, uint32_t classes);
+  Block* BranchOff(absl::FunctionRef<Node*()> condition);
+  void EndWay(bool lifted);
+  void GoOnIn(Block* block, const State& state);
+
   // Operations of Python classes (method.cc).
   bool ClassAttribute();
+  bool AttributeOfClass();
+  Node* ConstantOf(Node* holder, PyObject* value);
   bool Property();
   bool OperationMethod();
   PyTypeObject* SeenClass(Node* value, uint32_t also = 0) const;  // of an instance, if not one of the types `also`; nullptr: several, or none
@@ -309,6 +336,8 @@ class Lifter {
   bool StoreSubscript();
   bool LoadAttribute();
   bool StoreAttribute();
+  bool AnyAttribute();
+  bool AnyNumbers();
   Node* GuardPlace(Node* owner, PyObject* name, bool store, Snapshot::Place* place);
   bool ModuleAttribute(Node* module);
   Node* CellIs(PyObject** cell, PyObject* value);  // a guard
@@ -380,6 +409,7 @@ class Lifter {
   const Snapshot& snapshot_;
   LoopNest nest_;
   int max_nodes_;
+  CodeSet* barred_;
   Lifter* caller_ = nullptr;                  // when this is an inlined call
   const Callee* callee_ = nullptr;
   FrameState* during_ = nullptr;
@@ -403,6 +433,8 @@ class Lifter {
   std::map<int, uint32_t>& details_;          // of instances and arrays, by node id
   std::vector<uint32_t> stored_details_;      // by local
   bool shows_iterators_ = false, makes_iterators_ = false;
+  std::pair<Node*, uint32_t> narrowed_;       // what is known of a value on this way
+  std::map<int, std::vector<Candidate>> candidates_;  // by node id: functions that a callable may be
   State state_;
   Block* block_ = nullptr;
   int current_ = 0;

@@ -15,10 +15,8 @@ constexpr uint32_t kKnownClasses[] = {kIntBit, kFloatBit, kBoolBit, kStrBit, kLi
 }  // namespace
 
 PyTypeObject* Lifter::SeenClass(Node* value, uint32_t also) const {
-  uint32_t known = Known(value);
-  if (value->rep != Rep::kBoxed || (known & ~also) != kInstanceBit) return nullptr;
-  uint32_t version = DetailOf(value);
-  return version == 0 ? nullptr : TypeOfVersion(version);
+  std::vector<PyTypeObject*> types = SeenClasses(value, also);
+  return types.size() == 1 ? types[0] : nullptr;
 }
 
 PyTypeObject* Lifter::SeenType(Node* value) const {
@@ -50,15 +48,41 @@ Node* Lifter::ClassValue(Node* instance, PyObject* value) {
   return n;
 }
 
+// What the class of a guarded instance, or a guarded class, has: it may let go of a number, but not of its value.
+Node* Lifter::ConstantOf(Node* holder, PyObject* value) {
+  switch (BitsOf(value)) {
+    case kIntBit: return IntConstant(PyLong_AsLongLong(value));
+    case kFloatBit: return FloatConstant(PyFloat_AS_DOUBLE(value));
+    case kBoolBit: return BoolConstant(value == Py_True);
+    default: return ClassValue(holder, value);
+  }
+}
+
+// `Class.name`, where the class is known.
+bool Lifter::AttributeOfClass() {
+  Node* owner = in().opcode == LOAD_ATTR ? Top().node : nullptr;
+  if (owner == nullptr || owner->object == nullptr || !PyType_Check(owner->object) || snapshot_.find_of_class == nullptr) return false;
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(owner->object);
+  Snapshot::OfClass found = snapshot_.find_of_class(type, PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
+  bool called = (in().oparg & 1) != 0;
+  if (found.value == nullptr || (found.takes_class && !called) || !NoteType(type)) return false;
+  Node* cls = EmitGuard(Opcode::kGuardVersion, {owner}, owner->type);
+  cls->imm = type->tp_version_tag;
+  cls->object = owner->object;
+  Node* value = ConstantOf(cls, found.value);
+  Drop(1);
+  Push(value);
+  if (called) Push(found.takes_class ? cls : Emit(Opcode::kNull, {}, Type(kNullBit)));
+  return true;
+}
+
 bool Lifter::ClassAttribute() {
-  if (in().opcode != LOAD_ATTR || snapshot_.find_class_attribute == nullptr) return false;
+  if (in().opcode != LOAD_ATTR) return false;
   Node* owner = Top().node;
-  PyTypeObject* type = SeenClass(owner, kNoneBit);
-  if (type == nullptr) return false;
-  Snapshot::FromClass found = snapshot_.find_class_attribute(type, PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
+  Snapshot::FromClass found = ClassValueIn(SeenClasses(owner, kNoneBit), PyTuple_GET_ITEM(snapshot_.code->co_names, in().oparg >> 1));
   bool method = found.value != nullptr && PyFunction_Check(found.value), called = (in().oparg & 1) != 0;
   if (found.value == nullptr || (method && !called)) return false;
-  Node* instance = GuardClass(owner, type);
+  Node* instance = GuardClasses(owner, DetailOf(owner));
   if (found.values != 0) {
     Node* valid = Emit(Opcode::kInlineValid, {instance}, Type::Bool());
     valid->imm = found.values;
@@ -70,12 +94,7 @@ bool Lifter::ClassAttribute() {
     Node* dict = Emit(Opcode::kManagedDict, {instance}, Type::Int());
     EmitGuard(Opcode::kGuardTrue, {Compare(Opcode::kIntCompare, Relation::kEq, dict, IntConstant(0))});
   }
-  // The class may let go of a number, but not of its value.
-  uint32_t bits = BitsOf(found.value);
-  Node* value = bits == kIntBit     ? IntConstant(PyLong_AsLongLong(found.value))
-                : bits == kFloatBit ? FloatConstant(PyFloat_AS_DOUBLE(found.value))
-                : bits == kBoolBit  ? BoolConstant(found.value == Py_True)
-                                    : ClassValue(instance, found.value);
+  Node* value = ConstantOf(instance, found.value);
   if (!method) GuardDeath(owner, 1);
   Drop(1);
   Push(value);

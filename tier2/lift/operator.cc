@@ -65,6 +65,10 @@ bool HasIntForm(int oparg) {
   int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
   return base != NB_MATRIX_MULTIPLY;
 }
+uint32_t ResultsOf(int oparg, bool ints) {
+  int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
+  return ints && base != NB_TRUE_DIVIDE ? kIntBit | kBigIntBit : kFloatBit;
+}
 bool HasFloatForm(int oparg) {
   int base = oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg;
   return base == NB_ADD || base == NB_SUBTRACT || base == NB_MULTIPLY || base == NB_TRUE_DIVIDE || base == NB_POWER ||
@@ -100,6 +104,8 @@ bool Lifter::BinaryOp() {
   if (ints ? !HasIntForm(in().oparg) : !HasFloatForm(in().oparg)) return false;
   bool square = (in().oparg == NB_POWER || in().oparg == NB_INPLACE_POWER) && ints;
   if (square && !(b->Is(Opcode::kInt) && b->imm >= 2 && b->imm <= kMostProducts)) return false;
+  // What came of it tells of operands that were not seen where they come from.
+  if ((seen().bits & ~ResultsOf(in().oparg, ints)) != 0 && AnyNumbers()) return true;
   Node* x = ints ? AsInt(a) : AsFloat(a);
   Node* y = ints ? AsInt(b) : AsFloat(b);
   Node* r = ints ? IntOp(in().oparg, x, y) : FloatOp(in().oparg, x, y);
@@ -178,6 +184,26 @@ bool Lifter::Identity() {
   if (in().oparg == 1) r = Emit(Opcode::kNot, {r}, Type::Bool());
   Drop(2);
   Push(r);
+  return true;
+}
+
+// Numbers of several kinds, one by one.
+bool Lifter::AnyNumbers() {
+  constexpr uint32_t kNumbers = kIntBit | kBigIntBit | kFloatBit | kBoolBit;
+  bool compares = in().opcode == COMPARE_OP;
+  if (!compares && in().opcode != BINARY_OP) return false;
+  if (in().opcode == BINARY_OP && !HasIntForm(in().oparg)) return false;
+  Node *a = Top(2).node, *b = Top(1).node;
+  // What has failed before was perhaps this.
+  if (snapshot_.generic.contains(in().offset) && !(IsNumber(a) && IsNumber(b))) return false;
+  // None is seen where it is tested for before.
+  auto numbers = [&](Node* n) { return n->rep != Rep::kBoxed || (SeenAs(n, kNumbers | kNoneBit) && (Known(n) & kNumbers) != 0); };
+  if (!numbers(a) || !numbers(b)) return false;
+  Node* x = Boxed(a);
+  Node* r = EmitGuard(compares ? Opcode::kCompareNumbers : Opcode::kNumberOp, {x, Boxed(b)}, compares ? Type::Bool() : Type(kNumbers));
+  r->imm = compares ? in().oparg >> 5 : in().oparg;
+  Drop(2);
+  PushResult(r);
   return true;
 }
 

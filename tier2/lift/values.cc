@@ -87,13 +87,9 @@ void Lifter::Expect(Node* value, uint32_t bits) {
   expected_[id] |= bits;
 }
 
-namespace {
-constexpr uint32_t kSeveral = ~0u;
-}
-
 void Lifter::ExpectDetail(Node* value, uint32_t detail) {
-  auto [it, fresh] = details_.emplace(value->id, detail == 0 ? kSeveral : detail);
-  if (!fresh && it->second != detail) it->second = kSeveral;
+  auto [it, fresh] = details_.emplace(value->id, detail);
+  if (!fresh) it->second = JoinDetails(it->second, detail);
 }
 
 void Lifter::ExpectSeen(Node* value, const Observation& seen) {
@@ -103,8 +99,9 @@ void Lifter::ExpectSeen(Node* value, const Observation& seen) {
 
 uint32_t Lifter::DetailOf(Node* value) const {
   if (value->type.Is(kInstanceBit) && value->type.version() != 0) return value->type.version();
+  if (value == narrowed_.first) return narrowed_.second;
   auto it = details_.find(value->id);
-  return it == details_.end() || it->second == kSeveral ? 0 : it->second;
+  return it == details_.end() ? 0 : it->second;
 }
 
 uint32_t Lifter::ExpectedOf(Node* value) const {

@@ -6,18 +6,38 @@ namespace tierjit::tier2 {
 
 Lowerer::Reg Lowerer::TypeField(Reg object) { return f_->Load(Field(mir::Type::kI64, object, offsetof(PyObject, ob_type))); }
 
+Lowerer::Reg Lowerer::VersionOf(const Node* object) {
+  return f_->Load(Field(mir::Type::kU32, TypeField(IntReg(object)), offsetof(PyTypeObject, tp_version_tag)));
+}
+
 bool Lowerer::Guard(const Node& n) {
   switch (n.opcode) {
     case Opcode::kGuardType: {
-      Reg o = IntReg(n.input(0));
-      Reg type = TypeField(o);
       if (PyTypeObject* known = BuiltinType(n.type.bits())) {
-        f_->BNe(ExitFor(n), type, known);
+        f_->BNe(ExitFor(n), TypeField(IntReg(n.input(0))), known);
       } else {
-        Reg version = f_->Load(Field(mir::Type::kU32, type, offsetof(PyTypeObject, tp_version_tag)));
-        f_->BNe(ExitFor(n), version, n.type.version());
+        f_->BNe(ExitFor(n), VersionOf(n.input(0)), n.type.version());
       }
       IsSame(n, n.input(0));
+      return true;
+    }
+    case Opcode::kGuardClasses: {
+      Label right = f_->NewLabel();
+      Reg version = VersionOf(n.input(0));
+      uint32_t classes = static_cast<uint32_t>(n.imm);
+      absl::Span<const uint32_t> versions = VersionsOf(classes);
+      for (uint32_t v : versions.first(versions.size() - 1)) f_->BEq(right, version, v);
+      f_->BNe(ExitFor(n), version, versions.back());
+      f_->Bind(right);
+      IsSame(n, n.input(0));
+      return true;
+    }
+    case Opcode::kClassIn: {
+      Reg version = VersionOf(n.input(0)), in = RegOf(n);
+      uint32_t classes = static_cast<uint32_t>(n.imm);
+      absl::Span<const uint32_t> versions = VersionsOf(classes);
+      f_->Eq(in, version, versions[0]);
+      for (uint32_t v : versions.subspan(1)) f_->Or(in, in, f_->Eq(version, v));
       return true;
     }
     case Opcode::kGuardVersion:

@@ -1,6 +1,7 @@
 // Operations by C functions: see ir/helper_calls.def.
 #include "tier2/ir/helper.h"
 #include "tier2/lower/lowerer.h"
+#include "tier2/lower/runtime_calls.h"
 #include "tier2/lower/sequence_calls.h"
 #include "tier2/lower/text_calls.h"
 
@@ -18,6 +19,9 @@ Function FunctionFor(Opcode opcode, const Environment& env) {
     case Opcode::kGetItem: return {"get_item", reinterpret_cast<const void*>(env.get_item)};
     case Opcode::kSetItem: return {"store_in_dict", reinterpret_cast<const void*>(env.store_in_dict)};
     case Opcode::kContains: return {"contains", reinterpret_cast<const void*>(env.contains)};
+    case Opcode::kNumberOp: return FUNCTION(tj2_number_op);
+    case Opcode::kCompareNumbers: return FUNCTION(tj2_compare_numbers);
+    case Opcode::kFindAttribute: return {"find_attribute", reinterpret_cast<const void*>(env.find_attribute)};
     case Opcode::kNewInstance: return {"new_instance", reinterpret_cast<const void*>(env.new_instance)};
     case Opcode::kDeleteItem: return FUNCTION(tj2_delete_item);
     case Opcode::kDictGet: return FUNCTION(tj2_dict_get);
@@ -82,11 +86,12 @@ bool Lowerer::HelperCall(const Node& n) {
     size_t direct = n.Is(Opcode::kCopySlice) ? 4 : n.inputs.size();
     Gather(n, direct);
     for (const Node* i : absl::MakeSpan(n.inputs).first(direct)) args.push_back(ValueOf(i));
+    if (n.Is(Opcode::kNumberOp) || n.Is(Opcode::kCompareNumbers) || n.Is(Opcode::kFindAttribute)) args.push_back(n.imm);
   }
   Reg result = n.rep == Rep::kNone ? f_->NewInt("done") : RegOf(n);
   f_->Call({{T::kI64}, std::vector<T>(args.size(), T::kI64)}, mir::Callee{function.name, function.address}, {&result, 1}, args);
   f_->BEq(ExitFor(n), result, 0);
-  if (n.Is(Opcode::kContains)) f_->Eq(RegOf(n), result, Py_True);
+  if (n.Is(Opcode::kContains) || n.Is(Opcode::kCompareNumbers)) f_->Eq(RegOf(n), result, Py_True);
   return true;
 }
 

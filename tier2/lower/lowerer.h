@@ -119,6 +119,7 @@ class Lowerer {
   void GuardDeath(const Node& n);
   void GuardSimple(const Node& n);
   Reg TypeField(Reg object);
+  Reg VersionOf(const Node* object);          // of its class
 
   // Frame, reference counts, escapes, exits (frame.cc).
   bool Frame(const Node& n);

@@ -15,6 +15,49 @@ PyObject* tj2_box_int(int64_t value) { return Require(PyLong_FromLongLong(value)
 PyObject* tj2_box_float(double value) { return Require(PyFloat_FromDouble(value)); }
 PyObject* tj2_new_tuple(int64_t size) { return Require(PyTuple_New(size)); }
 
+namespace {
+
+bool IsNumber(PyObject* o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o); }
+
+PyObject* Power(PyObject* a, PyObject* b) { return PyNumber_Power(a, b, Py_None); }
+
+using NumberFunction = PyObject* (*)(PyObject*, PyObject*);
+NumberFunction FunctionOf(int64_t oparg) {
+  switch (oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg) {
+    case NB_ADD: return PyNumber_Add;
+    case NB_SUBTRACT: return PyNumber_Subtract;
+    case NB_MULTIPLY: return PyNumber_Multiply;
+    case NB_TRUE_DIVIDE: return PyNumber_TrueDivide;
+    case NB_FLOOR_DIVIDE: return PyNumber_FloorDivide;
+    case NB_REMAINDER: return PyNumber_Remainder;
+    case NB_POWER: return Power;
+    case NB_AND: return PyNumber_And;
+    case NB_OR: return PyNumber_Or;
+    case NB_XOR: return PyNumber_Xor;
+    case NB_LSHIFT: return PyNumber_Lshift;
+    case NB_RSHIFT: return PyNumber_Rshift;
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg) {
+  NumberFunction function = FunctionOf(oparg);
+  if (!IsNumber(a) || !IsNumber(b) || function == nullptr) return nullptr;
+  PyObject* result = function(a, b);
+  if (result == nullptr) PyErr_Clear();
+  return result;
+}
+
+PyObject* tj2_compare_numbers(PyObject* a, PyObject* b, int64_t relation) {
+  auto fits = [](PyObject* o) { return IsNumber(o) || o == Py_None || PyUnicode_CheckExact(o); };
+  if (!fits(a) || !fits(b)) return nullptr;
+  PyObject* result = PyObject_RichCompare(a, b, static_cast<int>(relation));
+  if (result == nullptr) PyErr_Clear();
+  return result;
+}
+
 IntValue tj2_int_value(PyObject* o) {
   int overflow;
   long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
