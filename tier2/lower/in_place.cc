@@ -50,7 +50,8 @@ Lowerer::Reg Lowerer::ItemBefore(const Node& store) {
     const Node& n = **--at;
     if (n.Is(Opcode::kListGet) && n.input(0) == store.input(0) && n.input(1) == store.input(1) && n.input(2) == store.input(3)) return RegOf(n);
     bool counts = n.info().effect == Effect::kRefcount;
-    if (IsRepeated(n.opcode) || !(counts || n.info().effect <= Effect::kGuards || n.info().effect == Effect::kAllocates || ReadsOf(n) != kNoRegion)) return {};
+    bool quiet = n.info().effect <= Effect::kGuards || n.info().effect == Effect::kAllocates || ReadsOf(n) != kNoRegion;
+    if (IsRepeated(n.opcode) || !(counts || quiet)) return {};
   }
   return {};
 }
