@@ -264,6 +264,7 @@ bool Poll(Function* f) {
 bool Revise(Function* f, const ExitDescriptor& exit) {
   uint32_t seen = f->unit->feedback()->at(exit.origin).bits;
   Log("promote", absl::StrCat(f->name(), ": leaves too often at @", exit.origin, " for @", exit.resume, ", seen ", absl::Hex(seen)));
+  if (exit.kind == ExitKind::kDeath) return f->generic.insert(exit.origin).second;
   if (exit.origin == f->entry) return true;  // by other arguments, which are known now
   // Something else was seen since, or what is called has other code now.
   if (seen != 0 && exit.kind == ExitKind::kSpeculation && f->widened.insert(exit.origin).second) return true;
@@ -271,13 +272,16 @@ bool Revise(Function* f, const ExitDescriptor& exit) {
   return seen != 0 && f->widened.insert(exit.origin).second;
 }
 
+// The next entries tell what has changed.
+void Outdate(Function* f) {
+  f->outdated = true;
+  f->unit->SetOptimised(nullptr);
+  ProfileAnew(f, std::min<int64_t>(kTurnsBeforeRevision, policy().profiled_turns));
+}
+
 void Function::OnManyExits(ExitDescriptor* exit) {
   if (outdated || lifting || phase == Phase::kCompiling || code == nullptr || unit->RefreshGlobals()) return;
-  outdated = exit->frames.size() > 1 ? ReviseInlined(exit) : Revise(this, *exit);
-  if (!outdated) return;
-  // The next entries tell what has changed.
-  unit->SetOptimised(nullptr);
-  ProfileAnew(this, std::min<int64_t>(kTurnsBeforeRevision, policy().profiled_turns));
+  if (exit->frames.size() > 1 ? ReviseInlined(exit) : Revise(this, *exit)) Outdate(this);
 }
 
 bool Watch(Function* f, const tier1::HotLoop& hot) {
@@ -375,6 +379,8 @@ bool ReviseInlined(ExitDescriptor* exit) {
   if (f->revised_at > static_cast<const ExitOwner*>(exit->owner)->installed_at) return true;
   if (!Revise(f, *exit)) return false;
   f->revised_at = NextMoment();
+  // Its own code does the same there.
+  if (f->phase == Function::Phase::kOptimised && !f->lifting && f->generic.contains(exit->origin)) Outdate(f);
   return true;
 }
 

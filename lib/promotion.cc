@@ -65,6 +65,7 @@ struct Loop final : ExitOwner {
   std::set<int32_t> generic;  // instructions whose speculation has failed
   std::set<int32_t> widened;  // and those that were not known to run
   bool any_ints = false;      // at the way in: those of other entries were not within the ranges that were expected
+  bool any_locals = false;    // at the way in: those of other entries held more
   OptimisedCode code;
   bool sparing = false;       // with all that could be inlined it took too long
   PendingCompilation pending;
@@ -122,6 +123,7 @@ tier2::Snapshot TakeSnapshot(const tier1::HotLoop& hot, const Loop& loop, const 
   }
   for (int i = 0; i < hot.depth; i++) s.stack_bits.push_back(BitsOf(hot.lp[locals + i]));
   s.generic = loop.generic;
+  s.any_locals = loop.any_locals;
   s.expected_breaker = hot.unit->expected_breaker();
   AddGlobals(hot.unit, &s);
   return s;
@@ -241,15 +243,14 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
     outdated = ReviseInlined(exit);
     return;
   }
-  // Of no instruction: guard_range.
   if (exit->origin < 0) {
-    if (!std::exchange(any_ints, true)) outdated = true;
+    if (!std::exchange(exit->origin == tier2::kOtherInts ? any_ints : any_locals, true)) outdated = true;
     return;
   }
   uint32_t seen = unit->feedback()->at(exit->origin).bits;
-  bool speculation = exit->kind == ExitKind::kSpeculation;
+  bool death = exit->kind == ExitKind::kDeath, speculation = death || exit->kind == ExitKind::kSpeculation;
   // Something else was seen since, or what is called has other code now; else the handler does it. Not so where no other way is known.
-  outdated = (seen != 0 && widened.insert(exit->origin).second) || (speculation && generic.insert(exit->origin).second);
+  outdated = (seen != 0 && !death && widened.insert(exit->origin).second) || (speculation && generic.insert(exit->origin).second);
   if (!outdated) return;
   Log("promote", absl::StrCat(name(), ": leaves too often at @", exit->origin, " for @", exit->resume, ", seen ", absl::Hex(seen)));
 }

@@ -16,7 +16,7 @@ namespace {
 int LineOf(PyCodeObject* code, int32_t unit) { return PyCode_Addr2Line(code, unit * static_cast<int>(sizeof(_Py_CODEUNIT))); }
 
 const char* ReasonOf(ExitKind kind) {
-  constexpr const char* kReasons[] = {"speculation", "unlifted", "interruption"};
+  constexpr const char* kReasons[] = {"speculation", "unlifted", "death", "interruption"};
   return kReasons[static_cast<int>(kind)];
 }
 

@@ -167,7 +167,8 @@ TJ_API char *tj_why_not(void *func);
  *   compiles, compile_ns, code_bytes (of the machine code in use), entries (of a loop)
  *   exits          array of {function, line, reason, resumes_in, count}: how often it was left in which line, of itself or of an inlined
  *                  function, and where execution went on. reason: "speculation" (what was
- *                  seen before does not hold), "unlifted" (the way was never gone before), "interruption"
+ *                  seen before does not hold), "unlifted" (the way was never gone before), "death" (of
+ *                  an object, and the program might notice), "interruption"
  *   symbols        object: address that the machine code names, in decimal -> what it is
  * [GIL] */
 TJ_API char *tj_info_json(void *func);

@@ -28,6 +28,7 @@ inline constexpr int kMaxExitValues = 512;
 enum class ExitKind : uint8_t {
   kSpeculation,  // what feedback promised does not hold
   kUnlifted,     // the code goes no further: never seen to run, or not for this tier
+  kDeath,        // what an instruction lets go dies, and that may be noticed
   kInterruption, // somebody wants to be heard; execution comes back
 };
 
@@ -76,7 +77,7 @@ struct ExitDescriptor {
   int32_t waiting;
   bool outermost;        // the first of the frames is there, and no other call waits for the unit
   int32_t resume;        // code unit where execution goes on
-  int32_t origin;        // of the instruction whose speculation has failed
+  int32_t origin;        // of the instruction whose speculation has failed; below 0: of none
   int32_t nlocalsplus;
   const void* address;   // native code for `resume`
   uint64_t count;        // how often it was taken [GIL]

@@ -31,6 +31,84 @@ class Watched:
 
 
 @case
+def deaths_that_are_left_to_handlers(log):
+    dead = []
+
+    class Noted:
+        def __init__(self, name):
+            self.name = name
+
+        def __del__(self):
+            dead.append(self.name)
+
+    def tested(n):
+        count = 0
+        for i in range(n):
+            if Noted(i) is None:
+                count += 1
+            if Noted(-i) is not None:
+                count += len(dead)
+        return count
+
+    def ends_of_loops(n):
+        count = 0
+        for i in range(n):
+            for x in [i, Noted(i)]:
+                count += len(dead)
+            for x in (Noted(i), i):
+                count += len(dead)
+            for k, x in enumerate([Noted(i), i]):
+                count += k
+            for x in reversed([Noted(i), i]):
+                count += len(dead)
+            for x, y in zip([i], [Noted(i)]):
+                count += x
+            x = y = None
+        return count
+
+    def guarded(n):
+        count = 0
+        for i in range(n):
+            try:
+                for x in [Noted(i)]:
+                    count += 1
+                x = None
+                if Noted(i) is None or i % 5 == 4:
+                    raise ValueError(len(dead))
+            except ValueError as error:
+                count += error.args[0]
+        return count
+
+    def dropped(i):
+        things = [Noted(i)]
+        return i + len(things)
+
+    def calls(n):
+        count = 0
+        for i in range(n):
+            count += dropped(i) * len(dead)
+        return count
+
+    def way_in(first, n):
+        kept = first
+        del first
+        count = 0
+        for i in range(n):
+            kept = i
+            count += kept + len(dead)
+        return count
+
+    for f in (tested, ends_of_loops, guarded, calls):
+        for n in (30, 300):
+            dead.clear()
+            log.call(f, n)
+            log(len(dead), dead[-4:])
+    for i in range(30):
+        log.call(way_in, [Noted(i)] if i % 3 else i, 20)
+        log(len(dead))
+
+
+@case
 def results_that_are_dropped(log):
     def f(make, n):
         s = 0

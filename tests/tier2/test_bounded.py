@@ -107,7 +107,39 @@ def run(n):
     return total
 """
 
-PROGRAMS = {"types": TYPES, "types in phases": PHASES, "shapes": SHAPES, "globals": GLOBALS, "ways in": WAYS_IN, "codes": CODES}
+DEATHS = """
+class Told:
+    def __del__(self):
+        Told.count += 1
+
+Told.count = 0
+
+def dropped(i):
+    things = [Told()]
+    return i + len(things)
+
+def way_in(thing, n):
+    kept = [thing]
+    count = 0
+    for i in range(n):
+        kept = i
+        count += kept
+    return count
+
+def run(n):
+    count = 0
+    for i in range(n):
+        if Told() is None:
+            count += 1
+        for x in [i, Told()]:
+            count += 1
+        count += dropped(i)
+        if i % 100 == 0:
+            count += way_in(Told() if i % 200 == 0 else i, 50)
+    return count
+"""
+
+PROGRAMS = {"deaths": DEATHS, "types": TYPES, "types in phases": PHASES, "shapes": SHAPES, "globals": GLOBALS, "ways in": WAYS_IN, "codes": CODES}
 
 
 @pytest.mark.parametrize("background", [False, True])

@@ -73,6 +73,9 @@ struct InlinedFrame {
   CallEnding ending;
 };
 
+// `origin` of frame states that say nothing of an instruction, but of what locals hold at the way in.
+enum WayInFailure : int32_t { kOtherInts = -1, kOtherLocals = -2 };
+
 // The interpreter's view at a bytecode boundary: what the frame must hold when execution goes on there. With inlined calls there are
 // several frames, outermost first: their locals (and stacks) stand one behind the other in one list.
 struct FrameState {

@@ -23,6 +23,12 @@ bool Lifter::Jumps(bool* ended) {
     }
     case POP_JUMP_IF_NONE: case POP_JUMP_IF_NOT_NONE: {
       Node* value = Top().node;
+      if (DiesInHandler(value)) {
+        Node* taken = Emit(Opcode::kTaken, {CallHandler()}, Type::Bool());
+        Drop(1);
+        BranchTo(taken, in().target, in().next);
+        return true;
+      }
       Node* condition = value->rep != Rep::kBoxed ? BoolConstant(false)
                                                   : Emit(Opcode::kSame, {value, ObjectConstant(Py_None)}, Type::Bool());
       GuardDeath(value, 1);
@@ -131,7 +137,8 @@ void Lifter::EndIteration(Block* from, FrameState* here, int32_t target) {
   block_ = graph_->NewBlock();
   from->successors.push_back({block_, {}});
   here_ = here;
-  GuardDeath(Top().node, 1);
+  if (DiesInHandler(Top().node)) CallHandler();
+  else GuardDeath(Top().node, 1);
   Drop(1);
   JumpTo(target);
 }

@@ -2,6 +2,8 @@
 // front of the instruction: `guard_death`. Where somebody else holds the object anyway, the ownership pass takes the guard away.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "runtime/cpython/opcode_info.h"
 #include "tier2/lift/lifter.h"
 #include "tier2/passes/ownership.h"
 
@@ -35,6 +37,17 @@ bool Lifter::MayBeLast(Node* value) const {
   }
 }
 
+// Only in a frame can it be left to a handler; what has failed in inlined code is not inlined again.
+void Lifter::EmitDeathGuard(Node* value) {
+  if (frameless() && snapshot_.generic.contains(in().offset)) status_ = absl::UnimplementedError(absl::StrCat(OpcodeName(in().opcode), " needs a frame"));
+  EmitGuard(Opcode::kGuardDeath, {value});
+}
+
+// Whether the jump that takes `value` is the handler's, because too many have died here. Never a number.
+bool Lifter::DiesInHandler(Node* value) const {
+  return !frameless() && value->rep == Rep::kBoxed && !value->Is(Opcode::kFreshRange) && snapshot_.generic.contains(in().offset);
+}
+
 // The instruction takes `value` from the stack, with `popped` entries in all.
 void Lifter::GuardDeath(Node* value, int popped) {
   if (value->Is(Opcode::kFreshIter)) {
@@ -42,7 +55,7 @@ void Lifter::GuardDeath(Node* value, int popped) {
     for (Node* sequence : value->inputs) GuardDeath(sequence, popped);
     return;
   }
-  if (MayBeLast(value) && !IsHeld(value, popped, true)) EmitGuard(Opcode::kGuardDeath, {value});
+  if (MayBeLast(value) && !IsHeld(value, popped, true)) EmitDeathGuard(value);
 }
 
 // Without a frame, a store to the local lets go what it holds.
@@ -51,13 +64,13 @@ void Lifter::GuardOverwritten(int local) {
   Node* old = std::exchange(l.value, nullptr);
   bool dies = MayBeLast(old) && !IsHeld(old, 0, true);
   l.value = old;
-  if (dies) EmitGuard(Opcode::kGuardDeath, {old});
+  if (dies) EmitDeathGuard(old);
 }
 
 // A return without a frame lets all locals go.
 void Lifter::GuardLocals() {
   for (const Local& l : state_.locals) {
-    if (MayBeLast(l.value) && !IsHeld(l.value, 0, false)) EmitGuard(Opcode::kGuardDeath, {l.value});
+    if (MayBeLast(l.value) && !IsHeld(l.value, 0, false)) EmitDeathGuard(l.value);
   }
 }
 

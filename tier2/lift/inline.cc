@@ -131,6 +131,8 @@ bool Lifter::MayInline(const Callee& callee) const {
   if (callee.body == nullptr || InlineDepth() >= kMaxLeafDepth || graph_->node_count() > max_nodes_ / 2 || barred_->contains(callee.code)) return false;
   if (InlineDepth() >= kMaxInlineDepth && !IsSmallLeaf(*callee.body)) return false;
   if (callee.body->decoded->instructions().size() > kMaxInlinedInstructions) return false;
+  // What only a handler can do has no place here.
+  if (!callee.body->generic.empty()) return false;
   int same = 0;
   for (const Lifter* l = this; l != nullptr; l = l->caller_) same += l->snapshot_.code == callee.code;
   // Recursion is unrolled once by who compiles the function itself.

@@ -206,7 +206,8 @@ void Lifter::ChooseVirtualLocals() {
   for (size_t i = 0; i < count; i++) {
     virtual_[i] |= stored_bits_[i];
     bool holds_more = !frameless() && i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & ~kSimpleBits) != 0;
-    if (!stored_[i] || barred[i] || holds_more || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
+    bool may_hold_more = !frameless() && snapshot_.any_locals && (EntryBits(i) & ~kNullBit) == 0;
+    if (!stored_[i] || barred[i] || holds_more || may_hold_more || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
 }
 
@@ -242,7 +243,9 @@ void Lifter::Enter() {
       // What the slot holds dies at the first store, but not in here.
       Node* before = Emit(Opcode::kLoadLocal, {}, Type::Any());
       before->index = static_cast<int32_t>(i);
-      EmitGuard(Opcode::kGuardSimple, {before});
+      here_ = nullptr;
+      EmitGuard(Opcode::kGuardSimple, {before})->state->origin = kOtherLocals;
+      here_ = nullptr;
       continue;
     }
     Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());

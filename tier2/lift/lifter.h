@@ -74,6 +74,7 @@ struct Snapshot {
     PyObject* value;
   };
   std::map<int32_t, Global> globals;      // by code unit of the LOAD_GLOBAL
+  bool any_locals = false;                // others than now were seen at the way in
   bool frameless = false;                 // `local_bits` are of the arguments then
   std::vector<Rep> args;                  // frameless: how they come
   CalleeFinder* callees = nullptr;
@@ -289,6 +290,8 @@ class Lifter {
   bool IsHeld(Node* value, int popped, bool by_locals) const;
   bool MayBeLast(Node* value) const;
   void GuardDeath(Node* value, int popped);
+  void EmitDeathGuard(Node* value);
+  bool DiesInHandler(Node* value) const;
   void GuardOverwritten(int local);
   void GuardLocals();
 

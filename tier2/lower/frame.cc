@@ -232,12 +232,12 @@ void Lowerer::Generic(const Node& n) {
     if (!comes_back) return;
     f_->Bind(changed);
     // All is in its slots already; the unit's other references go.
-    if (in.opcode == FOR_ITER) {
-      Label has_item = f_->NewLabel();
-      Reg ended = f_->And(sp, 1);
-      f_->BEq(has_item, ended, 0);
-      EmitExit(NewExit(Left(n, in.target + 2), &n, ExitKind::kInterruption));
-      f_->Bind(has_item);
+    if (in.target >= 0) {
+      Label goes_on = f_->NewLabel();
+      Reg taken = f_->And(sp, 1);
+      f_->BEq(goes_on, taken, 0);
+      EmitExit(NewExit(Left(n, in.opcode == FOR_ITER ? in.target + 2 : in.target), &n, ExitKind::kInterruption));
+      f_->Bind(goes_on);
     }
     EmitExit(NewExit(Left(n, in.next), &n, ExitKind::kInterruption));
   });
@@ -439,9 +439,10 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
 // Guards of one instruction share an exit as long as the unit holds the same references.
 Lowerer::Label Lowerer::ExitFor(const Node& n) {
   bool planned = n.Is(Opcode::kLeave) && n.imm == kPlannedLeave;
-  bool calm = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth) || n.Is(Opcode::kGuardDeath) || n.Is(Opcode::kGuardSimple);
+  bool calm = n.Is(Opcode::kPoll) || n.Is(Opcode::kGuardDepth);
   ExitKind kind = calm || planned        ? ExitKind::kInterruption
                   : n.Is(Opcode::kLeave) ? ExitKind::kUnlifted
+                  : n.Is(Opcode::kGuardDeath) ? ExitKind::kDeath
                                          : ExitKind::kSpeculation;
   auto owned = ownership_.at.find(&n);
   auto [it, fresh] = exit_labels_.emplace(

@@ -247,7 +247,7 @@ void GuardEntryRanges(Graph* graph) {
     int id = guard->state->id;
     *guard->state = *value->state;
     guard->state->id = id;
-    guard->state->origin = -1;  // says nothing of the instruction
+    guard->state->origin = kOtherInts;  // says nothing of the instruction
     graph->InsertBefore(entry->end(), guard);
     way_in.args[i] = guard;
   }

@@ -13,6 +13,7 @@ class ExitInfo:
     function    that it is in: the one asked for, or one that is inlined there
     line        where it was when it could not go on
     reason      "speculation": what had been seen before did not hold; "unlifted": that way had never been gone before;
+                "death": an object died there, and the program might notice;
                 "interruption": somebody wanted to be heard (a signal, another thread, a tool)
     resumes_in  line where Tier 1 goes on
     count       how often
