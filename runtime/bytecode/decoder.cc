@@ -131,15 +131,27 @@ class ExceptionTableReader {
     at_ = low;
   }
 
+  // The entry for `unit`, from here on; false if there is none.
+  bool Find(int32_t unit, ExceptionRange* out) {
+    while (at_ < end_) {
+      out->start = ReadVarint();
+      if (out->start > unit) return false;
+      out->end = out->start + ReadVarint();
+      if (unit < out->end) {
+        ReadHandler(out);
+        return true;
+      }
+      while (at_ < end_ && (*at_ & kFirst) == 0) ++at_;
+    }
+    return false;
+  }
+
   // The next entry; false at the end of the table.
   bool Next(ExceptionRange* out) {
     if (at_ >= end_) return false;
     out->start = ReadVarint();
     out->end = out->start + ReadVarint();
-    out->target = ReadVarint();
-    int32_t depth_and_lasti = ReadVarint();
-    out->depth = depth_and_lasti >> 1;
-    out->push_lasti = (depth_and_lasti & 1) != 0;
+    ReadHandler(out);
     return true;
   }
 
@@ -148,6 +160,13 @@ class ExceptionTableReader {
   static constexpr uint8_t kMore = 0x40;
   static constexpr uint8_t kFirst = 0x80;  // the first byte of an entry
   static constexpr ptrdiff_t kShortTable = 24;
+
+  void ReadHandler(ExceptionRange* out) {
+    out->target = ReadVarint();
+    int32_t depth_and_lasti = ReadVarint();
+    out->depth = depth_and_lasti >> 1;
+    out->push_lasti = (depth_and_lasti & 1) != 0;
+  }
 
   int32_t ReadVarint() {
     uint32_t value = 0;
@@ -228,13 +247,7 @@ absl::Status DecodedCode::CheckTargets() const {
 bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out) {
   ExceptionTableReader table(code);
   table.SkipTo(unit);
-  for (ExceptionRange range; table.Next(&range) && range.start <= unit;) {
-    if (unit < range.end) {
-      *out = range;
-      return true;
-    }
-  }
-  return false;
+  return table.Find(unit, out);
 }
 
 bool IsBackwardJump(uint8_t opcode) { return opcode == JUMP_BACKWARD || opcode == JUMP_BACKWARD_NO_INTERRUPT; }
