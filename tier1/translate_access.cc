@@ -112,7 +112,7 @@ void Translator::LoadAttr(const Instruction& in) {
   SetSite(e, handler, 1, 0).fill = FillMethod;
   Drop(1);
   AddDispose(e, 0);
-  Push(Kind::kMem);
+  Push(Kind::kMem, 0, CallableHint(in.oparg >> 1));
   Push(Kind::kMem);
 }
 
@@ -351,7 +351,8 @@ void Translator::Call(const Instruction& in) {
   const Stencil* range = RangeForLoop(in, no_self);
   const Stencil* special = SpecialCall(in, no_self);
   bool class_first = CallsClass(in.adaptive);
-  bool never_ran = NeverRan(in) && range == nullptr;
+  // A recursive function is compiled before its first call has come to all its places.
+  bool never_ran = NeverRan(in) && range == nullptr && stack_[callable].hint != Hint::kNamesake;
   bool may_hold = special == nullptr && (!class_first || no_self) && !never_ran;
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   last_in_acc = last_in_acc || range != nullptr;

@@ -135,7 +135,7 @@ void Translator::LoadGlobal(const Instruction& in) {
   Site& site = SetSite(e, DecisionFor(LOAD_GLOBAL).handler, 0, kResultInAcc | (in.oparg & 1 ? kNullAbove : 0));
   site.oparg = in.oparg & ~1;
   site.fill = FillGlobal;
-  PushAccumulator();
+  PushAccumulator(CallableHint(in.oparg >> 1));
   if (in.oparg & 1) Push(Kind::kNull);
 }
 

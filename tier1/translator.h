@@ -13,8 +13,9 @@
 
 namespace tierjit::tier1 {
 
-// What the accumulator holds, as far as the last stencil proves; kNull: what the slot of a kMem entry holds.
-enum class Hint : uint8_t { kNone, kInt, kFloat, kNull };
+// What the accumulator holds, as far as the last stencil proves; kNull: what the slot of a kMem entry holds; kNamesake: a callable of the
+// code's own name, which is that of a recursion.
+enum class Hint : uint8_t { kNone, kInt, kFloat, kNull, kNamesake };
 
 struct Entry {
   Kind kind;
@@ -64,6 +65,10 @@ class Translator {
   // Whether `in` is unlikely to run often: the interpreter has not seen it run, and it is part of no loop (functions with loops are compiled
   // before they have run at all). Such instructions get less code.
   bool NeverRan(const Instruction& in) const { return in.adaptive == in.opcode && !in.declined && !in_loop_[in.offset]; }
+  // Of what is loaded by the name.
+  Hint CallableHint(int name) const {
+    return PyTuple_GET_ITEM(code_->co_names, name) == code_->co_name ? Hint::kNamesake : Hint::kNone;
+  }
   bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
   void ObserveStores(const Instruction& in);

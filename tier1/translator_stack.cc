@@ -104,7 +104,8 @@ void Translator::Spill(int i) {
   e.a = SlotOffset(i);
   if (entry.kind == Kind::kLocal) e.b = LocalOffset(entry.value);
   if (entry.kind == Kind::kConst) e.p = entry.value;
-  entry = {Kind::kMem, entry.kind == Kind::kNull ? Hint::kNull : Hint::kNone, 0};
+  Hint kept = entry.hint == Hint::kNamesake ? Hint::kNamesake : Hint::kNone;
+  entry = {Kind::kMem, entry.kind == Kind::kNull ? Hint::kNull : kept, 0};
 }
 
 void Translator::SpillAll() { SpillBelow(0); }

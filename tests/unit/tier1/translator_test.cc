@@ -221,6 +221,9 @@ TEST_CASE("translator: attributes have a cell, and one link for all other forms"
 
 TEST_CASE("translator: calls have everything in slots but the last argument, a missing self is not stored") {
   CHECK(NamesOf("def f(g, a): return g(a)\n") == "resume spill_L spill_L call_any_plain after_call return_R");  // never run
+  // Recursions are not for want of having run: they come when the first call is not through.
+  CHECK(NamesOf("def f(a): return f(a)\n") == "resume load_global spill_R load_L call_plain_1R after_call return_R");
+  CHECK(NamesOf("def f(o, a): return o.f(a)\n") == "resume method_values_L load_L call_method_2R after_call return_R");
   Translated plain = Translate("def f(g, a):\n while a: g(a)\n");
   const Emission& call = plain.Find("call_plain_1R");
   CHECK(Translated::Chained(call, {"call_plain_1R", "cold_argument", "call_any_plain"}));
