@@ -25,8 +25,8 @@ struct Policy {
   // A function with a loop is compiled at its first call: one call may be all there is, and it may run for hours.
   bool compile_loops_at_once = true;
 
-  // Whether hot loops go on in code of the optimising tier, which is an experiment.
-  bool tier2 = false;
+  // Whether hot loops and functions go on in code of the optimising tier.
+  bool tier2 = true;
 
   // Also loops that are not expected to gain by it, for tests.
   bool tier2_every_loop = false;
