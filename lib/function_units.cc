@@ -26,6 +26,8 @@ constexpr int kMaxCompiles = 5;
 constexpr int kMaxNodes = 6000;
 constexpr int kMaxInlinedNodes = 600;      // of a callee by itself
 constexpr int kMaxCalleeDepth = 3;
+constexpr int kDelay = 4;                  // part of tier2_threshold that a function waits for those that it calls
+constexpr int kMaxDelays = 3;
 constexpr int64_t kTurnsBeforeRevision = 8;
 
 using OptimisedEntry = UnitExit (*)(PyObject** lp, PyThreadState* ts);
@@ -36,7 +38,7 @@ struct Function final : ExitOwner {
   PyCodeObject* code = nullptr;       // NULL when it has died: `alive` of callees
   Phase phase = Phase::kCold;
   int64_t turns_left = 0;             // to be profiled
-  int compiles = 0;
+  int compiles = 0, delays = 0;
   int64_t compile_ns = 0;
   std::string why_not;                // of the last attempt
   bool outdated = false;
@@ -134,6 +136,7 @@ absl::StatusOr<std::shared_ptr<Compilation>> Lift(Function* f) {
   auto c = std::make_shared<Compilation>(f->decoded, std::move(callees), std::move(snapshot));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(c->snapshot(), target);
   f->early = asked.unknown() > 0;
+  if (asked.unknown() > 0 && f->delays++ < kMaxDelays) return absl::UnavailableError("functions that it calls are not known yet");
   if (!graph.ok()) return graph.status();
   if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
   std::string name = NameOf(f->unit->code());
@@ -180,6 +183,12 @@ void StayInTier1(Function* f, const absl::Status& why) {
   // Its calls had perhaps not returned when it was looked at.
   ProfileAnew(f, policy().profiled_turns);
   f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));
+}
+
+void WaitForCallees(Function* f) {
+  f->compiles--;
+  f->phase = Function::Phase::kProfiled;
+  f->unit->GiveEntries(std::max<int64_t>(1, policy().tier2_threshold / kDelay));
 }
 
 // The compilation comes to nothing.
@@ -229,8 +238,9 @@ void Optimise(Function* f) {
   f->outdated = false;
   absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(f);
   if (!made.ok()) {
-    NoteTier2Compilation(f->lift_ns);
     Abandon(f);
+    if (absl::IsUnavailable(made.status())) return WaitForCallees(f);
+    NoteTier2Compilation(f->lift_ns);
     return StayInTier1(f, made.status());
   }
   switch (f->pending.Begin(*std::move(made))) {

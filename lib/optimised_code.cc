@@ -18,6 +18,8 @@ namespace tierjit {
 namespace {
 
 constexpr uint64_t kNoteworthyExits = 1024;  // of one exit, for the log
+// An exit takes a microsecond, and a little of what follows is done in Tier 1: once in so many nanoseconds that is not worth another version.
+constexpr int64_t kNsBetweenRareExits = 64'000;
 constexpr size_t kMaxFramelessInstructions = 1500;  // more could need more of the C stack than is counted for an activation
 // Exit points are further instructions, and may not decide what is compiled.
 constexpr size_t kRoomForExitPoints = 4;
@@ -125,10 +127,20 @@ absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit,
   versions_.push_back({*std::move(code), std::move(lowered->exits), std::move(lowered->constants), std::move(recorded)});
   mir_instructions_ = lowered->mir_instructions;
   owner->installed_at = NextMoment();
+  owner->installed_ns = NowNs();
   promotion_stats().installs++;
   promotion_stats().quick += lowered->quick;
   return absl::OkStatus();
 }
+
+namespace {
+
+// By the clock, unless every run is to be the same.
+bool IsRare(const ExitDescriptor& exit, const ExitOwner& owner) {
+  return policy().background && NowNs() - owner.installed_ns > static_cast<int64_t>(exit.count) * kNsBetweenRareExits;
+}
+
+}  // namespace
 
 const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
   g_exits++;
@@ -138,7 +150,8 @@ const void* OnExit(PyThreadState*, _PyInterpreterFrame*, ExitDescriptor* exit) {
     Log("promote", absl::StrCat(owner->name(), ": left ", exit->count, " times at @", exit->origin, " for @", exit->resume,
                                 exit->kind == ExitKind::kInterruption ? " by interruptions" : ""));
   }
-  if (exit->kind != ExitKind::kInterruption && exit->count % owner->exits_before_revision == 0) owner->OnManyExits(exit);
+  bool often = exit->kind != ExitKind::kInterruption && exit->count % owner->exits_before_revision == 0;
+  if (often && !IsRare(*exit, *owner)) owner->OnManyExits(exit);
   return exit->address;
 }
 

@@ -27,6 +27,7 @@ class ExitOwner {
   virtual std::string name() const = 0;
   uint64_t exits_before_revision = 100;
   int64_t installed_at = 0;  // see NextMoment()
+  int64_t installed_ns = 0;  // NowNs() when the version in use came
   // By the order in which loops and functions become hot.
   const int64_t number = NextNumber();
   // Whether the options let the tier have it.

@@ -36,6 +36,7 @@ Node* Lifter::PrepareStore(int local, Node* value) {
   }
   if (frameless()) {
     GuardOverwritten(local);
+    if (value->rep == Rep::kBoxed && ExpectedOf(value) == 0) ExpectSeen(value, {nullptr, stored_bits_[i] & ~kNullBit, stored_details_[i]});
     return Boxed(value);
   }
   Node* old = Emit(Opcode::kLoadLocal, {}, Type::Any());
