@@ -7,6 +7,7 @@
 //
 //   function, loop, frameless    from the beginning, from its first loop's header, without a frame
 //   ints, floats, objects, nothing
+//   mixed                        constants were seen to be stored as what they are
 //   raised                       every protected instruction has raised, too
 //   uncaught                     no handler was ever seen to run
 //   range, list, iterator        what the loop is over; else a range
@@ -61,11 +62,16 @@ class LiftCase {
   uint32_t Seen() const { return Has("ints") ? kIntBit : Has("floats") ? kFloatBit : Has("objects") ? kOtherBit : 0; }
   uint32_t Iterator() const { return Has("list") ? kListIterBit : Has("iterator") ? kOtherBit : kRangeIterBit; }
 
-  Feedback FeedbackFor(const DecodedCode& code) const {
+  Feedback FeedbackFor(const DecodedCode& code, PyObject* consts) const {
     Feedback feedback(code.unit_count() + 1);
     for (const Instruction& in : code.instructions()) {
       feedback.at(in.offset).bits = feedback.second(in.offset).bits = Seen();
       if (in.opcode == TO_BOOL || in.opcode == CHECK_EXC_MATCH || in.opcode == COMPARE_OP) feedback.at(in.offset).bits = kBoolBit;
+    }
+    const std::vector<Instruction>& list = code.instructions();
+    for (size_t i = 1; Has("mixed") && i < list.size(); i++) {
+      if (list[i].opcode != STORE_FAST || list[i - 1].opcode != LOAD_CONST) continue;
+      feedback.at(list[i].offset).bits = BitsOf(PyTuple_GET_ITEM(consts, list[i - 1].oparg));
     }
     for (const ExceptionRange& r : code.exceptions()) {
       for (int32_t unit = r.start; Has("raised") && unit < r.end; unit++) feedback.NoteRaise(unit);
@@ -76,7 +82,7 @@ class LiftCase {
 
   std::string Lifted(PyCodeObject* code, absl::Status* status) {
     DecodedCode decoded = *DecodedCode::Decode(code);
-    Feedback feedback = FeedbackFor(decoded);
+    Feedback feedback = FeedbackFor(decoded, code->co_consts);
     LoopNest nest(decoded);
     static uintptr_t breaker = 0;
     Snapshot s;

@@ -10,16 +10,6 @@
 namespace tierjit::tier2 {
 namespace {
 
-// Locals that an instruction stores to: at most two.
-int StoredLocals(const Instruction& in, int locals[2]) {
-  switch (in.opcode) {
-    case STORE_FAST: locals[0] = in.oparg; return 1;
-    case STORE_FAST_LOAD_FAST: locals[0] = in.oparg >> 4; return 1;
-    case STORE_FAST_STORE_FAST: locals[0] = in.oparg >> 4, locals[1] = in.oparg & 15; return 2;
-    default: return 0;
-  }
-}
-
 bool Reads(const Instruction& in, int local) {
   switch (in.opcode) {
     case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_FAST_AND_CLEAR: case DELETE_FAST: return in.oparg == local;
@@ -28,8 +18,6 @@ bool Reads(const Instruction& in, int local) {
     default: return false;
   }
 }
-
-bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit || bits == kBoolBit; }
 
 }  // namespace
 
@@ -104,9 +92,9 @@ absl::StatusOr<std::unique_ptr<Graph>> Lifter::Run() {
 
 void Lifter::LiftBlocks() {
   while (!pending_.empty() && status_.ok()) {
-    int32_t unit = *pending_.begin();
+    Place place = *pending_.begin();
     pending_.erase(pending_.begin());
-    LiftBlock(unit);
+    LiftBlock(place);
   }
 }
 
@@ -209,6 +197,8 @@ void Lifter::ChooseVirtualLocals() {
     bool may_hold_more = !frameless() && snapshot_.any_locals && (EntryBits(i) & ~kNullBit) == 0;
     if (!stored_[i] || barred[i] || holds_more || may_hold_more || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
+  own_virtual_ = virtual_;
+  ChooseVersions();
 }
 
 void Lifter::FindLeaders() {
@@ -250,9 +240,8 @@ void Lifter::Enter() {
     }
     Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());
     slot->index = static_cast<int32_t>(i);
-    Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-    locals[i].value = EmitGuardForValue(guard, EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound()), Type(virtual_[i]));
-    if (auto now = snapshot_.local_values.find(static_cast<int32_t>(i)); guard == Opcode::kGuardInt && now != snapshot_.local_values.end()) {
+    locals[i].value = NumberOf(EmitGuard(Opcode::kGuardBound, {slot}, Type::Bound()), virtual_[i]);
+    if (auto now = snapshot_.local_values.find(static_cast<int32_t>(i)); virtual_[i] == kIntBit && now != snapshot_.local_values.end()) {
       locals[i].value->index = 1;
       locals[i].value->imm = now->second;
     }
@@ -261,9 +250,11 @@ void Lifter::Enter() {
   JumpTo(snapshot_.entry);
 }
 
-void Lifter::LiftBlock(int32_t unit) {
-  BlockInfo& info = blocks_[unit];
-  info.lifted = true;
+void Lifter::LiftBlock(const Place& place) {
+  BlockInfo& info = blocks_[place];
+  int32_t unit = place.unit;
+  version_ = place.typed ? place.loop : -1;
+  virtual_ = place.typed ? versions_[place.loop] : own_virtual_;
   block_ = info.block;
   state_ = info.state;
   current_ = snapshot_.decoded->IndexAt(unit);
@@ -309,8 +300,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
       locals[i].bound = BoolConstant(false);
       comes_late_[i] = 1;
     } else if (value->rep == Rep::kBoxed) {
-      Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-      locals[i].value = EmitGuardForValue(guard, value, Type(virtual_[i]));
+      locals[i].value = NumberOf(value, virtual_[i]);
     }
   }
   state_.locals = std::move(locals);

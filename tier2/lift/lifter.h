@@ -5,6 +5,7 @@
 //
 // Locals that only ever held ints (floats, bools) are *virtual*: they live in registers, as i64 (f64, i1), and frame states say where.
 // All others stay in their slots of the frame.
+// So do those, while an innermost loop runs, that it stores one kind of number to, whatever they were before (loop_versions.cc).
 //
 // A *frameless* unit has no frame: all its locals are values, boxed ones too. It is called by optimised code with its arguments in
 // registers, and frames are made, for it and for those that wait for it, when it is left. Inlined calls are lifted like that into the
@@ -140,6 +141,13 @@ struct StackEntry {
 // Only positional parameters and plain locals: the function can be compiled without a frame.
 bool MayGoWithoutFrame(const PyCodeObject* code);
 
+// Locals that an instruction stores to: how many, two at most.
+int StoredLocals(const Instruction& in, int locals[2]);
+
+// Of one bit of TypeBits, that virtual locals have: int, float or bool.
+bool IsNumberKind(uint32_t bits);
+Rep RepOfKind(uint32_t bit);
+
 // Execution never goes on behind the instruction.
 bool NeverGoesOn(const Instruction& in);
 
@@ -164,7 +172,13 @@ class Lifter {
   struct BlockInfo {
     Block* block = nullptr;
     State state;           // its parameters
-    bool lifted = false;
+  };
+  // Where a block is lifted to, in the order of lifting: code of a loop with two versions comes by its header, the general version first.
+  struct Place {
+    int32_t loop = 0;      // code unit of the loop's header; of other code: `unit`
+    bool typed = false;    // in the version with more virtual locals
+    int32_t unit = 0;
+    auto operator<=>(const Place&) const = default;
   };
 
   // Driver (lifter.cc) and merges (merge.cc).
@@ -179,12 +193,13 @@ class Lifter {
   void Enter();
   void EnterWith(absl::Span<Node* const> args);  // frameless
   void LiftBlocks();
-  void LiftBlock(int32_t unit);
+  void LiftBlock(const Place& place);
   bool NeverSeen() const;
   bool LiftInstruction();                     // false: the block has ended
   void JumpTo(int32_t unit);                  // ends the block
   void BranchTo(Node* condition, int32_t if_true, int32_t if_false);
-  BlockInfo& InfoAt(int32_t unit);
+  void JumpToPlace(const Place& place);
+  BlockInfo& InfoAt(const Place& place);
   void MakeParams(BlockInfo* info, bool iterates);
   Node* Adapt(Node* value, const Node* param);
   void AdaptLocal(const Local& param, Local* from);
@@ -196,6 +211,15 @@ class Lifter {
   void CloseIterator(StackEntry* entry);
   void LeaveHere();                           // ends the block: the interpreter's view goes on in Tier 1
 
+  // Loops with two versions (loop_versions.cc).
+  void ChooseVersions();
+  bool MayHaveVersions(const LoopNest::Extent& loop) const;
+  std::vector<uint32_t> StoredIn(const LoopNest::Extent& loop) const;  // by local: virtual ones there; empty: no other than elsewhere
+  Place PlaceOf(int32_t unit) const;
+  bool IsVersion(size_t local) const;         // virtual in this version of a loop only
+  void EnterVersion(int32_t header);
+  void LeaveVersion();
+  Node* ValueForTest(size_t local);
   // Building (values.cc).
   Node* Emit(Opcode opcode, absl::Span<Node* const> inputs = {}, Type type = Type());
   Node* EmitGuard(Opcode opcode, absl::Span<Node* const> inputs, Type type = Type());
@@ -208,6 +232,7 @@ class Lifter {
   Node* Constant(PyObject* object);           // numbers by value
   FrameState* Here();                         // the state before the current instruction
   Node* Boxed(Node* value);
+  Node* NumberOf(Node* value, uint32_t kind);  // guarded: the value of a boxed int, float or bool
   Node* AsInt(Node* value);                   // nullptr: feedback does not support it
   Node* AsFloat(Node* value);                 // ints count as floats
   Node* AsBool(Node* value);
@@ -425,8 +450,11 @@ class Lifter {
   static constexpr uint8_t kHandler = 2;
   std::vector<uint8_t> leader_;               // by code unit: a block begins there; kHandler: that of exceptions
   std::vector<uint8_t> regular_;              // by code unit: reached without exceptions
-  std::map<int32_t, BlockInfo> blocks_;
-  std::set<int32_t> pending_;
+  std::map<Place, BlockInfo> blocks_;
+  std::set<Place> pending_;
+  std::map<int32_t, std::vector<uint32_t>> versions_;  // by header: `virtual_` in the loop's version with more of them
+  std::vector<uint32_t> own_virtual_;         // `virtual_` elsewhere
+  int32_t version_ = -1;                      // header of the loop in whose typed version the block lies
   std::vector<uint8_t> stored_;               // by local: there are stores to it
   std::vector<std::pair<Block*, Node*>> returns_;  // frameless: where blocks end, and the values
   std::vector<uint32_t> own_expected_;

@@ -23,16 +23,29 @@ Node* Lifter::LoadLocal(int local) {
   return n;
 }
 
+int StoredLocals(const Instruction& in, int locals[2]) {
+  switch (in.opcode) {
+    case STORE_FAST: locals[0] = in.oparg; return 1;
+    case STORE_FAST_LOAD_FAST: locals[0] = in.oparg >> 4; return 1;
+    case STORE_FAST_STORE_FAST: locals[0] = in.oparg >> 4, locals[1] = in.oparg & 15; return 2;
+    default: return 0;
+  }
+}
+
+bool IsNumberKind(uint32_t bits) { return bits == kIntBit || bits == kFloatBit || bits == kBoolBit; }
+Rep RepOfKind(uint32_t bits) { return bits == kIntBit ? Rep::kI64 : bits == kFloatBit ? Rep::kF64 : Rep::kI1; }
+
+Node* Lifter::NumberOf(Node* value, uint32_t kind) {
+  Opcode guard = kind == kIntBit ? Opcode::kGuardInt : kind == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
+  return EmitGuardForValue(guard, value, Type(kind));
+}
+
 // The value as the local takes it. Whatever may leave comes here, before any effect of the instruction.
 Node* Lifter::PrepareStore(int local, Node* value) {
   size_t i = static_cast<size_t>(local);
   if (virtual_[i] != 0) {
-    if (value->rep == Rep::kBoxed) {
-      Opcode guard = virtual_[i] == kIntBit ? Opcode::kGuardInt : virtual_[i] == kFloatBit ? Opcode::kGuardNumber : Opcode::kGuardBool;
-      value = EmitGuardForValue(guard, value, Type(virtual_[i]));
-    }
-    Rep wanted = virtual_[i] == kIntBit ? Rep::kI64 : virtual_[i] == kFloatBit ? Rep::kF64 : Rep::kI1;
-    return value->rep == wanted ? value : nullptr;
+    if (value->rep == Rep::kBoxed) value = NumberOf(value, virtual_[i]);
+    return value->rep == RepOfKind(virtual_[i]) ? value : nullptr;
   }
   if (frameless()) {
     GuardOverwritten(local);

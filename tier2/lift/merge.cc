@@ -15,8 +15,9 @@ uint32_t IteratorKind(uint32_t bits) {
 
 }  // namespace
 
-Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
-  BlockInfo& info = blocks_[unit];
+Lifter::BlockInfo& Lifter::InfoAt(const Place& place) {
+  BlockInfo& info = blocks_[place];
+  int32_t unit = place.unit;
   if (info.block != nullptr) return info;
   info.block = graph_->NewBlock(unit);
   info.block->depth = LoopDepth(unit);
@@ -26,7 +27,7 @@ Lifter::BlockInfo& Lifter::InfoAt(int32_t unit) {
   bool iterates = first.opcode == FOR_ITER && !snapshot_.generic.contains(first.offset) &&
                   (!SeenAs(Top().node, kEnumerateBit) || PairBehind(first, &item));
   MakeParams(&info, iterates);
-  pending_.insert(unit);
+  pending_.insert(place);
   return info;
 }
 
@@ -197,7 +198,22 @@ void Lifter::JumpTo(int32_t unit) {
     block_->end()->imm = kPlannedLeave;
     return;
   }
-  BlockInfo& info = InfoAt(unit);
+  Place place = PlaceOf(unit);
+  std::vector<uint32_t> kinds = virtual_;
+  int32_t version = version_;
+  if (version >= 0 && place.loop != version) LeaveVersion();
+  place.typed = version_ >= 0;
+  if (!place.typed && place.unit == place.loop && versions_.contains(unit)) {
+    EnterVersion(unit);
+  } else {
+    JumpToPlace(place);
+  }
+  virtual_ = std::move(kinds);
+  version_ = version;
+}
+
+void Lifter::JumpToPlace(const Place& place) {
+  BlockInfo& info = InfoAt(place);
   for (size_t i = 0; i < state_.locals.size(); i++) AdaptLocal(info.state.locals[i], &state_.locals[i]);
   bool fits = true;
   for (size_t i = 0; i < state_.stack.size(); i++) {

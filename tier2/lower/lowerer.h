@@ -88,6 +88,7 @@ class Lowerer {
   void UnboxBool(const Node& n, bool guarded);
   void GuardToFloat(const Node& n);
   void CompareTo(const Node& n);
+  void TypeIs(const Node& n);
 
   // Calls of optimised code, units without frames (calls.cc).
   static mir::Signature FramelessSignature(absl::Span<const Rep> args, Rep result);

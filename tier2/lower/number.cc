@@ -50,6 +50,7 @@ bool Lowerer::Number(const Node& n) {
     }
     case Opcode::kIntCompare: case Opcode::kFloatCompare: CompareTo(n); return true;
     case Opcode::kSame: f_->Eq(RegOf(n), ValueOf(n.input(0)), ValueOf(n.input(1))); return true;
+    case Opcode::kTypeIs: TypeIs(n); return true;
     case Opcode::kSelect: {
       Label done = f_->NewLabel();
       f_->Move(RegOf(n), ValueOf(n.input(1)));
@@ -61,6 +62,17 @@ bool Lowerer::Number(const Node& n) {
     case Opcode::kNot: f_->Eq(RegOf(n), ValueOf(n.input(0)), 0); return true;
     default: return IntArithmetic(n) || FloatArithmetic(n);
   }
+}
+
+void Lowerer::TypeIs(const Node& n) {
+  Reg o = IntReg(n.input(0));
+  Label done = f_->NewLabel();
+  if (n.input(0)->type.MayBe(kNullBit) || n.input(0)->type.IsBottom()) {
+    f_->Mov(RegOf(n), 0);
+    f_->BEq(done, o, 0);
+  }
+  f_->Eq(RegOf(n), TypeField(o), BuiltinType(static_cast<uint32_t>(n.imm)));
+  f_->Bind(done);
 }
 
 void Lowerer::CompareTo(const Node& n) {

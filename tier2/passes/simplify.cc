@@ -90,6 +90,7 @@ class Simplifier {
       case Opcode::kNot:
         if (a->Is(Opcode::kNot)) return Now(a->input(0));
         return a->Is(Opcode::kBool) ? Constant(n, Opcode::kBool, !a->imm) : nullptr;
+      case Opcode::kTypeIs: return FoldTypeIs(n, a->type, static_cast<uint32_t>(n->imm));
       case Opcode::kSame: return FoldSame(n, a, Now(n->input(1)));
       case Opcode::kTupleLength: return IsTuple(a) ? Constant(n, Opcode::kInt, static_cast<int64_t>(a->inputs.size())) : nullptr;
       case Opcode::kTupleGet: {
@@ -107,6 +108,12 @@ class Simplifier {
   static const PyObject* ObjectOf(const Node* n) {
     if (n->Is(Opcode::kGuardSame)) n = n->input(1);
     return n->Is(Opcode::kObject) || n->Is(Opcode::kClassValue) ? n->object : nullptr;
+  }
+
+  Node* FoldTypeIs(Node* n, const Type& type, uint32_t bit) {
+    uint32_t bits = bit == kIntBit ? kIntBit | kBigIntBit : bit;
+    if (type.IsBottom() || (type.MayBe(bits) && !type.Is(bits))) return nullptr;
+    return Constant(n, Opcode::kBool, type.Is(bits));
   }
 
   Node* FoldSame(Node* n, Node* a, Node* b) {
