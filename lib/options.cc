@@ -44,7 +44,7 @@ std::vector<Option> MakeTable() {
        "Loop turns of compiled code after which the optimising tier takes over in the middle of the loop, if tier2 is "
        "on. Concerns functions compiled from now on."},
       {"tier2", OptionType::kBool, 0, 1, &p.tier2,
-       "Hot loops go on in code of the optimising tier. Experimental. Effective from the next enable()."},
+       "Hot loops and functions go on in code of the optimising tier. Effective from the next enable()."},
       {"tier2_every_loop", OptionType::kBool, 0, 1, &p.tier2_every_loop,
        "With tier2: also loops that are not expected to gain by it. For tests."},
       {"tier2_texts", OptionType::kBool, 0, 1, &p.tier2_texts,
