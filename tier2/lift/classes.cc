@@ -101,7 +101,7 @@ bool Lifter::SeveralClasses() {
   int name = in().opcode == LOAD_ATTR ? in().oparg >> 1 : in().oparg;
   std::vector<uint32_t> groups = GroupsOf(owner, PyTuple_GET_ITEM(snapshot_.code->co_names, name));
   if (groups.size() < 2) return false;
-  bool method = in().opcode == LOAD_ATTR && (in().oparg & 1) != 0, fresh = !blocks_.contains(in().next);
+  bool method = in().opcode == LOAD_ATTR && (in().oparg & 1) != 0, fresh = !blocks_.contains(PlaceOf(in().next));
   std::vector<Candidate> found;
   State before = state_;
   for (size_t i = 0; i < groups.size(); i++) {
@@ -123,7 +123,7 @@ bool Lifter::SeveralClasses() {
 
 // The block behind has the callable and its object on its stack.
 void Lifter::NoteCandidates(std::vector<Candidate> found, uint32_t classes) {
-  auto at = blocks_.find(in().next);
+  auto at = blocks_.find(PlaceOf(in().next));
   if (at == blocks_.end()) return;
   const std::vector<StackEntry>& stack = at->second.state.stack;
   Node *callable = stack[stack.size() - 2].node, *self = stack.back().node;

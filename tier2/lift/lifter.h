@@ -215,7 +215,7 @@ class Lifter {
   void ChooseVersions();
   bool MayHaveVersions(const LoopNest::Extent& loop) const;
   std::vector<uint32_t> StoredIn(const LoopNest::Extent& loop) const;  // by local: virtual ones there; empty: no other than elsewhere
-  Place PlaceOf(int32_t unit) const;
+  Place PlaceOf(int32_t unit) const;          // in this version, if that has the unit
   bool IsVersion(size_t local) const;         // virtual in this version of a loop only
   void EnterVersion(int32_t header);
   void LeaveVersion();

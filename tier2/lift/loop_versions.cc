@@ -69,7 +69,7 @@ void Lifter::ChooseVersions() {
 
 Lifter::Place Lifter::PlaceOf(int32_t unit) const {
   for (const auto& [header, kinds] : versions_) {
-    if (nest_.Find(header)->Contains(unit)) return {header, false, unit};
+    if (nest_.Find(header)->Contains(unit)) return {header, header == version_, unit};
   }
   return {unit, false, unit};
 }

@@ -201,8 +201,7 @@ void Lifter::JumpTo(int32_t unit) {
   Place place = PlaceOf(unit);
   std::vector<uint32_t> kinds = virtual_;
   int32_t version = version_;
-  if (version >= 0 && place.loop != version) LeaveVersion();
-  place.typed = version_ >= 0;
+  if (version >= 0 && !place.typed) LeaveVersion();
   if (!place.typed && place.unit == place.loop && versions_.contains(unit)) {
     EnterVersion(unit);
   } else {
