@@ -169,6 +169,7 @@ struct SharedAddresses {
   PyObject* (*contains)(PyObject* item, PyObject* container);
   PyObject* (*new_instance)(PyTypeObject* type);  // see instances.h
   PyObject* (*find_attribute)(PyObject* owner, PyObject* name);  // see attr_lookup.h
+  PyObject* (*new_float)(double value);                          // from a free block, if there is one
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.
