@@ -10,8 +10,10 @@ EARLY = {"TIERJIT": "1", "TIERJIT_TIER2": "1", "TIERJIT_TIER2_EVERY_LOOP": "1", 
 # Compiled by the worker thread, which is slow to begin, and installed some turns after the types were looked at.
 LATE = {"TIERJIT_BACKGROUND": "1", "TIERJIT_COMPILE_DELAY_US": "100", "TIERJIT_INSTALL_DELAY": "2"}
 SECONDS = 600
+# When the collector comes depends on how many objects are made, and what is in cycles can tell.
 START = """
-import sys; sys.path.insert(0, {folder!r})
+import gc, sys; sys.path.insert(0, {folder!r})
+gc.disable()
 import programs
 if {compiled}:
     import tierjit
