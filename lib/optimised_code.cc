@@ -64,7 +64,7 @@ int64_t ExitOwner::NextNumber() { return g_owners++; }
 bool ExitOwner::wanted() const { return policy().tier2_units.Contains(number); }
 
 Compilation::Options OptionsFor(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, const OptimisedCode& code, bool frameless) {
-  return {MakeEnvironment(unit, owner, name, code.versions().size()), EffortFor(frameless), frameless || policy().tier2_every_loop};
+  return {MakeEnvironment(unit, owner, name, code.versions().size()), EffortFor(frameless), policy().tier2_every_loop};
 }
 
 // All uses of a name go by the first cell that knows its value, so that its value is the same one.

@@ -36,6 +36,12 @@ void Disown(At* at, const Block& b, size_t from, size_t to, const Node* value) {
   }
 }
 
+// Without the unit's reference nothing dies there, as somebody else holds it.
+void DropDeathGuards(Block* b, size_t from, size_t to, const Node* value) {
+  auto begin = b->nodes.begin() + static_cast<std::ptrdiff_t>(from), end = b->nodes.begin() + static_cast<std::ptrdiff_t>(to);
+  b->nodes.erase(std::remove_if(begin, end, [&](Node* n) { return n->Is(Opcode::kGuardDeath) && Ownership::RootOf(n->input(0)) == value; }), end);
+}
+
 bool Delay(Block* b, size_t count, At* at) {
   Node* value = Ownership::RootOf(b->nodes[count]->input(0));
   if (!Borrows(value->opcode) || b->successors.size() != 2) return false;
@@ -52,6 +58,8 @@ bool Delay(Block* b, size_t count, At* at) {
     Node* incref = b->nodes[count];
     b->nodes.erase(b->nodes.begin() + static_cast<std::ptrdiff_t>(count));
     drops->nodes.erase(drops->nodes.begin() + drop);
+    DropDeathGuards(b, count, b->nodes.size(), value);
+    DropDeathGuards(drops, 0, static_cast<size_t>(drop), value);
     incref->block = keeps;
     keeps->nodes.insert(keeps->nodes.begin(), incref);
     return true;

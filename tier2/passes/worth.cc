@@ -9,9 +9,11 @@ namespace {
 
 // Estimates, in nanoseconds times four.
 constexpr int64_t kGainOfNode = 4;      // a node that Tier 1 does as a step on boxed objects
+constexpr int64_t kGainOfCall = 40;     // without a frame
 constexpr int64_t kLossOfHandler = 40;  // a call of a handler in place of a stencil
 constexpr int64_t kLossOfCall = 120;    // the same for a call of Python code, which Tier 1 enters directly
 constexpr int64_t kLossOfConstruction = 360;
+constexpr int64_t kLossOfNumber = 40;   // a number that a C function makes, of several kinds
 constexpr int64_t kLossOfLocal = 14;    // a local that may have to be boxed for it
 constexpr int kTurns = 8;               // of a loop, for each turn of the one around it
 constexpr int kMaxDepth = 5;
@@ -24,6 +26,8 @@ int64_t Value(const Node& n) {
     int64_t handler = n.imm == kConstruction ? kLossOfConstruction : n.imm == kPythonCall ? kLossOfCall : kLossOfHandler;
     return -handler - kLossOfLocal * locals;
   }
+  if (n.Is(Opcode::kCallTyped)) return kGainOfCall;
+  if (n.Is(Opcode::kNumberOp) || n.Is(Opcode::kFindAttribute)) return -kLossOfNumber;
   Effect e = n.info().effect;
   bool arithmetic = e == Effect::kGuards && (n.rep == Rep::kI64 || n.rep == Rep::kF64);
   bool pure = IsPure(n.opcode) && !n.inputs.empty();
@@ -34,7 +38,7 @@ int64_t Value(const Node& n) {
 }  // namespace
 
 bool IsWorthIt(const Graph& graph) {
-  int64_t sum = 0;
+  int64_t sum = graph.frameless ? kGainOfCall : 0;
   for (const Block* b : graph.blocks()) {
     int64_t weight = 1;
     for (int i = 0; i < std::min(b->depth, kMaxDepth); i++) weight *= kTurns;
