@@ -17,7 +17,7 @@ class Mode:
 
 MODES = {mode.name: mode for mode in (
     Mode("interp", False, {}, {}, 30, False, "once more without tierjit: the cases are deterministic"),
-    Mode("tier1", True, {"tier1_threshold": 1}, {"count_refused": True}, 4, True,
+    Mode("tier1", True, {"tier1_threshold": 1, "tier2": False}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
     Mode("tier2", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1,
                          "profiled_turns": 2, "background": False}, {}, 8, False,

@@ -18,7 +18,7 @@ if os.environ.get("FORCE_TIERJIT"):
             raise
     else:
         if tierjit.is_available():                  # not under another frame evaluator
-            tierjit.configure(tier1_threshold=1)
+            tierjit.configure(tier1_threshold=1, tier2=False)
             if os.environ["FORCE_TIERJIT"].startswith("2"):
                 tierjit.configure(tier2=True, tier2_every_loop=True, tier2_threshold=1, osr_threshold=1, profiled_turns=2)
             if os.environ["FORCE_TIERJIT"] == "2r":
