@@ -26,8 +26,8 @@ constexpr int kMaxCompiles = 5;
 constexpr int kMaxNodes = 6000;
 constexpr int kMaxInlinedNodes = 600;      // of a callee by itself
 constexpr int kMaxCalleeDepth = 3;
-constexpr int kDelay = 4;                  // part of tier2_threshold that a function waits for those that it calls
-constexpr int kMaxDelays = 3;
+constexpr int kDelay = 4;                  // part of a threshold that is waited for functions that are called
+constexpr int kMaxDelays = 3;              // of one loop or function
 constexpr int64_t kTurnsBeforeRevision = 8;
 
 using OptimisedEntry = UnitExit (*)(PyObject** lp, PyThreadState* ts);
@@ -49,7 +49,6 @@ struct Function final : ExitOwner {
   bool early = false;                 // functions that it calls were not known yet
   std::vector<uint32_t> arg_bits;     // TypeBits that arguments had
   std::vector<uint32_t> arg_details;  // DetailOf() them
-  std::set<int32_t> generic, widened;  // as of loops
   std::shared_ptr<const DecodedCode> decoded;
   int32_t entry = -1;                 // code unit behind RESUME
   std::vector<std::shared_ptr<tier2::CallTarget>> targets;  // the last one is the right one; others still have callers
@@ -136,7 +135,7 @@ absl::StatusOr<std::shared_ptr<Compilation>> Lift(Function* f) {
   auto c = std::make_shared<Compilation>(f->decoded, std::move(callees), std::move(snapshot));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = LiftFrameless(c->snapshot(), target);
   f->early = asked.unknown() > 0;
-  if (asked.unknown() > 0 && f->delays++ < kMaxDelays) return absl::UnavailableError("functions that it calls are not known yet");
+  if (absl::Status s = asked.Await(&f->delays); !s.ok()) return s;
   if (!graph.ok()) return graph.status();
   if ((*graph)->calls == 0 && tier2::FindLoops(**graph).empty()) return absl::FailedPreconditionError("nothing to gain");
   std::string name = NameOf(f->unit->code());
@@ -188,7 +187,7 @@ void StayInTier1(Function* f, const absl::Status& why) {
 void WaitForCallees(Function* f) {
   f->compiles--;
   f->phase = Function::Phase::kProfiled;
-  f->unit->GiveEntries(std::max<int64_t>(1, policy().tier2_threshold / kDelay));
+  f->unit->GiveEntries(CalleeTable::Wait(policy().tier2_threshold));
 }
 
 // The compilation comes to nothing.
@@ -271,15 +270,11 @@ bool Poll(Function* f) {
 
 // What failed in optimised code is left to handlers from now on, or, where it was never seen to run, done with what has been seen since.
 // False: no other way is known.
-bool Revise(Function* f, const ExitDescriptor& exit) {
+bool ReviseFunction(Function* f, const ExitDescriptor& exit) {
   uint32_t seen = f->unit->feedback()->at(exit.origin).bits;
   Log("promote", absl::StrCat(f->name(), ": leaves too often at @", exit.origin, " for @", exit.resume, ", seen ", absl::Hex(seen)));
-  if (exit.kind == ExitKind::kDeath) return f->generic.insert(exit.origin).second;
-  if (exit.origin == f->entry) return true;  // by other arguments, which are known now
-  // Something else was seen since, or what is called has other code now.
-  if (seen != 0 && exit.kind == ExitKind::kSpeculation && f->widened.insert(exit.origin).second) return true;
-  if (exit.kind == ExitKind::kSpeculation) return f->generic.insert(exit.origin).second;
-  return seen != 0 && f->widened.insert(exit.origin).second;
+  if (exit.kind != ExitKind::kDeath && exit.origin == f->entry) return true;  // by other arguments, which are known now
+  return f->Revise(exit, seen);
 }
 
 // The next entries tell what has changed.
@@ -291,7 +286,7 @@ void Outdate(Function* f) {
 
 void Function::OnManyExits(ExitDescriptor* exit) {
   if (outdated || lifting || phase == Phase::kCompiling || code == nullptr || unit->RefreshGlobals()) return;
-  if (exit->frames.size() > 1 ? ReviseInlined(exit) : Revise(this, *exit)) Outdate(this);
+  if (exit->frames.size() > 1 ? ReviseInlined(exit) : ReviseFunction(this, *exit)) Outdate(this);
 }
 
 bool Watch(Function* f, const tier1::HotLoop& hot) {
@@ -387,7 +382,7 @@ bool ReviseInlined(ExitDescriptor* exit) {
   if (f == nullptr || !f->known()) return false;
   // Others have found out meanwhile.
   if (f->revised_at > static_cast<const ExitOwner*>(exit->owner)->installed_at) return true;
-  if (!Revise(f, *exit)) return false;
+  if (!ReviseFunction(f, *exit)) return false;
   f->revised_at = NextMoment();
   // Its own code does the same there.
   if (f->phase == Function::Phase::kOptimised && !f->lifting && f->generic.contains(exit->origin)) Outdate(f);
@@ -406,6 +401,13 @@ size_t FunctionCodeBytes() {
   for (const auto& [unit, f] : Functions()) sum += f->body.size() + f->way_in.size();
   return sum;
 }
+
+absl::Status CalleeTable::Await(int* delays) const {
+  if (unknown_ == 0 || (*delays)++ >= kMaxDelays) return absl::OkStatus();
+  return absl::UnavailableError("functions that it calls are not known yet");
+}
+
+int64_t CalleeTable::Wait(int64_t threshold) { return std::max<int64_t>(1, threshold / kDelay); }
 
 const tier2::Callee* CalleeTable::Found(PyObject* function) const {
   const tier2::Callee* found = nullptr;

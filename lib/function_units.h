@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "runtime/deopt/exit.h"
 #include "tier1/compiler.h"
 #include "tier2/lift/lifter.h"
@@ -47,6 +48,9 @@ class CalleeTable final : public tier2::CalleeFinder {
   const tier2::Callee* Found(PyObject* function) const;
   // Functions that were asked for and may be known one day.
   int unknown() const { return unknown_; }
+  // kUnavailable as long as there are such and `delays`, which it counts, are few: to be tried again Wait() entries or turns later.
+  absl::Status Await(int* delays) const;
+  static int64_t Wait(int64_t threshold);  // a part of what one was counted for before
 
  private:
   using Key = std::pair<PyObject*, uint32_t>;  // function, version of the first argument's class

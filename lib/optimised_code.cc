@@ -31,7 +31,7 @@ int64_t g_owners = 0;
 tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, a.find_attribute, a.new_float, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, a.find_attribute, a.number_op, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
 }
 
 tier2::Effort EffortFor(bool frameless) {
@@ -62,6 +62,11 @@ absl::Status ResolveFrames(ExitDescriptor* exit, tier1::Unit* unit) {
 
 int64_t ExitOwner::NextNumber() { return g_owners++; }
 bool ExitOwner::wanted() const { return policy().tier2_units.Contains(number); }
+
+bool ExitOwner::Revise(const ExitDescriptor& exit, uint32_t seen) {
+  bool death = exit.kind == ExitKind::kDeath, speculation = death || exit.kind == ExitKind::kSpeculation;
+  return (seen != 0 && !death && widened.insert(exit.origin).second) || (speculation && generic.insert(exit.origin).second);
+}
 
 Compilation::Options OptionsFor(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, const OptimisedCode& code, bool frameless) {
   return {MakeEnvironment(unit, owner, name, code.versions().size()), EffortFor(frameless), policy().tier2_every_loop};

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,17 @@ class ExitOwner {
   virtual void OnManyExits(ExitDescriptor* exit) = 0;
   virtual std::string name() const = 0;
   uint64_t exits_before_revision = 100;
+  std::set<int32_t> generic;  // instructions whose speculation has failed
+  std::set<int32_t> widened;  // and those that were not known to run
   int64_t installed_at = 0;  // see NextMoment()
   int64_t installed_ns = 0;  // NowNs() when the version in use came
   // By the order in which loops and functions become hot.
   const int64_t number = NextNumber();
   // Whether the options let the tier have it.
   bool wanted() const;
+  // The instruction that `exit` is taken for is done otherwise from now on: with what was `seen` since, TypeBits, or what is called now; else
+  // by its handler. False: no other way is known.
+  bool Revise(const ExitDescriptor& exit, uint32_t seen);
 
  protected:
   ~ExitOwner() = default;

@@ -43,8 +43,6 @@ constexpr uint64_t kShareOfEntries = 8;     // an exit that takes one of so many
 constexpr int64_t kNsOfInstruction = 1;     // in optimised code, where nobody counts turns: what is fast is worth more
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
-constexpr int kDelay = 4;                   // part of osr_threshold that a loop waits for functions that it calls
-constexpr int kMaxDelays = 3;               // of one loop
 constexpr int kMaxLoops = 10;               // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 6000;             // the program waits for them, 0.2 to 0.3 us a node
 constexpr int64_t kGivenUp = INT64_MAX / 4;
@@ -62,8 +60,6 @@ struct Loop final : ExitOwner {
   int64_t turns_to_watch = 0;  // in the profiled version
   int64_t sampled_work = 0;   // instructions, as far as known
   int64_t body = 0;           // instructions of one turn of a `for` loop that has no other in it; 0: any other loop
-  std::set<int32_t> generic;  // instructions whose speculation has failed
-  std::set<int32_t> widened;  // and those that were not known to run
   bool any_ints = false;      // at the way in: those of other entries were not within the ranges that were expected
   bool any_locals = false;    // at the way in: those of other entries held more
   OptimisedCode code;
@@ -152,7 +148,7 @@ absl::StatusOr<std::shared_ptr<Compilation>> Prepare(const tier1::HotLoop& hot, 
   auto c = std::make_shared<Compilation>(kept, std::move(callees), TakeSnapshot(hot, *loop, *kept));
   absl::StatusOr<std::unique_ptr<tier2::Graph>> graph = tier2::Lift(c->snapshot(), kMaxNodes);
   if (!graph.ok()) return graph.status();
-  if (asked.unknown() > 0 && loop->delays++ < kMaxDelays) return absl::UnavailableError("functions that it calls are not known yet");
+  if (absl::Status s = asked.Await(&loop->delays); !s.ok()) return s;
   c->Add(*std::move(graph), OptionsFor(hot.unit, *loop, loop->name(), loop->code, false));
   return c;
 }
@@ -248,9 +244,7 @@ void Loop::OnManyExits(ExitDescriptor* exit) {
     return;
   }
   uint32_t seen = unit->feedback()->at(exit->origin).bits;
-  bool death = exit->kind == ExitKind::kDeath, speculation = death || exit->kind == ExitKind::kSpeculation;
-  // Something else was seen since, or what is called has other code now; else the handler does it. Not so where no other way is known.
-  outdated = (seen != 0 && !death && widened.insert(exit->origin).second) || (speculation && generic.insert(exit->origin).second);
+  outdated = Revise(*exit, seen);
   if (!outdated) return;
   Log("promote", absl::StrCat(name(), ": leaves too often at @", exit->origin, " for @", exit->resume, ", seen ", absl::Hex(seen)));
 }
@@ -392,7 +386,7 @@ tier1::LoopOutcome WithoutCode(const tier1::HotLoop& hot, Loop* loop) {
   switch (loop->phase) {
     case Loop::Phase::kCold: return BeginProfile(hot, loop);
     case Loop::Phase::kWaiting: case Loop::Phase::kCompiling: return AskAgain(hot, loop);
-    case Loop::Phase::kProfiled: return StayInTier1(hot, std::max<int64_t>(1, policy().osr_threshold / kDelay));  // it was too early
+    case Loop::Phase::kProfiled: return StayInTier1(hot, CalleeTable::Wait(policy().osr_threshold));  // it was too early
     default: return StayInTier1(hot, kWatchedTurns);
   }
 }

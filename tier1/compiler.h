@@ -169,7 +169,7 @@ struct SharedAddresses {
   PyObject* (*contains)(PyObject* item, PyObject* container);
   PyObject* (*new_instance)(PyTypeObject* type);  // see instances.h
   PyObject* (*find_attribute)(PyObject* owner, PyObject* name);  // see attr_lookup.h
-  PyObject* (*new_float)(double value);                          // from a free block, if there is one
+  PyObject* (*number_op)(PyObject* a, PyObject* b, int64_t oparg);  // of BINARY_OP, on exact numbers; nullptr: not quick, or it raises
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.

@@ -91,8 +91,10 @@ PyObject* CompareByIdentity(PyObject* a, PyObject* b, int relation) {
 
 }  // namespace
 
-PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site) {
-  int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
+PyObject* QuickBinary(PyThreadState*, PyObject* a, PyObject* b, Site* site) { return BinaryOfNumbers(a, b, site->oparg); }
+
+PyObject* BinaryOfNumbers(PyObject* a, PyObject* b, int64_t oparg) {
+  int op = static_cast<int>(oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg);
   PyObject* r;
   if (PyLong_CheckExact(a) && PyLong_CheckExact(b) && op != NB_TRUE_DIVIDE) {
     r = IntBinary(op, a, b);

@@ -95,14 +95,12 @@ void Lifter::EnterVersion(int32_t header) {
     if (!boxed && value->rep != RepOfKind(virtual_[i])) return JumpToPlace({header, false, header});
     found.push_back({i, value});
     if (!boxed) continue;
-    Node* test = Emit(Opcode::kTypeIs, {value}, Type::Bool());
-    test->imm = virtual_[i];
-    Emit(Opcode::kBranch, {test});
-    Block* from = block_;
-    Block* right = graph_->NewBlock();
-    from->successors.push_back({right, {}});
-    block_ = graph_->NewBlock();
-    from->successors.push_back({block_, {}});
+    Block* others = BranchOff([&] {
+      Node* test = Emit(Opcode::kTypeIs, {value}, Type::Bool());
+      test->imm = virtual_[i];
+      return test;
+    });
+    Block* right = std::exchange(block_, others);
     State state = state_;
     JumpToPlace({header, false, header});
     state_ = std::move(state);

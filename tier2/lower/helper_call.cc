@@ -87,7 +87,7 @@ bool Lowerer::HelperCall(const Node& n) {
     Gather(n, direct);
     for (const Node* i : absl::MakeSpan(n.inputs).first(direct)) args.push_back(ValueOf(i));
     if (n.Is(Opcode::kNumberOp) || n.Is(Opcode::kCompareNumbers) || n.Is(Opcode::kFindAttribute)) args.push_back(n.imm);
-    if (n.Is(Opcode::kNumberOp)) args.push_back(reinterpret_cast<const void*>(env_.new_float));
+    if (n.Is(Opcode::kNumberOp)) args.push_back(reinterpret_cast<const void*>(env_.number_op));
   }
   Reg result = n.rep == Rep::kNone ? f_->NewInt("done") : RegOf(n);
   f_->Call({{T::kI64}, std::vector<T>(args.size(), T::kI64)}, mir::Callee{function.name, function.address}, {&result, 1}, args);

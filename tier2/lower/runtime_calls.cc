@@ -40,37 +40,13 @@ NumberFunction FunctionOf(int64_t oparg) {
   }
 }
 
-// Of small ints as well.
-bool AsDouble(PyObject* o, double* value) {
-  if (PyFloat_CheckExact(o)) return *value = PyFloat_AS_DOUBLE(o), true;
-  if (!PyLong_CheckExact(o) || !_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o))) return false;
-  return *value = static_cast<double>(_PyLong_CompactValue(reinterpret_cast<PyLongObject*>(o))), true;
-}
-
-// What is done most, where one of them is a float.
-bool FloatResult(PyObject* a, PyObject* b, int64_t oparg, double* result) {
-  double x, y;
-  if (!(PyFloat_CheckExact(a) || PyFloat_CheckExact(b)) || !AsDouble(a, &x) || !AsDouble(b, &y)) return false;
-  switch (oparg) {
-    case NB_ADD: case NB_INPLACE_ADD: *result = x + y; return true;
-    case NB_SUBTRACT: case NB_INPLACE_SUBTRACT: *result = x - y; return true;
-    case NB_MULTIPLY: case NB_INPLACE_MULTIPLY: *result = x * y; return true;
-    default: return false;
-  }
-}
-
 }  // namespace
 
-PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*new_float)(double value)) {
-  PyObject* result;
-  if (double value; FloatResult(a, b, oparg, &value)) {
-    result = new_float(value);
-    if (result == nullptr) PyErr_Clear();
-    return result;
-  }
+PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*quick)(PyObject* a, PyObject* b, int64_t oparg)) {
   NumberFunction function = FunctionOf(oparg);
   if (!IsNumber(a) || !IsNumber(b) || function == nullptr) return nullptr;
-  result = function(a, b);
+  if (PyObject* result = quick(a, b, oparg)) return result;
+  PyObject* result = function(a, b);
   if (result == nullptr) PyErr_Clear();
   return result;
 }

@@ -18,7 +18,7 @@ struct IntValue {
 };
 IntValue tj2_int_value(PyObject* o);
 // Of exact numbers, and to be compared of text and None as well; NULL: of something else, or it raises. A new reference; True or False. [GIL]
-PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*new_float)(double value));
+PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*quick)(PyObject* a, PyObject* b, int64_t oparg));
 PyObject* tj2_compare_numbers(PyObject* a, PyObject* b, int64_t relation);
 // base ** exponent as float.__pow__ computes it. The base is positive. [any]
 double tj2_sqrt(double value);  // changes xmm0 only
