@@ -112,7 +112,7 @@ namespace {
 
 extern "C" void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
-  if (type == &PyUnicode_Type) return _Py_Dealloc(o);
+  if (type == &PyUnicode_Type) return tj_rt.ints.limit != 0 ? type->tp_dealloc(o) : _Py_Dealloc(o);  // nobody traces deaths
   if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) return type->tp_dealloc == g_plain_dealloc ? EndInstance(o) : _Py_Dealloc(o);
   if ((type->tp_flags & Py_TPFLAGS_HAVE_GC) == 0) {
     if (type == &PyLong_Type) return EndInt(o);

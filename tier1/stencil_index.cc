@@ -92,6 +92,10 @@ void FillOthers(StencilIndex* s) {
     std::string count = n < 5 ? absl::StrCat(n) : "n";
     s->call[0][n] = Require(absl::StrCat("call_plain_", count));
     s->call[1][n] = FindStencil(absl::StrCat("call_method_", count));
+    if (n < kMostArgumentsAtSite + 1) {
+      s->call_c[0][n] = Require(absl::StrCat("call_c_plain_", n));
+      s->call_c[1][n] = Require(absl::StrCat("call_c_method_", n));
+    }
     s->call_class[n] = Require(absl::StrCat("call_class_", count, n == 0 || n == 5 ? "" : "R"));
     if (n == 0 || n == 5) continue;
     s->call_R[0][n] = Require(absl::StrCat("call_plain_", count, "R"));

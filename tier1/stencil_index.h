@@ -23,6 +23,7 @@ enum class Indexed { kList, kTuple, kStr, kArray, kCount };  // containers with 
 inline constexpr int kIndexedCount = static_cast<int>(Indexed::kCount);
 
 inline constexpr int kMaxDropsAtOnce = 4;
+inline constexpr int kMostArgumentsAtSite = 3;  // of C code that is called at the site
 
 struct StencilIndex {
   // [operation][pair], null where the form does not exist.
@@ -48,6 +49,7 @@ struct StencilIndex {
   const Stencil* item_contains[kPairCount];  // the container is the right operand
   const Stencil* call[2][6];               // [method][0..4 arguments, then any]
   const Stencil* call_R[2][5];             // the last argument in the accumulator; [method][1..4 arguments]
+  const Stencil* call_c[2][kMostArgumentsAtSite + 1];  // [with self][arguments]
   const Stencil* call_class[6];            // 0 arguments; 1..4, the last one in the accumulator; any
   const Stencil* leave[2][2][kMaxDropsAtOnce + 1];  // [a local is returned][all bound][locals to drop]; null where too many
   const Stencil* clear_locals[9];          // by count; [0]: loop

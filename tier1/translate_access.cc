@@ -106,6 +106,8 @@ void Translator::LoadAttr(const Instruction& in) {
     PushAccumulator();
     return;
   }
+  const Stencil* plain = local ? s.method_plain_L : s.method_plain_R;
+  if (e.stencil != plain && !NeverRan(in)) AddCold(e, plain);
   AddCold(e, local ? s.cold_method_L : s.cold_method_R);
   e.a = SlotOffset(depth() - 1);
   e.b = owner;
@@ -332,7 +334,10 @@ const Stencil* Translator::RangeForLoop(const Instruction& in, bool no_self) con
 // What comes first where the interpreter has seen something else than plain functions and classes; NULL: it has not.
 const Stencil* Translator::SpecialCall(const Instruction& in, bool no_self) const {
   const StencilIndex& s = Stencils();
-  if (CallsBuiltin(in.adaptive)) return no_self ? s.call_any_plain : s.call_any_method;
+  if (CallsBuiltin(in.adaptive)) {
+    if (in.oparg <= kMostArgumentsAtSite) return s.call_c[!no_self][in.oparg];
+    return no_self ? s.call_any_plain : s.call_any_method;
+  }
   switch (in.adaptive) {
     case CALL_BOUND_METHOD_EXACT_ARGS: case CALL_BOUND_METHOD_GENERAL: return no_self ? s.call_bound_plain : s.call_bound_method;
     case CALL_LIST_APPEND: return no_self ? nullptr : s.call_list_append;
@@ -369,6 +374,7 @@ void Translator::Call(const Instruction& in) {
   const Stencil* first = range != nullptr ? range : special != nullptr ? special : class_first ? init : never_ran ? any : python;
   Emission& e = Emit(first);
   if (last_in_acc) AddCold(e, s.cold_argument);
+  if (first == python && in.oparg <= kMostArgumentsAtSite) AddCold(e, s.call_c[!no_self][in.oparg]);
   if (first != any) AddCold(e, any);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);

@@ -14,21 +14,40 @@ constexpr size_t kMostShared = 16;
 
 destructor g_instance_dealloc = nullptr;
 
-bool IsSimple(const PyTypeObject* type) {
-  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyBool_Type ||
-         type == &PyComplex_Type || type == &PyRange_Type || type == &PyRangeIter_Type || type == &PyByteArray_Type || type == &_PyNone_Type;
-}
+// What is known of the deallocator of a type: it drops no references; it only drops references; it may do anything.
+enum class Deallocator : uint8_t { kSimple, kPlain, kAny };
 
-// Types whose deallocators only drop references.
-bool IsPlain(const PyTypeObject* type) {
-  static const PyTypeObject* const kTypes[] = {
+Deallocator DeallocatorOf(const PyTypeObject* type) {
+  static const PyTypeObject* const kSimple[] = {
+      &PyLong_Type,    &PyFloat_Type, &PyUnicode_Type,   &PyBytes_Type,     &PyBool_Type,
+      &PyComplex_Type, &PyRange_Type, &PyRangeIter_Type, &PyByteArray_Type, &_PyNone_Type,
+  };
+  static const PyTypeObject* const kPlain[] = {
       &PyList_Type,     &PyTuple_Type,     &PyDict_Type,    &PySet_Type,        &PyFrozenSet_Type,    &PyListIter_Type,   &PyTupleIter_Type,
       &PyEnum_Type,     &PyReversed_Type,  &PyZip_Type,     &PyMap_Type,        &PyFilter_Type,       &PySlice_Type,      &PyCell_Type,
       &PyMethod_Type,   &PyCFunction_Type, &PyFunction_Type, &PyDictKeys_Type,  &PyDictValues_Type,   &PyDictItems_Type,  &PyDictIterKey_Type,
       &PyDictIterValue_Type, &PyDictIterItem_Type,          &PySeqIter_Type,    &PyProperty_Type,     &PyStaticMethod_Type, &PyClassMethod_Type,
   };
-  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+  if (std::find(std::begin(kSimple), std::end(kSimple), type) != std::end(kSimple)) return Deallocator::kSimple;
+  return std::find(std::begin(kPlain), std::end(kPlain), type) != std::end(kPlain) ? Deallocator::kPlain : Deallocator::kAny;
 }
+
+// The same, remembered for types that are there for ever.
+Deallocator KnownDeallocatorOf(const PyTypeObject* type) {
+  struct Known {
+    const PyTypeObject* type;
+    Deallocator deallocator;
+  };
+  constexpr size_t kKnown = 128;
+  static Known g_known[kKnown];
+  Known& known = g_known[(reinterpret_cast<uintptr_t>(type) >> 5) % kKnown];
+  if (known.type == type) return known.deallocator;
+  Deallocator d = DeallocatorOf(type);
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) known = {type, d};
+  return d;
+}
+
+bool IsSimple(const PyTypeObject* type) { return KnownDeallocatorOf(type) == Deallocator::kSimple; }
 
 // Its own deallocator runs no foreign code.
 bool IsHarmless(const PyTypeObject* type) {
@@ -37,7 +56,7 @@ bool IsHarmless(const PyTypeObject* type) {
     while (type->tp_dealloc == g_instance_dealloc) type = type->tp_base;
     if (type == &PyBaseObject_Type) return true;
   }
-  return IsSimple(type) || IsPlain(type);
+  return KnownDeallocatorOf(type) != Deallocator::kAny;
 }
 
 bool HasWeakrefs(PyObject* o) {
@@ -52,13 +71,15 @@ class Search {
     if (IsSimple(Py_TYPE(o))) return true;
     if (left_-- == 0 || depth_ == kMostDepth || !IsHarmless(Py_TYPE(o)) || HasWeakrefs(o)) return false;
     depth_++;
-    bool quietly = PyList_CheckExact(o) ? LosesAll(reinterpret_cast<PyListObject*>(o)->ob_item, PyList_GET_SIZE(o)) : LosesHeld(o);
+    bool quietly = PyList_CheckExact(o)    ? LosesAll(reinterpret_cast<PyListObject*>(o)->ob_item, PyList_GET_SIZE(o))
+                   : PyTuple_CheckExact(o) ? LosesAll(reinterpret_cast<PyTupleObject*>(o)->ob_item, PyTuple_GET_SIZE(o))
+                                           : LosesHeld(o);
     depth_--;
     return quietly;
   }
 
  private:
-  // Most lists hold one type of thing.
+  // Most lists and tuples hold one type of thing.
   bool LosesAll(PyObject** items, Py_ssize_t count) {
     const PyTypeObject* simple = &PyLong_Type;
     for (Py_ssize_t i = 0; i < count; i++) {

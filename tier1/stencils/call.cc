@@ -280,6 +280,44 @@ INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctio
 #define ENTER_FRESH(entry) \
   GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(entry)) + kPrologueSize), DEAD)
 
+// C code, called at the site: methods of builtin types by their objects, functions, and what such a class has for calls. Others give up.
+// A: slot of the callable, P: address of the instruction. n: number of arguments, without self.
+template <bool method, int n> BODY call_c_at_site(SIGNATURE) {
+  PyObject** operands = slot_at(lp, H_A);
+  PyObject* f = operands[0];
+  PyObject* self = method ? operands[1] : nullptr;
+  PyObject* result;
+  PyMethodDef* def;
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  if (method && LIKELY(self != nullptr)) {
+    if (UNLIKELY(Py_TYPE(f) != rt->method_descr_type || f == rt->list_append)) COLD_EMPTY();
+    if (UNLIKELY(Py_TYPE(self) != reinterpret_cast<PyMethodDescrObject*>(f)->d_common.d_type)) COLD_EMPTY();
+    def = reinterpret_cast<PyMethodDescrObject*>(f)->d_method;
+  } else {
+    if constexpr (!method) operands[1] = nullptr;
+    if (!method && n > 0 && Py_TYPE(f) == rt->type_type) {
+      PyTypeObject* type = reinterpret_cast<PyTypeObject*>(f);
+      if (UNLIKELY(type == rt->type_type || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 || type->tp_vectorcall == nullptr)) COLD_EMPTY();
+      result = type->tp_vectorcall(f, operands + 2, n, nullptr);
+      goto called;
+    }
+    if (UNLIKELY(Py_TYPE(f) != rt->cfunction_type || f == rt->isinstance || f == rt->len)) COLD_EMPTY();
+    def = reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
+    self = def->ml_flags & METH_STATIC ? nullptr : reinterpret_cast<PyCFunctionObject*>(f)->m_self;
+  }
+  if (UNLIKELY(!call_by_convention(ts, def, self, operands + 2, n, &result))) COLD_EMPTY();
+called:
+  operands = slot_at(lp, H_A);
+  if (UNLIKELY(result == nullptr || ts->current_exception != nullptr)) result = tj_check_result(ts, operands[0], result);
+  result = release(operands, operands + 2 + n, result);
+  if (UNLIKELY(!is_usual(rt, ts))) result = tj_after_unusual_call(ts, result);
+  NEXT(result);
+}
+#define CALL_C_AT_SITE(n)                                                                       \
+  STENCIL(call_c_plain_##n) { MUSTTAIL return call_c_at_site<false, n>(lp, rt, acc, ts, REST); } \
+  STENCIL(call_c_method_##n) { MUSTTAIL return call_c_at_site<true, n>(lp, rt, acc, ts, REST); }
+CALL_C_AT_SITE(0) CALL_C_AT_SITE(1) CALL_C_AT_SITE(2) CALL_C_AT_SITE(3)
+
 // What call_any calls. Goes on in the callee, or returns with the result.
 #define CALL_BY_HELPER(helper)                                    \
   do {                                                            \

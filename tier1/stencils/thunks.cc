@@ -95,10 +95,15 @@ INLINE bool keep_number(Rt* rt, PyObject* o) {
   }
   return false;
 }
+// Text, bytes, ...: what holds no other object and has no free list here. Some of these types run foreign code when they die.
+INLINE bool is_leaf(Rt* rt, PyObject* o) {
+  constexpr unsigned long kOthers = Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_LONG_SUBCLASS;
+  return (Py_TYPE(o)->tp_flags & kOthers) == 0 && Py_TYPE(o) != rt->range_iter_type && rt->ints.limit != 0;
+}
 // The death of a str concerns nobody else.
 STENCIL(thunk_dispose) {
-  if (Py_TYPE(x) == rt->unicode_type) {
-    tj_dealloc(x);
+  if (Py_TYPE(x) == rt->unicode_type && rt->ints.limit != 0) {
+    Py_TYPE(x)->tp_dealloc(x);
     GO(reinterpret_cast<Continuation>(z), acc);
   }
   if (keep_number(rt, x)) GO(reinterpret_cast<Continuation>(z), acc);
@@ -109,7 +114,11 @@ STENCIL(thunk_dispose_plain) {
   if (keep_number(rt, x)) GO(reinterpret_cast<Continuation>(z), acc);
   _PyInterpreterFrame* frame = frame_of(lp);
   frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(reinterpret_cast<char*>(frame->f_executable) + reinterpret_cast<intptr_t>(y));
-  tj_dealloc(x);
+  if (is_leaf(rt, x)) {
+    Py_TYPE(x)->tp_dealloc(x);
+  } else {
+    tj_dealloc(x);
+  }
   GO(reinterpret_cast<Continuation>(z), acc);
 }
 

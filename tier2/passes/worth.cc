@@ -28,6 +28,7 @@ int64_t Value(const Node& n) {
   }
   if (n.Is(Opcode::kCallTyped)) return kGainOfCall;
   if (n.Is(Opcode::kNumberOp) || n.Is(Opcode::kFindAttribute)) return -kLossOfNumber;
+  if (n.Is(Opcode::kLoadLocal) || n.Is(Opcode::kSetLocal) || n.Is(Opcode::kStoreLocal) || n.Is(Opcode::kCellGet)) return 0;  // as in Tier 1
   Effect e = n.info().effect;
   bool arithmetic = e == Effect::kGuards && (n.rep == Rep::kI64 || n.rep == Rep::kF64);
   bool pure = IsPure(n.opcode) && !n.inputs.empty();
