@@ -88,41 +88,44 @@ bool DisposeOfSequence(PyObject* o) {
 
 namespace {
 
+// Free lists have room unless deaths are traced.
+void Deallocate(PyObject* o) { tj_rt.ints.limit != 0 ? Py_TYPE(o)->tp_dealloc(o) : _Py_Dealloc(o); }
+
 // The ends of tj_dealloc() for what may be kept. They are calls of their own, so that all others need no stack frame.
 [[gnu::noinline]] void EndInt(PyObject* o) {
-  if (!FreeInt(o)) _Py_Dealloc(o);
+  if (!FreeInt(o)) Deallocate(o);
 }
 [[gnu::noinline]] void EndSequence(PyObject* o) {
-  if (!DisposeOfSequence(o)) _Py_Dealloc(o);
+  if (!DisposeOfSequence(o)) Deallocate(o);
 }
 [[gnu::noinline]] void EndIterator(PyObject* o) {
-  if (!KeepIterator(o)) _Py_Dealloc(o);
+  if (!KeepIterator(o)) Deallocate(o);
 }
 [[gnu::noinline]] void EndFunction(PyObject* o) {
-  if (!KeepFunction(o)) _Py_Dealloc(o);
+  if (!KeepFunction(o)) Deallocate(o);
 }
 [[gnu::noinline]] void EndGenerator(PyObject* o) {
-  if (!KeepGenerator(o)) _Py_Dealloc(o);
+  if (!KeepGenerator(o)) Deallocate(o);
 }
 [[gnu::noinline]] void EndInstance(PyObject* o) {
-  if (!KeepInstance(o)) _Py_Dealloc(o);
+  if (!KeepInstance(o)) Deallocate(o);
 }
 
 }  // namespace
 
 extern "C" void tj_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
-  if (type == &PyUnicode_Type) return tj_rt.ints.limit != 0 ? type->tp_dealloc(o) : _Py_Dealloc(o);  // nobody traces deaths
-  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) return type->tp_dealloc == g_plain_dealloc ? EndInstance(o) : _Py_Dealloc(o);
+  if (type == &PyUnicode_Type) return Deallocate(o);
+  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) return type->tp_dealloc == g_plain_dealloc ? EndInstance(o) : Deallocate(o);
   if ((type->tp_flags & Py_TPFLAGS_HAVE_GC) == 0) {
     if (type == &PyLong_Type) return EndInt(o);
     if (type == &PyFloat_Type && TryKeep(&tj_rt.floats, o)) return;
-    return type == &PyRangeIter_Type ? EndIterator(o) : _Py_Dealloc(o);
+    return type == &PyRangeIter_Type ? EndIterator(o) : Deallocate(o);
   }
   if (type == &PyTuple_Type || type == &PyList_Type) return EndSequence(o);
   if (type == &PyListIter_Type || type == &PyTupleIter_Type) return EndIterator(o);
   if (type == &PyFunction_Type) return EndFunction(o);
-  return IsGenerator(type) ? EndGenerator(o) : _Py_Dealloc(o);
+  return IsGenerator(type) ? EndGenerator(o) : Deallocate(o);
 }
 
 namespace {

@@ -33,18 +33,23 @@ Deallocator DeallocatorOf(const PyTypeObject* type) {
 }
 
 // The same, remembered for types that are there for ever.
-Deallocator KnownDeallocatorOf(const PyTypeObject* type) {
-  struct Known {
-    const PyTypeObject* type;
-    Deallocator deallocator;
-  };
-  constexpr size_t kKnown = 128;
-  static Known g_known[kKnown];
-  Known& known = g_known[(reinterpret_cast<uintptr_t>(type) >> 5) % kKnown];
-  if (known.type == type) return known.deallocator;
+struct Known {
+  const PyTypeObject* type;
+  Deallocator deallocator;
+};
+constexpr size_t kKnown = 128;
+Known g_known[kKnown];
+
+Known& KnownOf(const PyTypeObject* type) { return g_known[(reinterpret_cast<uintptr_t>(type) >> 5) % kKnown]; }
+
+[[gnu::noinline]] Deallocator Note(const PyTypeObject* type, Known* known) {
   Deallocator d = DeallocatorOf(type);
-  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) known = {type, d};
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) *known = {type, d};
   return d;
+}
+Deallocator KnownDeallocatorOf(const PyTypeObject* type) {
+  Known& known = KnownOf(type);
+  return known.type == type ? known.deallocator : Note(type, &known);
 }
 
 bool IsSimple(const PyTypeObject* type) { return KnownDeallocatorOf(type) == Deallocator::kSimple; }
@@ -67,6 +72,7 @@ bool HasWeakrefs(PyObject* o) {
 // What dies with an object: what it holds the only references to, and so on.
 class Search {
  public:
+  Search() {}  // leaves `shared_` alone
   bool Dies(PyObject* o) {
     if (IsSimple(Py_TYPE(o))) return true;
     if (left_-- == 0 || depth_ == kMostDepth || !IsHarmless(Py_TYPE(o)) || HasWeakrefs(o)) return false;
@@ -158,11 +164,36 @@ bool HoldsNothingThatDies(PyObject* o) {
   return true;
 }
 
+// Most lists and tuples hold numbers and text only. False: who knows.
+bool HoldsSimpleThings(PyObject* o) {
+  PyObject** items;
+  if (PyList_CheckExact(o)) items = reinterpret_cast<PyListObject*>(o)->ob_item;
+  else if (PyTuple_CheckExact(o)) items = reinterpret_cast<PyTupleObject*>(o)->ob_item;
+  else return false;
+  const PyTypeObject* simple = nullptr;
+  for (PyObject** end = items + Py_SIZE(o); items != end; items++) {
+    if (*items == nullptr || Py_TYPE(*items) == simple) continue;
+    simple = Py_TYPE(*items);
+    if (!IsSimple(simple)) return false;
+  }
+  return true;
+}
+
+// By itself, as most objects that die are simple: a stack frame.
+[[gnu::noinline]] bool LosesMuch(PyObject* object) { return Search().Dies(object); }
+[[gnu::noinline]] bool Loses(PyObject* object) {
+  return HoldsSimpleThings(object) || HoldsNothingThatDies(object) || LosesMuch(object);
+}
+
 }  // namespace
 
 void SetInstanceDealloc(destructor dealloc) { g_instance_dealloc = dealloc; }
 
-extern "C" int64_t tj_dies_quietly(PyObject* object) { return HoldsNothingThatDies(object) || Search().Dies(object); }
+extern "C" int64_t tj_dies_quietly(PyObject* object) {
+  const Known& known = KnownOf(Py_TYPE(object));
+  if (known.type == Py_TYPE(object) && known.deallocator == Deallocator::kSimple) return 1;
+  return Loses(object);
+}
 
 extern "C" void tj_let_die(PyThreadState* ts, PyObject* object, destructor dealloc) {
   tj_dies_quietly(object) ? dealloc(object) : tj_bury(ts, object);

@@ -32,6 +32,7 @@ EXTERNALS = {
     **{f"thunk_call_c_{callee}": {"tj_after_unusual_call", "tj_check_result", "tj_release", "tj_call_builtin"}
        for callee in ("method", "function")},
     "thunk_call_c_class": {"tj_after_unusual_call", "tj_check_result", "tj_release"},
+    **{f"call_c_{form}_{n}": {"tj_after_unusual_call", "tj_check_result", "tj_release"} for form in ("plain", "method") for n in range(4)},
     **{f"call_attr_{k}": {"tj_call_attr"} for k in "LR"},
     "clear_locals": {"memset"},
     "observe": {"tj_observe"},
@@ -50,7 +51,7 @@ EXTERNALS = {
     **{f"put_{ns}_R": {"tj_store_name"} for ns in ("global", "name")},
     "thunk_after_call": {"tj_after_call"},
     "thunk_after_resume": {"tj_after_resume"},
-    "thunk_dispose": {"tj_dealloc", "tj_dispose"},
+    "thunk_dispose": {"tj_dispose"},
     "thunk_dispose_plain": {"tj_dealloc"},
     "thunk_exit": {"tj_leave"},
     "thunk_for_end": {"tj_for_end"},
@@ -67,7 +68,8 @@ EXTERNALS = {
 }
 
 # Stencils that call an opcode's handler, whose address is an operand, or a slot of a type.
-INDIRECT = {"handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class"}
+INDIRECT = {"handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class", "thunk_dispose",
+            "thunk_dispose_plain"} | {f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
 
 # Element access runs no foreign code in its helpers; owned operands die there, containers apart.
 PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
@@ -106,7 +108,7 @@ CEILINGS = [
     ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),
     ("thunk_return", 363), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 385), ("thunk_method_L", 258),
-    ("thunk_method_R", 294), ("thunk_global", 149), ("thunk_dispose", 156), ("thunk_entry", 128), ("thunk_", 60),
+    ("thunk_method_R", 294), ("thunk_global", 149), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),
 ]
 
 

@@ -38,16 +38,15 @@ bool Lowerer::Frame(const Node& n) {
   }
 }
 
-// --- Reference counts: 32 bits both ways, see DESIGN of the free lists ---
+// --- Reference counts: loads of 32 bits, stores of 64, see tier1/stencil.h ---
 
 void Lowerer::Incref(Reg object, bool may_be_null) {
   Label done = f_->NewLabel();
   if (may_be_null) f_->BEq(done, object, 0);
-  Mem count = Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt));
-  Reg c = f_->Load(count);
+  Reg c = f_->Load(Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt)));
   f_->BLt(done, c, 0);  // immortal
   Reg more = f_->Add(c, 1);
-  f_->Store(count, more);
+  f_->Store(Field(mir::Type::kI64, object, offsetof(PyObject, ob_refcnt)), more);
   f_->Bind(done);
 }
 
@@ -55,11 +54,10 @@ void Lowerer::Incref(Reg object, bool may_be_null) {
 void Lowerer::Decref(Reg object, const Type& type) {
   Label done = f_->NewLabel(), dead = f_->NewLabel();
   if (type.MayBe(kNullBit) || type.IsBottom()) f_->BEq(done, object, 0);
-  Mem count = Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt));
-  Reg c = f_->Load(count);
+  Reg c = f_->Load(Field(mir::Type::kI32, object, offsetof(PyObject, ob_refcnt)));
   f_->BLt(done, c, 0);
   Reg less = f_->Sub(c, 1);
-  f_->Store(count, less);
+  f_->Store(Field(mir::Type::kI64, object, offsetof(PyObject, ob_refcnt)), less);
   f_->BEq(dead, less, 0);
   f_->Bind(done);
   bool simple = type.IsSimple() && !type.IsBottom();
@@ -97,11 +95,10 @@ void Lowerer::StoreLocal(const Node& n) {
   Reg old = f_->Load(Slot(n.index));
   f_->Store(Slot(n.index), ValueOf(n.input(0)));
   f_->BEq(done, old, 0);
-  Mem count = Field(T::kI32, old, offsetof(PyObject, ob_refcnt));
-  Reg c = f_->Load(count);
+  Reg c = f_->Load(Field(T::kI32, old, offsetof(PyObject, ob_refcnt)));
   f_->BLt(done, c, 0);
   Reg less = f_->Sub(c, 1);
-  f_->Store(count, less);
+  f_->Store(Field(T::kI64, old, offsetof(PyObject, ob_refcnt)), less);
   f_->BEq(dead, less, 0);
   f_->Bind(done);
   Later([=, this, &n] {
