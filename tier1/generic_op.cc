@@ -171,6 +171,15 @@ inline bool IsNumberOrText(PyObject* o) {
   return {nullptr, result};
 }
 
+// Mostly large ones: small ones have stencils.
+[[gnu::noinline]] Departure BinaryOfInts(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  PyObject* result = QuickBinary(ts, a, b, site);
+  if (result == nullptr) return BinaryOfObjects(lp, a, b, ts, site, owned);
+  BalanceFreeLists();
+  Release(a, b, owned);
+  return {nullptr, result};
+}
+
 [[gnu::noinline]] Departure BinaryOfInstances(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   Departure method;
   if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
@@ -223,6 +232,7 @@ bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* sit
 }
 
 Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  if (PyLong_CheckExact(a) && PyLong_CheckExact(b)) return BinaryOfInts(lp, a, b, ts, site, owned);
   if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return BinaryOfInstances(lp, a, b, ts, site, owned);
   return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
 }

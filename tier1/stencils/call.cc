@@ -305,8 +305,18 @@ template <bool method, int n> BODY call_c_at_site(SIGNATURE) {
     def = reinterpret_cast<PyCFunctionObject*>(f)->m_ml;
     self = def->ml_flags & METH_STATIC ? nullptr : reinterpret_cast<PyCFunctionObject*>(f)->m_self;
   }
-  if (UNLIKELY(!call_by_convention(ts, def, self, operands + 2, n, &result))) COLD_EMPTY();
+  if (UNLIKELY(!call_by_convention(ts, def, self, operands + 2, n, &result))) {
+    // Its own way for vectorcalls. Not all functions have one.
+    asm("" : "+r"(lp));  // addresses of slots are made anew: no register is left for them
+    operands = slot_at(lp, H_A);
+    bool bound = method && operands[1] != nullptr;
+    f = operands[0];
+    vectorcallfunc call = bound ? reinterpret_cast<PyMethodDescrObject*>(f)->vectorcall : reinterpret_cast<PyCFunctionObject*>(f)->vectorcall;
+    if (UNLIKELY(call == nullptr)) COLD_EMPTY();
+    result = call(f, operands + 2 - bound, static_cast<size_t>(n + bound) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+  }
 called:
+  asm("" : "+r"(lp));
   operands = slot_at(lp, H_A);
   if (UNLIKELY(result == nullptr || ts->current_exception != nullptr)) result = tj_check_result(ts, operands[0], result);
   result = release(operands, operands + 2 + n, result);
