@@ -173,9 +173,23 @@ inline bool IsNumberOrText(PyObject* o) {
 
 // Mostly large ones: small ones have stencils.
 [[gnu::noinline]] Departure BinaryOfInts(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  PyObject* result = QuickBinary(ts, a, b, site);
-  if (result == nullptr) return BinaryOfObjects(lp, a, b, ts, site, owned);
+  int op = site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg;
+  PyLongObject* x = reinterpret_cast<PyLongObject*>(a);
+  PyLongObject* y = reinterpret_cast<PyLongObject*>(b);
   BalanceFreeLists();
+  if (op == NB_MULTIPLY) {
+    TakeBorrowed(a, b, owned);
+    ShowInstruction(lp, site);
+    PyObject* product = _PyLong_Multiply(x, y);
+    tj_decref(a);
+    tj_decref(b);
+    return {nullptr, Finish(lp, ts, site, product)};
+  }
+  PyObject* result = op == NB_ADD ? _PyLong_Add(x, y) : op == NB_SUBTRACT ? _PyLong_Subtract(x, y) : QuickBinary(ts, a, b, site);
+  if (result == nullptr) {
+    PyErr_Clear();  // it is met again with the frame in order
+    return BinaryOfObjects(lp, a, b, ts, site, owned);
+  }
   Release(a, b, owned);
   return {nullptr, result};
 }

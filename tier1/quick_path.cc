@@ -1,4 +1,7 @@
 // Operations on builtin types that run no foreign code: done on the operands as they lie, without a canonical frame.
+#include <bit>
+#include <cstdlib>
+
 #include "tier1/free_lists.h"
 #include "tier1/inline_cache.h"
 #include "tier1/item_access.h"
@@ -34,15 +37,34 @@ PyObject* FloatBinary(int op, PyObject* a, PyObject* b) {
   }
 }
 
-// Powers that take no time to speak of.
-bool SmallPower(PyObject* base, PyObject* exponent) {
-  PyLongObject* b = reinterpret_cast<PyLongObject*>(base);
-  PyLongObject* e = reinterpret_cast<PyLongObject*>(exponent);
-  return _PyLong_IsCompact(b) && _PyLong_IsCompact(e) && _PyLong_CompactValue(e) >= 0 && _PyLong_CompactValue(e) < 64;
+bool IsSmall(PyObject* o) { return _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)); }
+// As a distance of shifting.
+bool IsShort(PyObject* o) {
+  if (!IsSmall(o)) return false;
+  Py_ssize_t value = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(o));
+  return value >= 0 && value < 64;
+}
+// All products on the way have one digit.
+bool IsSmallPower(PyObject* base, PyObject* exponent) {
+  if (!IsSmall(base) || !IsShort(exponent)) return false;
+  Py_ssize_t b = _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(base));
+  int bits = 64 - std::countl_zero(static_cast<uint64_t>(std::abs(b)));
+  return bits * _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(exponent)) <= PyLong_SHIFT;
+}
+
+// Others look at signals meanwhile, whose handlers are foreign code.
+bool IsQuickOnInts(PyObject* a, PyObject* b, int op) {
+  switch (op) {
+    case NB_MULTIPLY: case NB_FLOOR_DIVIDE: case NB_REMAINDER: return IsSmall(a) && IsSmall(b);
+    case NB_POWER: return IsSmallPower(a, b);
+    case NB_LSHIFT: return IsShort(b);
+    default: return true;
+  }
 }
 
 PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
   PyNumberMethods* methods = PyLong_Type.tp_as_number;
+  if (!IsQuickOnInts(a, b, op)) return nullptr;
   bool zero = _PyLong_IsZero(reinterpret_cast<PyLongObject*>(b));
   switch (op) {
     case NB_ADD: return _PyLong_Add(reinterpret_cast<PyLongObject*>(a), reinterpret_cast<PyLongObject*>(b));
@@ -53,8 +75,8 @@ PyObject* IntBinary(int op, PyObject* a, PyObject* b) {
     case NB_XOR: return methods->nb_xor(a, b);
     case NB_FLOOR_DIVIDE: return zero ? nullptr : methods->nb_floor_divide(a, b);
     case NB_REMAINDER: return zero ? nullptr : methods->nb_remainder(a, b);
-    case NB_POWER: return SmallPower(a, b) ? methods->nb_power(a, b, Py_None) : nullptr;
-    case NB_LSHIFT: return SmallPower(b, b) ? methods->nb_lshift(a, b) : nullptr;
+    case NB_POWER: return methods->nb_power(a, b, Py_None);
+    case NB_LSHIFT: return methods->nb_lshift(a, b);
     case NB_RSHIFT: return methods->nb_rshift(a, b);
     default: return nullptr;  // what can fail, or take long, keeps its frame
   }

@@ -212,6 +212,34 @@ def with_handler(handler, run, number=signal.SIGALRM):
 
 
 @case(times=4)
+def signal_in_the_middle_of_large_numbers(log):
+    """Operations on them look at signals by themselves. A handler that raises is heard once, and there."""
+    def raising(number, frame):
+        raise Alarm(frame.f_code.co_name)
+
+    def product(x, y):
+        for _ in range(10 ** 7):
+            x * y
+
+    def quotient(x, y):
+        for _ in range(10 ** 7):
+            x // y
+
+    def remainder(x, y):
+        for _ in range(10 ** 7):
+            x % y
+
+    for f in (product, quotient, remainder):
+        def run():
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            try:
+                f(7 ** 3000, 11 ** 400)
+            except Alarm as e:
+                return e.args
+        log(with_handler(raising, run))
+
+
+@case(times=4)
 def signal_ends_endless_loops(log):
     def raising(number, frame):
         raise Alarm("time")

@@ -195,7 +195,7 @@ bool Lifter::AnyNumbers() {
   if (in().opcode == BINARY_OP && !HasIntForm(in().oparg)) return false;
   Node *a = Top(2).node, *b = Top(1).node;
   // What has failed before was perhaps this.
-  if (snapshot_.generic.contains(in().offset) && !(IsNumber(a) && IsNumber(b))) return false;
+  if (snapshot_.generic.contains(in().offset)) return false;
   // None is seen where it is tested for before.
   auto numbers = [&](Node* n) { return n->rep != Rep::kBoxed || (SeenAs(n, kNumbers | kNoneBit) && (Known(n) & kNumbers) != 0); };
   if (!numbers(a) || !numbers(b)) return false;

@@ -19,6 +19,8 @@ namespace {
 
 bool IsNumber(PyObject* o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o); }
 
+bool IsSmall(PyObject* o) { return PyLong_Check(o) && _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)); }
+
 PyObject* Power(PyObject* a, PyObject* b) { return PyNumber_Power(a, b, Py_None); }
 
 using NumberFunction = PyObject* (*)(PyObject*, PyObject*);
@@ -46,6 +48,9 @@ PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*qui
   NumberFunction function = FunctionOf(oparg);
   if (!IsNumber(a) || !IsNumber(b) || function == nullptr) return nullptr;
   if (PyObject* result = quick(a, b, oparg)) return result;
+  // Ints take their time, and look at signals meanwhile, whose handlers are foreign code.
+  bool small = IsSmall(a) && IsSmall(b) && oparg != NB_POWER && oparg != NB_INPLACE_POWER;
+  if (PyLong_Check(a) && PyLong_Check(b) && !small) return nullptr;
   PyObject* result = function(a, b);
   if (result == nullptr) PyErr_Clear();
   return result;
