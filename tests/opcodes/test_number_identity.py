@@ -51,6 +51,62 @@ def what_was_put_into_a_container(log):
 
 
 @case
+def what_lists_get_from_locals(log):
+    import sys
+
+    def floats(n):
+        total, out = 0.25, []
+        for i in range(n):
+            total = total * 1.5 + i
+            other = total
+            out.append(total)
+            out.insert(0, other)
+            if i >= 20:
+                log(total is out[-1], other is out[0], total is other, sys.getrefcount(total))
+        return out
+
+    def ints(n):
+        out = []
+        for i in range(n):
+            x = i * 100
+            out.append(x)
+            y = x + 1
+            out.append(y)
+            out.pop(i // 2)
+            if i >= 20: log(x in out, y is out[-1], sys.getrefcount(y))
+        return out
+
+    def behind(n):
+        out = []
+        for i in range(n):
+            total = 0.5
+            for k in range(4):
+                total += k * i
+            out.append(total)
+            if i >= 20: log(total is out[-1])
+        return out
+
+    class Loud:
+        def __del__(self): log("gone")
+
+    def kinds(first, n):
+        s, out = first(), []
+        for i in range(n):
+            s = i * 0.5
+            out.append(s)
+            if i >= 30: log(s is out[-1])
+        return out
+
+    for _ in range(3):
+        for n in (5, 22, 40):
+            log.call(floats, n)
+            log.call(ints, n)
+            log.call(behind, n)
+        for first in (int, list, Loud, object):
+            log.call(kinds, first, 32)
+
+
+@case
 def constants(log):
     def f(n):
         out = []

@@ -49,6 +49,22 @@ bool Lifter::IsLocalNumber(const Node* value) const {
   return std::any_of(state_.locals.begin(), state_.locals.end(), [&](const Local& l) { return l.value == value; });
 }
 
+// A number that a container gets from a local is one object: the local's slot gets it, too, and exits leave there what has the right value.
+// The slot of such a local; -1: there is none. In front of the effects of the instruction.
+int Lifter::PrepareSlotOf(const Node* number) {
+  if (frameless()) return -1;
+  for (size_t i = 0; i < state_.locals.size(); i++) {
+    if (virtual_[i] == 0 || state_.locals[i].value != number || state_.locals[i].bound != nullptr) continue;
+    int local = static_cast<int>(i);
+    // Slots of other virtual locals hold numbers.
+    if (IsVersion(i)) GuardSlot(local);
+    return local;
+  }
+  return -1;
+}
+
+void Lifter::FillSlot(int local, Node* object) { Emit(Opcode::kSetLocal, {object})->index = local; }
+
 // nullptr: not lifted. `unused`: the result is not wanted.
 Node* Lifter::Method(PyMethodDef* method, PyTypeObject* type, Node* self, absl::Span<Node* const> args, bool unused) {
   absl::string_view name = method->ml_name;
@@ -60,10 +76,12 @@ Node* Lifter::Method(PyMethodDef* method, PyTypeObject* type, Node* self, absl::
 
 Node* Lifter::ListMethod(absl::string_view name, Node* list, absl::Span<Node* const> args, bool unused) {
   auto none = [&] { return ObjectConstant(Py_None); };
-  // A number that a local holds as well is one object, and the slot knows it.
-  if (!args.empty() && IsLocalNumber(args.back())) return nullptr;
+  bool shared = (name == "append" || name == "insert") && !args.empty() && IsLocalNumber(args.back());
+  int slot = shared ? PrepareSlotOf(args.back()) : -1;
+  if (shared && slot < 0) return nullptr;
   if (name == "append" && args.size() == 1) {
-    Append(list, args[0]);
+    Node* item = Append(list, args[0]);
+    if (shared) FillSlot(slot, item);
     return none();
   }
   if (name == "pop" && args.size() <= 1) {
@@ -74,8 +92,9 @@ Node* Lifter::ListMethod(absl::string_view name, Node* list, absl::Span<Node* co
     return none();
   }
   if (name == "insert" && args.size() == 2 && IsInt(args[0])) {
-    Node* index = AsInt(args[0]);
-    EmitGuard(Opcode::kListInsert, {list, index, Boxed(args[1])});
+    Node *index = AsInt(args[0]), *item = Boxed(args[1]);
+    EmitGuard(Opcode::kListInsert, {list, index, item});
+    if (shared) FillSlot(slot, item);
     return none();
   }
   if (name == "extend" && args.size() == 1 && args[0]->rep == Rep::kBoxed && (SeenAs(args[0], kListBit) || SeenAs(args[0], kTupleBit))) {

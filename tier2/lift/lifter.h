@@ -335,6 +335,7 @@ class Lifter {
   bool StoreLocal(int local, Node* value);
   Node* PrepareStore(int local, Node* value);  // all that may leave; nullptr: never right
   void CommitStore(int local, Node* value);
+  void GuardSlot(int local);
   bool OldMayDie(int local);
   bool StoreOverComplex();
   Node* LoadLocal(int local);
@@ -371,7 +372,7 @@ class Lifter {
   Node* CellIs(PyObject** cell, PyObject* value);  // a guard
   bool UnpackSequence();
   bool ListAppend();
-  void Append(Node* list, Node* item);
+  Node* Append(Node* list, Node* item);  // the item as it is put there
   // Iterators that are not made (fresh_iter.cc).
   bool GetIter();
   bool FreshCall(absl::string_view name, absl::Span<Node* const> args);
@@ -404,6 +405,8 @@ class Lifter {
   Node* CallC(PyMethodDef* method, absl::string_view name, Node* self, absl::Span<Node* const> args);
   bool FollowedBy(int opcode) const;          // in the same block, and lifted
   bool IsLocalNumber(const Node* value) const;  // unboxed, and what a local holds
+  int PrepareSlotOf(const Node* number);
+  void FillSlot(int local, Node* object);
   bool IsNone(Node* value) const { return value->Is(Opcode::kObject) && value->object == Py_None; }
   bool Global();
   bool Call();

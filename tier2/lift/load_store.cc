@@ -52,10 +52,15 @@ Node* Lifter::PrepareStore(int local, Node* value) {
     if (value->rep == Rep::kBoxed && ExpectedOf(value) == 0) ExpectSeen(value, {nullptr, stored_bits_[i] & ~kNullBit, stored_details_[i]});
     return Boxed(value);
   }
+  GuardSlot(local);
+  return Boxed(value);
+}
+
+// What the slot holds can be let go without anybody's notice.
+void Lifter::GuardSlot(int local) {
   Node* old = Emit(Opcode::kLoadLocal, {}, Type::Any());
   old->index = local;
   EmitGuard(Opcode::kGuardReleasable, {old});
-  return Boxed(value);
 }
 
 void Lifter::CommitStore(int local, Node* value) {
@@ -64,8 +69,7 @@ void Lifter::CommitStore(int local, Node* value) {
     state_.locals[i] = {value, nullptr};
     return;
   }
-  Node* store = Emit(Opcode::kSetLocal, {value});
-  store->index = local;
+  FillSlot(local, value);
 }
 
 bool Lifter::StoreLocal(int local, Node* value) {

@@ -118,9 +118,11 @@ bool Lifter::ListAppend() {
 }
 
 // Growing may run out of memory, so it comes first.
-void Lifter::Append(Node* list, Node* item) {
+Node* Lifter::Append(Node* list, Node* item) {
   EmitGuard(Opcode::kListReserve, {list});
-  Emit(Opcode::kListPush, {list, Boxed(item)});
+  Node* object = Boxed(item);
+  Emit(Opcode::kListPush, {list, object});
+  return object;
 }
 
 // The value as an array takes it; nullptr: its handler has to look.
