@@ -22,8 +22,8 @@ bool RefillGlobal(const Site& site);
 // A cell that matches nothing.
 void ClearPolyCell(PolyCell* cell);
 
-// BINARY_OP on ints, floats and complex numbers; nullptr without an exception: of other things, not quick, or it raises.
-PyObject* BinaryOfNumbers(PyObject* a, PyObject* b, int64_t oparg);
+// BINARY_OP on ints and floats; nullptr without an exception: of other things, not quick, or it raises.
+PyObject* BinaryOfReals(PyObject* a, PyObject* b, int64_t oparg);
 
 // QuickPath functions (rt.h).
 PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);

@@ -113,18 +113,20 @@ PyObject* CompareByIdentity(PyObject* a, PyObject* b, int relation) {
 
 }  // namespace
 
-PyObject* QuickBinary(PyThreadState*, PyObject* a, PyObject* b, Site* site) { return BinaryOfNumbers(a, b, site->oparg); }
-
-PyObject* BinaryOfNumbers(PyObject* a, PyObject* b, int64_t oparg) {
+PyObject* BinaryOfReals(PyObject* a, PyObject* b, int64_t oparg) {
   int op = static_cast<int>(oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg);
-  PyObject* r;
-  if (PyLong_CheckExact(a) && PyLong_CheckExact(b) && op != NB_TRUE_DIVIDE) {
-    r = IntBinary(op, a, b);
-  } else {
-    if (!IsComplexOperand(a) || !IsComplexOperand(b)) return nullptr;
-    r = IsNumber(a) && IsNumber(b) ? FloatBinary(op, a, b) : ComplexBinary(op, a, b);
-  }
+  bool ints = PyLong_CheckExact(a) && PyLong_CheckExact(b);
+  if (!ints && !(IsNumber(a) && IsNumber(b))) return nullptr;
+  PyObject* r = ints && op != NB_TRUE_DIVIDE ? IntBinary(op, a, b) : FloatBinary(op, a, b);
   if (r == nullptr) PyErr_Clear();  // the handler meets the same error with the frame in order
+  return r;
+}
+
+PyObject* QuickBinary(PyThreadState*, PyObject* a, PyObject* b, Site* site) {
+  if (!PyComplex_CheckExact(a) && !PyComplex_CheckExact(b)) return BinaryOfReals(a, b, site->oparg);
+  if (!IsComplexOperand(a) || !IsComplexOperand(b)) return nullptr;
+  PyObject* r = ComplexBinary(site->oparg >= NB_INPLACE_ADD ? site->oparg - NB_INPLACE_ADD : site->oparg, a, b);
+  if (r == nullptr) PyErr_Clear();
   return r;
 }
 

@@ -43,9 +43,9 @@ Known g_known[kKnown];
 Known& KnownOf(const PyTypeObject* type) { return g_known[(reinterpret_cast<uintptr_t>(type) >> 5) % kKnown]; }
 
 [[gnu::noinline]] Deallocator Note(const PyTypeObject* type, Known* known) {
-  Deallocator d = DeallocatorOf(type);
-  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) *known = {type, d};
-  return d;
+  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) return Deallocator::kAny;
+  *known = {type, DeallocatorOf(type)};
+  return known->deallocator;
 }
 Deallocator KnownDeallocatorOf(const PyTypeObject* type) {
   Known& known = KnownOf(type);

@@ -45,9 +45,9 @@ NumberFunction FunctionOf(int64_t oparg) {
 }  // namespace
 
 PyObject* tj2_number_op(PyObject* a, PyObject* b, int64_t oparg, PyObject* (*quick)(PyObject* a, PyObject* b, int64_t oparg)) {
+  if (PyObject* result = quick(a, b, oparg)) return result;
   NumberFunction function = FunctionOf(oparg);
   if (!IsNumber(a) || !IsNumber(b) || function == nullptr) return nullptr;
-  if (PyObject* result = quick(a, b, oparg)) return result;
   // Ints take their time, and look at signals meanwhile, whose handlers are foreign code.
   bool small = IsSmall(a) && IsSmall(b) && oparg != NB_POWER && oparg != NB_INPLACE_POWER;
   if (PyLong_Check(a) && PyLong_Check(b) && !small) return nullptr;
