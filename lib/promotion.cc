@@ -420,6 +420,16 @@ Loop* CompilingOther(const CodeLoops& code, const Loop* loop) {
   return nullptr;
 }
 
+// Whether something else of the unit is still being compiled. What is done is installed by whoever asks: its own header, which enters it,
+// may come by at one back-edge in thousands.
+bool WaitsForOther(const CodeLoops& code, const tier1::HotLoop& hot, const Loop* loop, tier1::LoopOutcome* outcome) {
+  Loop* other = CompilingOther(code, loop);
+  if (other == nullptr || (other->phase == Loop::Phase::kCompiling && IsReady(other))) return false;
+  if (other->phase != Loop::Phase::kCompiling && other->phase != Loop::Phase::kWaiting) return false;
+  *outcome = AskAgain(hot, other);
+  return true;
+}
+
 // A loop around it has code, and will probably come by its header soon.
 bool IsSoonOver(CodeLoops* code, int32_t header) {
   bool inside = std::any_of(code->loops.begin(), code->loops.end(), [&](const auto& of) {
@@ -457,7 +467,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::FailedPreconditionError("it yields"));
         break;
       }
-      if (Loop* other = CompilingOther(code, loop)) return AskAgain(hot, other);
+      if (tier1::LoopOutcome outcome; WaitsForOther(code, hot, loop, &outcome)) return outcome;
       if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       // Its inner loops were watched, and so was it.
       if (hot.profiled && WasWatched(code, hot.target)) {
@@ -473,7 +483,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
       }
       return BeginProfile(hot, loop);
     case Loop::Phase::kProfiled:
-      if (Loop* other = CompilingOther(code, loop)) return AskAgain(hot, other);
+      if (tier1::LoopOutcome outcome; WaitsForOther(code, hot, loop, &outcome)) return outcome;
       if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       if (!hot.profiled && MayWatchAgain(loop)) return GoOnProfiled(hot, loop);
       if (hot.profiled && WaitsForOuter(&code, hot.target)) {
