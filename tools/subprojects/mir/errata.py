@@ -54,6 +54,30 @@ ERRATA = {
 """),
     ],
     "mir-gen-x86_64.c": [
+        ("not a defect: sizes and order of the patterns are always the same, so they are found once; threads that do it at once agree",
+         """  VARR_CREATE (int, pattern_indexes, 0);
+  for (i = 0; i < n; i++) {
+    patterns[i].max_insn_size = get_max_insn_size (gen_ctx, patterns[i].replacement);
+""",
+         """  static int order[sizeof (patterns) / sizeof (struct pattern)], known_p;
+  int was_known_p = __atomic_load_n (&known_p, __ATOMIC_ACQUIRE);
+
+  VARR_CREATE (int, pattern_indexes, n);
+  for (i = 0; i < n; i++) {
+    if (was_known_p) {
+      VARR_PUSH (int, pattern_indexes, order[i]);
+      continue;
+    }
+    __atomic_store_n (&patterns[i].max_insn_size, get_max_insn_size (gen_ctx, patterns[i].replacement), __ATOMIC_RELAXED);
+"""),
+        ("sorted once,",
+         "  qsort (VARR_ADDR (int, pattern_indexes), n, sizeof (int), pattern_index_cmp);\n",
+         """  if (!was_known_p) {
+    qsort (VARR_ADDR (int, pattern_indexes), n, sizeof (int), pattern_index_cmp);
+    for (i = 0; i < n; i++) __atomic_store_n (&order[i], VARR_GET (int, pattern_indexes, i), __ATOMIC_RELAXED);
+    __atomic_store_n (&known_p, 1, __ATOMIC_RELEASE);
+  }
+"""),
         ("not a defect: some xmm registers survive calls, see tier2/mir/saving_call.h",
          "  return !(hard_reg == BX_HARD_REG || (hard_reg >= R12_HARD_REG && hard_reg <= R15_HARD_REG));\n",
          "  return !(hard_reg == BX_HARD_REG || (hard_reg >= R12_HARD_REG && hard_reg <= R15_HARD_REG)\n"
