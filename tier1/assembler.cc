@@ -227,7 +227,6 @@ void Assembler::FillHeader() {
   UnitHeader* h = out_.header();
   *h = UnitHeader{};
   h->code = code_;
-  h->handler = -1;
   h->native_entry = At(entry_);
   h->vectorcall = reinterpret_cast<vectorcallfunc>(At(0));
   h->expected_breaker = ~uintptr_t{0};  // the first check asks: tools may be listening

@@ -249,8 +249,6 @@ UnitHeader* UnitOf(PyCodeObject* code) {
   return unit == nullptr ? nullptr : static_cast<UnitImpl*>(unit)->header();
 }
 
-const void* HandlerAddressOf(UnitHeader* header, int32_t unit) { return OwnerOf(header)->HandlerAddress(unit); }
-
 absl::Status CanCompile(PyCodeObject* code) {
   if (code->co_flags & CO_ASYNC_GENERATOR) {
     return absl::UnimplementedError("TJ-101: asynchronous generators run in the interpreter");
@@ -392,7 +390,7 @@ const void* UnitImpl::ProfiledAddress(int32_t unit) {
 
 void UnitImpl::ProfileHandlers(bool on) {
   profiles_handlers_ = on;
-  header()->handler = -1;  // what it remembers is of the other version
+  if (whole_.raise_sites != nullptr) whole_.raise_sites->ForgetAddresses();  // they are of the other version
 }
 
 const void* UnitImpl::HandlerAddress(int32_t unit) {

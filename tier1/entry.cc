@@ -149,21 +149,18 @@ struct LoopRun {
   _PyInterpreterFrame* frame;
   const Assembled* code;
 };
-std::vector<LoopRun>& LoopRuns() {
-  static auto* runs = new std::vector<LoopRun>;
-  return *runs;
-}
+std::vector<LoopRun>* g_loop_runs = nullptr;  // made for the first
 
 const LoopRun* FindLoopRun(_PyInterpreterFrame* frame) {
-  std::vector<LoopRun>& runs = LoopRuns();
-  for (auto it = runs.rbegin(); it != runs.rend(); ++it) {
+  if (g_loop_runs == nullptr) return nullptr;
+  for (auto it = g_loop_runs->rbegin(); it != g_loop_runs->rend(); ++it) {
     if (it->frame == frame) return &*it;
   }
   return nullptr;
 }
 
 void RemoveLoopRun(_PyInterpreterFrame* frame) {
-  std::vector<LoopRun>& runs = LoopRuns();
+  std::vector<LoopRun>& runs = *g_loop_runs;
   for (size_t i = runs.size(); i-- > 0;) {
     if (runs[i].frame == frame) {
       runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(i));
@@ -324,16 +321,15 @@ PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t narg
 
 // Exceptions that no handler of the loop version takes are raised by the interpreter at the faulting instruction.
 Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame) {
-  ExceptionRange range;
+  const Assembled* code = FindLoopRun(frame)->code;
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  if (!FindHandler(CodeOf(frame), fault, &range)) return {nullptr, nullptr};
-  int32_t handler;
-  PyObject** sp;
-  if (!UnwindToHandler(ts, frame, &handler, &sp)) return {nullptr, nullptr};
-  const void* address = FindLoopRun(frame)->code->AddressOf(handler);
+  if (!code->RememberedRaises()->At(CodeOf(frame), fault)->caught) return {nullptr, nullptr};
+  CaughtException caught = UnwindToHandler(ts, frame, code->RememberedRaises());
+  if (caught.site == nullptr) return {nullptr, nullptr};
+  const void* address = AddressOfHandler(caught, [&] { return code->AddressOf(caught.handler); });
   if (address != nullptr) return {address, nullptr};
-  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + handler;
-  frame->stacktop = static_cast<int>(sp - frame->localsplus);
+  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + caught.handler;
+  frame->stacktop = static_cast<int>(caught.sp - frame->localsplus);
   return {nullptr, Py_None};
 }
 
@@ -344,7 +340,8 @@ int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t h
   if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits || !HaveStackRoom()) return 0;
   UnitHeader* h = code->header();
   if (!BindNames(h, frame->f_globals, frame->f_builtins)) return 0;
-  LoopRuns().push_back({frame, code});
+  if (g_loop_runs == nullptr) g_loop_runs = new std::vector<LoopRun>;
+  g_loop_runs->push_back({frame, code});
   frame->stacktop = -1;
   ts->c_recursion_remaining -= kCStackUnits;
   PyObject* result = tj_enter_block(frame->localsplus, &tj_rt, ts, address);

@@ -116,8 +116,6 @@ struct UnitHeader {
   // native_entry; 0: nowhere. NULL for all others.
   const int32_t* resume_points;
   void* owner;                   // the tier1::Unit
-  const void* handler_address;   // native code of the exception handler at code unit `handler`, the last one entered
-  int32_t handler;
 
   uint64_t entries() const { return static_cast<uint64_t>(entries_given - entries_left); }
   uint64_t back_edges() const { return static_cast<uint64_t>(edges_given - edges_left); }

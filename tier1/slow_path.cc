@@ -94,15 +94,6 @@ UnitHeader* UnitOfFrame(_PyInterpreterFrame* frame) {
   return unit != nullptr && unit->code == CodeOf(frame) ? unit : UnitOf(CodeOf(frame));
 }
 
-// Exceptions are often caught at the same place again.
-const void* HandlerAddress(UnitHeader* unit, int32_t handler) {
-  if (unit->handler != handler) {
-    unit->handler_address = HandlerAddressOf(unit, handler);
-    unit->handler = handler;
-  }
-  return unit->handler_address;
-}
-
 PyObject* Fail() {
   g_leave = LeaveKind::kException;
   return nullptr;
@@ -522,20 +513,20 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   }
   tj_rt.exceptions++;
   if (on_loop) return LeaveLoopByException(ts, frame);
-  int32_t handler;
-  PyObject** sp;
+  UnitHeader* unit = UnitOfFrame(frame);
+  UnitImpl* owner = OwnerOf(unit);
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  if (UnwindToHandler(ts, frame, &handler, &sp)) {
-    UnitHeader* unit = UnitOfFrame(frame);
-    if (unit != nullptr) OwnerOf(unit)->NoteRaise(fault);
-    const void* address = unit == nullptr ? nullptr : HandlerAddress(unit, handler);
-    if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
-    RequestInterpreter(ts, frame, sp, handler);
-    g_leave = LeaveKind::kException;
-    return {nullptr, RunInInterpreter(ts, frame)};
+  CaughtException caught = UnwindToHandler(ts, frame, owner->whole().RememberedRaises());
+  if (caught.site == nullptr) {
+    PopFrame(ts, frame);
+    return {nullptr, nullptr};
   }
-  PopFrame(ts, frame);
-  return {nullptr, nullptr};
+  owner->NoteRaise(fault);
+  const void* address = AddressOfHandler(caught, [&] { return owner->HandlerAddress(caught.handler); });
+  if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
+  RequestInterpreter(ts, frame, caught.sp, caught.handler);
+  g_leave = LeaveKind::kException;
+  return {nullptr, RunInInterpreter(ts, frame)};
 }
 
 }  // extern "C"

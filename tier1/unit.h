@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/code/arena.h"
+#include "runtime/deopt/unwind.h"
 #include "tier1/compiler.h"
 #include "tier1/emission.h"
 #include "tier1/global_cache.h"
@@ -34,6 +35,11 @@ struct Assembled {
   uint32_t listed_from = 0;  // offset of the first emission
   std::vector<Listed> listing;
   UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
+  mutable std::unique_ptr<RaiseSites> raise_sites;  // of those that have raised
+  RaiseSites* RememberedRaises() const {
+    if (raise_sites == nullptr) raise_sites = std::make_unique<RaiseSites>();
+    return raise_sites.get();
+  }
   const Site* sites() const { return reinterpret_cast<const Site*>(block.data + sites_at); }
   const void* AddressOf(int32_t unit) const;  // NULL if no block starts there
 };
@@ -111,8 +117,6 @@ bool BindNames(UnitHeader* unit, PyObject* globals, PyObject* builtins);
 // The unit header of `code`, NULL when it has none. [GIL]
 UnitHeader* UnitOf(PyCodeObject* code);
 inline UnitImpl* OwnerOf(UnitHeader* unit) { return static_cast<UnitImpl*>(unit->owner); }
-// Native address of the handler at `unit` of a whole unit. [GIL]
-const void* HandlerAddressOf(UnitHeader* header, int32_t unit);
 
 vectorcallfunc DefaultVectorcall();
 

@@ -1,8 +1,10 @@
 #include "runtime/deopt/unwind.h"
 
+#include <cstring>
 #include <utility>
 
 #include "runtime/bytecode/decoder.h"
+#include "runtime/helpers/collector_link.h"
 #include "runtime/helpers/exception.h"
 #include "runtime/helpers/op.h"
 
@@ -61,6 +63,15 @@ void FireUnwind(PyThreadState* ts, PyCodeObject* code, int32_t unit) {
   if (tools != 0) Fire(tools, _PyMonitoring_FirePyUnwindEvent, code, ReportedUnit(code, unit));
 }
 
+// Whether tools want to know of exceptions at all.
+inline bool AnyoneListens(PyThreadState* ts) {
+  constexpr int kFirst = PY_MONITORING_EVENT_RAISE, kLast = PY_MONITORING_EVENT_RERAISE;  // neighbours
+  uint64_t events;  // up to kLast, a byte each
+  static_assert(kLast - kFirst < static_cast<int>(sizeof events));
+  std::memcpy(&events, ts->interp->monitors.tools + kLast + 1 - sizeof events, sizeof events);
+  return events >> 8 * (sizeof events - (kLast - kFirst + 1)) != 0;
+}
+
 // The frame object of the current frame; null without memory. PyEval_GetFrame() clears the exception then, so that is
 // kept aside.
 PyFrameObject* FrameObjectOf(PyThreadState* ts, _PyInterpreterFrame* frame) {
@@ -72,10 +83,25 @@ PyFrameObject* FrameObjectOf(PyThreadState* ts, _PyInterpreterFrame* frame) {
   return object;
 }
 
+// PyTraceBack_Here() in place: no one else has hold of the exception while the entry is made.
 void AddTraceback(PyThreadState* ts, _PyInterpreterFrame* frame) {
   if (_PyFrame_IsIncomplete(frame)) return;
   PyFrameObject* object = FrameObjectOf(ts, frame);
-  if (object != nullptr) PyTraceBack_Here(object);
+  if (object == nullptr) return;
+  PyObject* raised = std::exchange(ts->current_exception, nullptr);
+  PyTracebackObject* entry = PyObject_GC_New(PyTracebackObject, &PyTraceBack_Type);
+  if (entry == nullptr) [[unlikely]] {
+    _PyErr_ChainExceptions1(raised);
+    return;
+  }
+  PyObject** top = &reinterpret_cast<PyBaseExceptionObject*>(raised)->traceback;
+  entry->tb_next = reinterpret_cast<PyTracebackObject*>(*top);
+  entry->tb_frame = reinterpret_cast<PyFrameObject*>(Py_NewRef(object));
+  entry->tb_lasti = _PyInterpreterFrame_LASTI(frame) * static_cast<int>(sizeof(_Py_CODEUNIT));
+  entry->tb_lineno = -1;  // found when somebody asks
+  *top = reinterpret_cast<PyObject*>(entry);
+  TrackObject(ts->interp, *top);
+  ts->current_exception = raised;
 }
 
 // A fresh error: traceback entry and RAISE event.
@@ -84,7 +110,7 @@ void Announce(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t unit) {
     _PyErr_SetString(ts, PyExc_SystemError, "error return without exception set");
   }
   AddTraceback(ts, frame);
-  FireRaise(ts, frame, unit);
+  if (AnyoneListens(ts)) FireRaise(ts, frame, unit);
 }
 
 // Takes over what op_reraise() left: the code unit to look handlers up at, which after a RERAISE is not instr_ptr's.
@@ -118,14 +144,15 @@ bool PushLasti(const _PyInterpreterFrame* frame, const ExceptionRange& range, Py
   return true;
 }
 
-// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts it anew.
-bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* unit, int32_t* handler, PyObject*** sp) {
-  PyCodeObject* code = CodeOf(frame);
-  ExceptionRange range;
-  while (FindHandler(code, *unit, &range)) {
+// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts it anew. `find` is given a unit and tells
+// the range, NULL if there is none.
+template <class Find>
+bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, int32_t* unit, int32_t* handler, PyObject*** sp) {
+  while (const ExceptionRange* found = find(*unit)) {
+    const ExceptionRange range = *found;
     *sp = ReleaseDownTo(*sp, _PyFrame_Stackbase(frame) + range.depth);
     if (!PushLasti(frame, range, sp)) continue;
-    if (FireHandled(ts, code, range.target)) {
+    if (!AnyoneListens(ts) || FireHandled(ts, CodeOf(frame), range.target)) {
       *(*sp)++ = std::exchange(ts->current_exception, nullptr);
       *handler = range.target;
       return true;
@@ -135,29 +162,45 @@ bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* unit, 
   return false;
 }
 
+template <class Find>
+[[gnu::always_inline]] inline bool Unwind(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, int32_t* handler_unit, PyObject*** sp) {
+  bool reraised = TakeWithoutTraceback();
+  int32_t unit = TakeSite(frame, reraised);
+  PyObject** top = frame->localsplus + frame->stacktop;
+  frame->stacktop = -1;  // what runs below finds a running frame, whose stack nobody reads
+  if (!reraised) {
+    Announce(ts, frame, unit);
+  } else if (AnyoneListens(ts)) {
+    FireReraise(ts, CodeOf(frame), unit);
+  }
+  bool caught = EnterHandler(ts, frame, find, &unit, handler_unit, &top);
+  if (caught) {
+    *sp = top;
+  } else {
+    ReleaseDownTo(top, _PyFrame_Stackbase(frame));
+    frame->stacktop = CodeOf(frame)->co_nlocalsplus;
+    if (AnyoneListens(ts)) FireUnwind(ts, CodeOf(frame), unit);
+  }
+  OpLeave::callee_failed = false;
+  return caught;
+}
+
 }  // namespace
 
 bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* handler_unit, PyObject*** sp) {
-  bool reraised = TakeWithoutTraceback();
-  int32_t unit = TakeSite(frame, reraised);
-  struct ResetAtEnd {
-    ~ResetAtEnd() { OpLeave::callee_failed = false; }
-  } reset;
-  PyObject** top = frame->localsplus + frame->stacktop;
-  frame->stacktop = -1;  // what runs below finds a running frame, whose stack nobody reads
-  if (reraised) {
-    FireReraise(ts, CodeOf(frame), unit);
-  } else {
-    Announce(ts, frame, unit);
-  }
-  if (EnterHandler(ts, frame, &unit, handler_unit, &top)) {
-    *sp = top;
-    return true;
-  }
-  ReleaseDownTo(top, _PyFrame_Stackbase(frame));
-  frame->stacktop = CodeOf(frame)->co_nlocalsplus;
-  FireUnwind(ts, CodeOf(frame), unit);
-  return false;
+  ExceptionRange range;
+  auto find = [&](int32_t unit) { return FindHandler(CodeOf(frame), unit, &range) ? &range : nullptr; };
+  return Unwind(ts, frame, find, handler_unit, sp);
+}
+
+CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, RaiseSites* sites) {
+  CaughtException caught = {};
+  auto find = [&](int32_t unit) {
+    caught.site = sites->At(CodeOf(frame), unit);
+    return caught.site->caught ? &caught.site->range : nullptr;
+  };
+  if (!Unwind(ts, frame, find, &caught.handler, &caught.sp)) caught.site = nullptr;
+  return caught;
 }
 
 }  // namespace tierjit
