@@ -390,7 +390,7 @@ const void* UnitImpl::ProfiledAddress(int32_t unit) {
 
 void UnitImpl::ProfileHandlers(bool on) {
   profiles_handlers_ = on;
-  if (whole_.raise_sites != nullptr) whole_.raise_sites->ForgetAddresses();  // they are of the other version
+  if (whole_.handlers != nullptr) whole_.handlers->ForgetAddresses();  // they are of the other version
 }
 
 const void* UnitImpl::HandlerAddress(int32_t unit) {

@@ -323,12 +323,13 @@ PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t narg
 Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame) {
   const Assembled* code = FindLoopRun(frame)->code;
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  if (!code->RememberedRaises()->At(CodeOf(frame), fault)->caught) return {nullptr, nullptr};
-  CaughtException caught = UnwindToHandler(ts, frame, code->RememberedRaises());
-  if (caught.site == nullptr) return {nullptr, nullptr};
-  const void* address = AddressOfHandler(caught, [&] { return code->AddressOf(caught.handler); });
-  if (address != nullptr) return {address, nullptr};
-  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + caught.handler;
+  if (code->Handlers()->Find(fault) == nullptr) return {nullptr, nullptr};
+  CaughtException caught = UnwindToHandler(ts, frame, code->Handlers());
+  Handler* handler = caught.handler;
+  if (handler == nullptr) return {nullptr, nullptr};
+  if (handler->address == nullptr) handler->address = code->AddressOf(handler->range.target);
+  if (handler->address != nullptr) return {handler->address, nullptr};
+  frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + handler->range.target;
   frame->stacktop = static_cast<int>(caught.sp - frame->localsplus);
   return {nullptr, Py_None};
 }

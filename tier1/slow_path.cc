@@ -516,15 +516,16 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   UnitHeader* unit = UnitOfFrame(frame);
   UnitImpl* owner = OwnerOf(unit);
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  CaughtException caught = UnwindToHandler(ts, frame, owner->whole().RememberedRaises());
-  if (caught.site == nullptr) {
+  CaughtException caught = UnwindToHandler(ts, frame, owner->whole().Handlers());
+  Handler* handler = caught.handler;
+  if (handler == nullptr) {
     PopFrame(ts, frame);
     return {nullptr, nullptr};
   }
   owner->NoteRaise(fault);
-  const void* address = AddressOfHandler(caught, [&] { return owner->HandlerAddress(caught.handler); });
-  if (address != nullptr && MayRunNatively(ts, unit)) return {address, nullptr};
-  RequestInterpreter(ts, frame, caught.sp, caught.handler);
+  if (handler->address == nullptr) handler->address = owner->HandlerAddress(handler->range.target);
+  if (handler->address != nullptr && MayRunNatively(ts, unit)) return {handler->address, nullptr};
+  RequestInterpreter(ts, frame, caught.sp, handler->range.target);
   g_leave = LeaveKind::kException;
   return {nullptr, RunInInterpreter(ts, frame)};
 }

@@ -35,10 +35,10 @@ struct Assembled {
   uint32_t listed_from = 0;  // offset of the first emission
   std::vector<Listed> listing;
   UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
-  mutable std::unique_ptr<RaiseSites> raise_sites;  // of those that have raised
-  RaiseSites* RememberedRaises() const {
-    if (raise_sites == nullptr) raise_sites = std::make_unique<RaiseSites>();
-    return raise_sites.get();
+  mutable std::unique_ptr<HandlerTable> handlers;  // once something was raised
+  HandlerTable* Handlers() const {
+    if (handlers == nullptr) handlers = std::make_unique<HandlerTable>(header()->code);
+    return handlers.get();
   }
   const Site* sites() const { return reinterpret_cast<const Site*>(block.data + sites_at); }
   const void* AddressOf(int32_t unit) const;  // NULL if no block starts there

@@ -250,6 +250,13 @@ bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out) {
   return table.Find(unit, out);
 }
 
+std::vector<ExceptionRange> ExceptionRangesOf(PyCodeObject* code) {
+  std::vector<ExceptionRange> ranges;
+  ExceptionTableReader table(code);
+  for (ExceptionRange range; table.Next(&range);) ranges.push_back(range);
+  return ranges;
+}
+
 bool IsBackwardJump(uint8_t opcode) { return opcode == JUMP_BACKWARD || opcode == JUMP_BACKWARD_NO_INTERRUPT; }
 
 bool HasLoop(PyCodeObject* code) {

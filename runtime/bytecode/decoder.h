@@ -56,6 +56,9 @@ class DecodedCode {
 // The range that protects code unit `unit`, read straight from co_exceptiontable; false if there is none. [GIL]
 bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out);
 
+// All of them, in the order of the table. [GIL]
+std::vector<ExceptionRange> ExceptionRangesOf(PyCodeObject* code);
+
 // True if the base opcode `opcode` may be the target of, or is, a backward jump (JUMP_BACKWARD family).
 bool IsBackwardJump(uint8_t opcode);
 

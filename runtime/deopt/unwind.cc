@@ -144,26 +144,25 @@ bool PushLasti(const _PyInterpreterFrame* frame, const ExceptionRange& range, Py
   return true;
 }
 
-// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts it anew. `find` is given a unit and tells
-// the range, NULL if there is none.
+// Looks for a handler of the code at `unit` and builds its stack. An error on the way starts it anew. `find` tells the range that
+// protects a unit, NULL if none does.
 template <class Find>
-bool EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, int32_t* unit, int32_t* handler, PyObject*** sp) {
-  while (const ExceptionRange* found = find(*unit)) {
-    const ExceptionRange range = *found;
-    *sp = ReleaseDownTo(*sp, _PyFrame_Stackbase(frame) + range.depth);
-    if (!PushLasti(frame, range, sp)) continue;
-    if (!AnyoneListens(ts) || FireHandled(ts, CodeOf(frame), range.target)) {
+[[gnu::always_inline]] inline const ExceptionRange* EnterHandler(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, int32_t* unit,
+                                                                PyObject*** sp) {
+  while (const ExceptionRange* range = find(*unit)) {
+    *sp = ReleaseDownTo(*sp, _PyFrame_Stackbase(frame) + range->depth);
+    if (!PushLasti(frame, *range, sp)) continue;
+    if (!AnyoneListens(ts) || FireHandled(ts, CodeOf(frame), range->target)) {
       *(*sp)++ = std::exchange(ts->current_exception, nullptr);
-      *handler = range.target;
-      return true;
+      return range;
     }
-    *unit = range.target - 1;  // where the interpreter stands when a callback fails
+    *unit = range->target - 1;  // where the interpreter stands when a callback fails
   }
-  return false;
+  return nullptr;
 }
 
 template <class Find>
-[[gnu::always_inline]] inline bool Unwind(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, int32_t* handler_unit, PyObject*** sp) {
+[[gnu::always_inline]] inline const ExceptionRange* Unwind(PyThreadState* ts, _PyInterpreterFrame* frame, Find find, PyObject*** sp) {
   bool reraised = TakeWithoutTraceback();
   int32_t unit = TakeSite(frame, reraised);
   PyObject** top = frame->localsplus + frame->stacktop;
@@ -173,8 +172,8 @@ template <class Find>
   } else if (AnyoneListens(ts)) {
     FireReraise(ts, CodeOf(frame), unit);
   }
-  bool caught = EnterHandler(ts, frame, find, &unit, handler_unit, &top);
-  if (caught) {
+  const ExceptionRange* range = EnterHandler(ts, frame, find, &unit, &top);
+  if (range != nullptr) {
     *sp = top;
   } else {
     ReleaseDownTo(top, _PyFrame_Stackbase(frame));
@@ -182,25 +181,31 @@ template <class Find>
     if (AnyoneListens(ts)) FireUnwind(ts, CodeOf(frame), unit);
   }
   OpLeave::callee_failed = false;
-  return caught;
+  return range;
 }
 
 }  // namespace
 
 bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* handler_unit, PyObject*** sp) {
-  ExceptionRange range;
-  auto find = [&](int32_t unit) { return FindHandler(CodeOf(frame), unit, &range) ? &range : nullptr; };
-  return Unwind(ts, frame, find, handler_unit, sp);
+  ExceptionRange of_unit;
+  auto find = [&](int32_t unit) { return FindHandler(CodeOf(frame), unit, &of_unit) ? &of_unit : nullptr; };
+  const ExceptionRange* range = Unwind(ts, frame, find, sp);
+  if (range != nullptr) *handler_unit = range->target;
+  return range != nullptr;
 }
 
-CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, RaiseSites* sites) {
+CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table) {
   CaughtException caught = {};
   auto find = [&](int32_t unit) {
-    caught.site = sites->At(CodeOf(frame), unit);
-    return caught.site->caught ? &caught.site->range : nullptr;
+    caught.handler = table->Find(unit);
+    return caught.handler == nullptr ? nullptr : &caught.handler->range;
   };
-  if (!Unwind(ts, frame, find, &caught.handler, &caught.sp)) caught.site = nullptr;
+  Unwind(ts, frame, find, &caught.sp);
   return caught;
+}
+
+HandlerTable::HandlerTable(PyCodeObject* code) {
+  for (const ExceptionRange& range : ExceptionRangesOf(code)) handlers_.push_back({range, nullptr});
 }
 
 }  // namespace tierjit

@@ -2,8 +2,8 @@
 #ifndef TIERJIT_RUNTIME_DEOPT_UNWIND_H_
 #define TIERJIT_RUNTIME_DEOPT_UNWIND_H_
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/python.h"
@@ -21,50 +21,47 @@ namespace tierjit {
 // Adds the traceback entry and tells monitoring tools what the interpreter would tell them; may run Python code.
 bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* handler_unit, PyObject*** sp);
 
-// A code unit that has raised, and what catches it.
-struct RaiseSite {
-  int32_t unit = -1;
-  bool caught = false;
-  ExceptionRange range = {};
-  const void* address = nullptr;  // native code of the handler, once somebody has asked for it
+// One entry of a code object's exception table.
+struct Handler {
+  ExceptionRange range;
+  const void* address;  // native code, NULL while nobody has asked for it
 };
 
-// What a code object's exception table says on the units that raised last: most raise again. [GIL]
-class RaiseSites {
+// The exception table of a code object, read once. [GIL]
+class HandlerTable {
  public:
-  RaiseSite* At(PyCodeObject* code, int32_t unit) {
-    RaiseSite* site = &sites_[static_cast<uint32_t>(unit) % kCount];
-    if (site->unit != unit) [[unlikely]] {
-      site->unit = unit;
-      site->caught = FindHandler(code, unit, &site->range);
-      site->address = nullptr;
+  explicit HandlerTable(PyCodeObject* code);
+
+  // What protects code unit `unit`; NULL: nothing. As FindHandler() has it.
+  Handler* Find(int32_t unit) {
+    Handler* first = handlers_.data();
+    for (size_t count = handlers_.size(); count > 0;) {
+      size_t half = count / 2;
+      if (first[half].range.start > unit) {
+        count = half;
+      } else if (unit < first[half].range.end) {
+        return first + half;
+      } else {
+        first += half + 1;
+        count -= half + 1;
+      }
     }
-    return site;
+    return nullptr;
   }
   void ForgetAddresses() {
-    for (RaiseSite& site : sites_) site.address = nullptr;
+    for (Handler& handler : handlers_) handler.address = nullptr;
   }
 
  private:
-  static constexpr uint32_t kCount = 8;
-  std::array<RaiseSite, kCount> sites_;
+  std::vector<Handler> handlers_;
 };
 
 struct CaughtException {
-  RaiseSite* site;  // where it was caught, NULL if nowhere; may be of another unit by now, if foreign code has run
-  int32_t handler;  // as above
-  PyObject** sp;
+  Handler* handler;  // NULL: there is none
+  PyObject** sp;     // as above
 };
-// Native code of the handler; `look_up` tells it when the site does not know.
-template <class LookUp>
-inline const void* AddressOfHandler(const CaughtException& caught, LookUp look_up) {
-  if (caught.site->range.target != caught.handler) return look_up();
-  if (caught.site->address == nullptr) caught.site->address = look_up();
-  return caught.site->address;
-}
-
-// The same with the help of `sites`, those of the frame's code.
-CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, RaiseSites* sites);
+// The same by `table`, that of the frame's code.
+CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table);
 
 }  // namespace tierjit
 
