@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/helpers/exception.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 
@@ -75,6 +76,7 @@ PyObject* Vectorcall(PyThreadState* ts, PyObject* callable, PyObject** args, siz
   if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) {
     entry = *reinterpret_cast<vectorcallfunc*>(reinterpret_cast<char*>(callable) + type->tp_vectorcall_offset);
   }
+  if (entry == nullptr && names == nullptr && MakesPlainExceptions(callable)) return NewException(ts, callable, args, count);
   if (entry == nullptr) return _PyObject_MakeTpCall(ts, callable, args, static_cast<Py_ssize_t>(count), names);
   return Checked(ts, callable, entry(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, names));
 }

@@ -36,37 +36,64 @@ bool ResolveCause(PyThreadState* ts, PyObject* cause, PyObject** exception) {
   return true;
 }
 
-// Sets `value`, made by calling `type` or an instance of it, with its cause if `cause` is not null. Consumes all three.
-void RaiseInstance(PyThreadState* ts, PyObject* type, PyObject* value, PyObject* cause) {
-  PyObject* resolved = nullptr;
-  bool ok = IsException(ts, type, value) && (cause == nullptr || ResolveCause(ts, cause, &resolved));
-  if (ok) {
-    if (cause != nullptr) PyException_SetCause(value, resolved);
-    PyErr_SetObject(type, value);
-  }
-  Py_XDECREF(value);
-  Py_DECREF(type);
-  if (!ok) Py_XDECREF(cause);
-}
-
-// `raise exc from cause`; consumes both, `cause` may be null. An exception is set afterwards.
-void Raise(PyThreadState* ts, PyObject* exc, PyObject* cause) {
-  if (PyExceptionClass_Check(exc)) {
-    RaiseInstance(ts, exc, PyObject_CallNoArgs(exc), cause);
-  } else if (PyExceptionInstance_Check(exc)) {
-    RaiseInstance(ts, Py_NewRef(PyExceptionInstance_Class(exc)), exc, cause);
-  } else {
-    Py_DECREF(exc);
-    _PyErr_SetString(ts, PyExc_TypeError, "exceptions must derive from BaseException");
-    Py_XDECREF(cause);
-  }
-}
-
 // The exception being handled, here or in a frame below; null if none. Borrowed.
 PyObject* HandledException(PyThreadState* ts) {
   _PyErr_StackItem* item = ts->exc_info;
   while (item->exc_value == nullptr && item->previous_item != nullptr) item = item->previous_item;
   return item->exc_value == Py_None ? nullptr : item->exc_value;
+}
+
+// Whether PyErr_SetObject(type, value) would ask nobody and walk nowhere.
+bool SetsPlainly(PyObject* type, PyObject* value, PyObject* handled) {
+  if (Py_TYPE(value) != reinterpret_cast<PyTypeObject*>(type) || Py_TYPE(type) != &PyType_Type) return false;
+  return handled == nullptr || handled == value || reinterpret_cast<PyBaseExceptionObject*>(handled)->context == nullptr;
+}
+
+// PyErr_SetObject() that consumes `value`, an exception: it is raised while `handled` is being handled.
+void SetException(PyThreadState* ts, PyObject* type, PyObject* value) {
+  PyObject* handled = HandledException(ts);
+  if (!SetsPlainly(type, value, handled) || ts->current_exception != nullptr) {
+    PyErr_SetObject(type, value);
+    Py_DECREF(value);
+    return;
+  }
+  if (handled != nullptr && handled != value) {
+    Py_XSETREF(reinterpret_cast<PyBaseExceptionObject*>(value)->context, Py_NewRef(handled));
+  }
+  ts->current_exception = value;
+}
+
+// Sets `value`, made by calling `type` or an instance of it, with its cause if `cause` is not null. Consumes `value` and `cause`.
+void RaiseInstance(PyThreadState* ts, PyObject* type, PyObject* value, PyObject* cause) {
+  PyObject* resolved = nullptr;
+  bool ok = IsException(ts, type, value) && (cause == nullptr || ResolveCause(ts, cause, &resolved));
+  if (!ok) {
+    Py_XDECREF(value);
+    Py_XDECREF(cause);
+    return;
+  }
+  if (cause != nullptr) PyException_SetCause(value, resolved);
+  SetException(ts, type, value);
+}
+
+PyObject* CallClass(PyThreadState* ts, PyObject* cls) {
+  return MakesPlainExceptions(cls) ? NewException(ts, cls, nullptr, 0) : PyObject_CallNoArgs(cls);
+}
+
+// `raise exc from cause`; consumes both, `cause` may be null. An exception is set afterwards.
+void Raise(PyThreadState* ts, PyObject* exc, PyObject* cause) {
+  if (PyExceptionClass_Check(exc)) {
+    RaiseInstance(ts, exc, CallClass(ts, exc), cause);
+    Py_DECREF(exc);
+  } else if (PyExceptionInstance_Check(exc)) {
+    PyObject* type = Py_NewRef(PyExceptionInstance_Class(exc));  // setting the cause or the context may end an object that changes it
+    RaiseInstance(ts, type, exc, cause);
+    Py_DECREF(type);
+  } else {
+    Py_DECREF(exc);
+    _PyErr_SetString(ts, PyExc_TypeError, "exceptions must derive from BaseException");
+    Py_XDECREF(cause);
+  }
 }
 
 // A bare `raise`.
@@ -91,6 +118,17 @@ bool RestoreLasti(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* lasti
 }
 
 }  // namespace
+
+PyObject* NewException(PyThreadState* ts, PyObject* cls, PyObject* const* args, size_t count) {
+  if (ts->c_recursion_remaining <= 0) return _PyObject_MakeTpCall(ts, cls, args, static_cast<Py_ssize_t>(count), nullptr);
+  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(count));
+  if (tuple == nullptr) return nullptr;
+  for (size_t i = 0; i < count; i++) PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), Py_NewRef(args[i]));
+  PyTypeObject* type = reinterpret_cast<PyTypeObject*>(cls);
+  PyObject* exception = type->tp_new(type, tuple, nullptr);  // stores the arguments already; the initialiser would do so again
+  Py_DECREF(tuple);
+  return exception;
+}
 
 PyObject** op_raise_varargs(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   if (oparg == 0) return RaiseAgain(ts, frame, sp);
