@@ -191,10 +191,17 @@ PyObject* AskForAttr(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site
   MakeCanonical(lp, acc, site);
   frame->instr_ptr = InstructionAt(site, site->instr);
   PyObject* owner = *slot;
-  PyObject* value = PyObject_GetAttr(owner, PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1));
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
+  PyObject* value = nullptr;
+  bool unbound = false;
+  if (method) {
+    unbound = _PyObject_GetMethod(owner, name, &value);
+    slot[1] = unbound ? owner : nullptr;
+  } else {
+    value = PyObject_GetAttr(owner, name);
+  }
   *slot = value;
-  if (method) slot[1] = nullptr;
-  tj_decref(owner);
+  if (!unbound) tj_decref(owner);
   if (value == nullptr) {
     OpError(frame, slot);
     return Fail();

@@ -130,6 +130,11 @@ PyObject* NewException(PyThreadState* ts, PyObject* cls, PyObject* const* args, 
   return exception;
 }
 
+void RaiseKeyError(PyThreadState* ts, PyObject* key) {
+  PyObject* exception = NewException(ts, PyExc_KeyError, &key, 1);
+  if (exception != nullptr) SetException(ts, PyExc_KeyError, exception);
+}
+
 PyObject** op_raise_varargs(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   if (oparg == 0) return RaiseAgain(ts, frame, sp);
   if (oparg <= 2) {

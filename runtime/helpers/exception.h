@@ -23,6 +23,9 @@ inline bool MakesPlainExceptions(PyObject* callable) {
 // Such a call, with positional arguments (borrowed). NULL with an exception set. [GIL]
 PyObject* NewException(PyThreadState* ts, PyObject* cls, PyObject* const* args, size_t count);
 
+// What a dict raises for a key that it does not have. [GIL]
+void RaiseKeyError(PyThreadState* ts, PyObject* key);
+
 // Only in the shim frame that the interpreter puts under an inlined __init__. Contract: op.h. [GIL]
 PyObject** op_exit_init_check(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg);
 

@@ -1,4 +1,6 @@
 // Subscripts and slices: load, store, delete.
+#include "runtime/cpython/plain_lookup.h"
+#include "runtime/helpers/exception.h"
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/helpers/result.h"
@@ -15,12 +17,27 @@ PyObject* SliceConsuming(PyObject* start, PyObject* stop) {
   return slice;
 }
 
+// A dict without the key, as far as that can be told without foreign code.
+bool Lacks(PyObject* container, PyObject* key) {
+  Py_hash_t hash;
+  PyObject** value;
+  return PyDict_CheckExact(container) && PlainHash(key, &hash) &&
+         FindInDict(reinterpret_cast<PyDictObject*>(container), key, hash, &value) == Found::kNo;
+}
+
+// Compiled code has looked in dicts itself, and comes here for what is not there.
+PyObject* GetItem(PyThreadState* ts, PyObject* container, PyObject* key) {
+  if (!Lacks(container, key)) return PyObject_GetItem(container, key);
+  RaiseKeyError(ts, key);
+  return nullptr;
+}
+
 }  // namespace
 
 PyObject** op_binary_subscr(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject* container = sp[-2];
   PyObject* key = sp[-1];
-  PyObject* result = PyObject_GetItem(container, key);
+  PyObject* result = GetItem(ts, container, key);
   Py_DECREF(container);
   Py_DECREF(key);
   return PushResult(frame, sp - 2, result);
