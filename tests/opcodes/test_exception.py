@@ -791,3 +791,263 @@ def many_ranges(log):
     exec("\n".join(source), space)
     for k in (-5, -1, 0, 1, 7, 30, 58, 59, 60, 61):
         log.call(space["f"], k, log)
+
+
+@case
+def plain_and_other_constructions(log):
+    """Exceptions that BaseException's own slots make, and those that something else has a hand in."""
+    class Plain(Exception):
+        pass
+
+    class Late(Exception):
+        pass
+
+    class Made(Exception):
+        def __new__(cls, *args):
+            log("new", args)
+            return super().__new__(cls, *args)
+
+    class Stranger(Exception):
+        def __new__(cls, *args):
+            return 5
+
+    class Sibling(Exception):
+        def __new__(cls, *args):
+            return Plain(*args)
+
+    class Meta(type):
+        def __call__(cls, *args):
+            log("call", args)
+            return super().__call__(*args)
+
+        def __subclasscheck__(cls, other):
+            log("subclasscheck", other.__name__)
+            return super().__subclasscheck__(other)
+
+    class Odd(Exception, metaclass=Meta):
+        pass
+
+    def raise_class(cls):
+        raise cls
+
+    def raise_instance(cls, *args):
+        raise cls(*args)
+
+    def keyword(cls):
+        raise cls(a=1)
+
+    def f(action, *args):
+        try:
+            action(*args)
+        except Exception as error:
+            return type(error), error.args, refcount(error.args) if error.args else 0, error.__context__, vars(error)
+
+    for change in (None, lambda self, *args: log("init", args)):
+        if change is not None:
+            Late.__init__ = change
+        for cls in (Plain, Late, Made, Stranger, Sibling, Odd, ValueError, KeyError, OSError, StopIteration, UnicodeError, SystemExit,
+                    int, "x"):
+            log.call(f, raise_class, cls)
+            log.call(f, keyword, cls)
+            for args in ((), (1,), (2, "No such file"), ([],)):
+                log.call(f, raise_instance, cls, *args)
+
+
+@case
+def contexts_while_handling(log):
+    def chain(error):
+        seen = []
+        while error is not None and error not in seen:
+            seen.append(error)
+            error = error.__context__
+        return [(type(e).__name__, e.args, e.__suppress_context__, e.__cause__ is not None) for e in seen], error is not None
+
+    def twice(first, second, cause):
+        try:
+            try:
+                raise first
+            except Exception:
+                if cause == "none":
+                    raise second from None
+                if cause == "itself":
+                    raise second from first
+                raise second
+        except Exception as error:
+            return chain(error)
+
+    def same_again():
+        error = ValueError("same")
+        try:
+            try:
+                raise error
+            except ValueError:
+                raise error
+        except ValueError as caught:
+            return chain(caught), caught is error
+
+    def cycle():
+        a, b, c = KeyError("a"), KeyError("b"), KeyError("c")
+        a.__context__, b.__context__ = b, c
+        try:
+            try:
+                raise a
+            except KeyError:
+                raise c
+        except KeyError as caught:
+            return chain(caught)
+
+    def from_c(error, d):
+        try:
+            try:
+                raise error
+            except Exception:
+                return d["missing"]
+        except KeyError as caught:
+            return chain(caught), caught.args
+
+    def old_context(error):
+        error.__context__ = ZeroDivisionError("old")
+        try:
+            raise error
+        except Exception as caught:
+            first = chain(caught)
+        try:
+            try:
+                raise IndexError
+            except IndexError:
+                raise error
+        except Exception as caught:
+            return first, chain(caught)
+
+    def in_generator():
+        try:
+            yield 1
+        except ValueError:
+            raise KeyError("inner")
+
+    def thrown():
+        g = in_generator()
+        next(g)
+        try:
+            try:
+                raise IndexError("outer")
+            except IndexError:
+                g.throw(ValueError("thrown"))
+        except KeyError as error:
+            return chain(error)
+
+    for cause in (None, "none", "itself"):
+        for first in (ValueError, ValueError("i")):
+            for second in (KeyError, KeyError("k"), ValueError("i")):
+                log.call(twice, first, second, cause)
+    log.call(same_again)
+    log.call(cycle)
+    log.call(from_c, ValueError, {})
+    log.call(from_c, ValueError("x"), {"y": 1})
+    log.call(old_context, ValueError("v"))
+    log.call(thrown)
+
+
+@case
+def keys_that_dicts_lack(log):
+    class Equal:
+        def __init__(self, value):
+            self.value = value
+
+        def __hash__(self):
+            log("hash", self.value)
+            return hash(self.value)
+
+        def __eq__(self, other):
+            log("eq", self.value)
+            return self.value == other
+
+    class Missing(dict):
+        def __missing__(self, key):
+            log("missing", key)
+            return "made"
+
+    class Str(str):
+        pass
+
+    def get(d, key):
+        try:
+            return d[key]
+        except KeyError as error:
+            return error.args, error.args[0] is key, error.__traceback__.tb_lineno - get.__code__.co_firstlineno
+        except TypeError as error:
+            return str(error)
+
+    def uncaught(d, key):
+        return d[key]
+
+    for d in ({}, {"a": 1}, {1: "one", (1, 2): "pair"}, {Equal("a"): 5}, Missing(), Missing(a=1)):
+        for key in ("a", "z", "".join(["z", "z"]), 1, True, 1.0, 10**30, (1, 2), (3,), None, Str("a"), Str("q"), Equal("a"), Equal(1), []):
+            log.call(get, d, key)
+            log.call(uncaught, d, key)
+    key = "no such key".upper()
+    before = refcount(key)
+    for _ in range(20):
+        get({}, key)
+    log(refcount(key) - before)
+
+
+@case
+def one_entry_a_raise(log):
+    """Each frame that an exception passes adds one entry, whatever the exception carries already."""
+    def entries(tb):
+        out = []
+        while tb is not None:
+            out.append((tb.tb_frame.f_code.co_name, tb.tb_lasti, tb.tb_lineno - tb.tb_frame.f_code.co_firstlineno))
+            tb = tb.tb_next
+        return out
+
+    def inner(error):
+        raise error
+
+    def outer(error):
+        for _ in range(2):
+            try:
+                inner(error)
+            except ValueError as caught:
+                log(entries(caught.__traceback__))
+
+    def cleared(error):
+        try:
+            inner(error)
+        except ValueError as caught:
+            caught.__traceback__ = None
+            try:
+                raise
+            except ValueError as again:
+                return entries(again.__traceback__)
+
+    def given(error, other):
+        try:
+            raise other
+        except KeyError as caught:
+            tb = caught.__traceback__
+        try:
+            raise error.with_traceback(tb)
+        except ValueError as caught:
+            return entries(caught.__traceback__)
+
+    log.call(outer, ValueError)
+    log.call(outer, ValueError("kept"))
+    log.call(cleared, ValueError("x"))
+    log.call(given, ValueError("x"), KeyError("y"))
+
+
+@case
+def methods_that_builtins_lack(log):
+    class Sub(list):
+        pass
+
+    def f(owner):
+        try:
+            return owner.zz()
+        except AttributeError as error:
+            return str(error), error.name, error.obj is owner
+
+    for owner in ([], 5, "s", None, {}, Sub(), f, type, object(), sys, iter(())):
+        log.call(f, owner)

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/deopt/unwind.h"
 #include "tests/unit/runtime/python_source.h"
 
 namespace tierjit {
@@ -126,6 +127,7 @@ TEST_CASE("decoder: exception ranges and FindHandler agree for every unit") {
   PyCodeObject* code = CodeOfFunction(function);
   DecodedCode decoded = MustDecode(code);
   REQUIRE(!decoded.exceptions().empty());
+  HandlerTable table(code);
   for (int unit = 0; unit < decoded.unit_count(); ++unit) {
     const ExceptionRange* expected = nullptr;
     for (const ExceptionRange& range : decoded.exceptions()) {
@@ -133,7 +135,11 @@ TEST_CASE("decoder: exception ranges and FindHandler agree for every unit") {
     }
     ExceptionRange found;
     REQUIRE(FindHandler(code, unit, &found) == (expected != nullptr));
+    const Handler* listed = table.Find(unit);
+    REQUIRE((listed != nullptr) == (expected != nullptr));
     if (expected == nullptr) continue;
+    CHECK(listed->range.start == expected->start);
+    CHECK(listed->range.target == expected->target);
     CHECK(found.start == expected->start);
     CHECK(found.target == expected->target);
     CHECK(found.depth == expected->depth);
