@@ -361,3 +361,188 @@ def tracebacks(log):
 
     log.each(f, ([1, 0],), ([3, 2],), (["a"],), ([None],))
     log.each(g, ([1, 0],), ([1, "a"],))
+
+
+@case
+def variables_without_a_value_between(log):
+    def f(n, m):
+        rows = []
+        for y in range(n):
+            rows.append([x * y for x in range(m)])
+        return rows
+
+    def g(n):
+        total = 0
+        for y in range(n):
+            total += sum([x + 1 for x in range(y % 5)])
+            if y == n - 1:
+                return total, x  # noqa: F821
+        return total
+
+    log.each(f, (0, 3), (40, 0), (40, 7), (40, 300))
+    log.call(g, 60)
+
+
+@case
+def variables_with_a_value_before(log):
+    def always(n, x):
+        out = 0
+        for y in range(n):
+            out += len([x for x in range(y % 4)])
+        return out, x
+
+    def sometimes(n):
+        out = []
+        for y in range(n):
+            row = [x * 2 for x in range(3)]
+            if y % 3 == 0:
+                x = y
+            out.append(len(row))
+        return out[-1], x
+
+    def later(n):
+        out = []
+        for y in range(n):
+            row = [x * 2 for x in range(y % 3)]
+            for x in range(2):
+                row.append(x)
+            out.append(row)
+        return out, x
+
+    log.each(always, (60, 7), (60, 7.5), (60, "a"), (60, [1]), (60, None), (60, 1 << 80), (0, True))
+    log.each(sometimes, (60,), (1,))
+    log.each(later, (60,), (1,))
+
+
+@case
+def variables_of_other_kinds(log):
+    def f(n, items):
+        out = []
+        for y in range(n):
+            out.append([x + x for x in items])
+        return out[-1]
+
+    ints, floats, texts = [1, 2, 3], [1.5, 2.5], ["a", "b"]
+    for items in (ints, floats, texts, ints + floats, [], [True, False], [1 << 70, 3]):
+        log.call(f, 50, items)
+
+    def g(n):
+        out = []
+        for y in range(n):
+            out = [x for x in ([1, 2] if y < n - 2 else ["a"])]
+        return out
+
+    log.call(g, 60)
+
+
+@case
+def variables_that_others_see(log):
+    import sys
+    seen = []
+
+    def look(x):
+        values = sys._getframe(1).f_locals
+        seen.append((values.get("x", "none"), values.get("y", "none")))
+        return x
+
+    def f(n, m):
+        out = []
+        for y in range(n):
+            out.append([look(x) + 1 for x in range(m)])
+            look(y)
+        return out[-1]
+
+    log.call(f, 40, 2)
+    log(seen)
+
+    def g(n):
+        out = []
+        for y in range(n):
+            before = "x" in locals()
+            row = [(x, "x" in locals()) for x in range(2)]
+            out.append((before, row, "x" in locals()))
+        return out[0], out[-1]
+
+    log.call(g, 40)
+
+
+@case
+def variables_and_exceptions(log):
+    def f(n, items):
+        out = []
+        for y in range(n):
+            try:
+                out.append(len([100 // x for x in items]))
+            except ZeroDivisionError:
+                out.append("zero")
+            try:
+                out.append(x)  # noqa: F821
+            except UnboundLocalError:
+                out.append("unbound")
+        return out
+
+    def g(n, items):
+        x = 5
+        out = []
+        for y in range(n):
+            try:
+                out.append(len([100 // x for x in items]))
+            except ZeroDivisionError:
+                out.append(x)
+        return out, x
+
+    for function in (f, g):
+        log.each(function, (40, [1, 2]), (40, [1, 0, 2]), (40, [0]))
+
+    def h(n, items):
+        x = 5.5
+        try:
+            for y in range(n):
+                row = [100 // x for x in items[:1 + (y == n - 1)]]
+        except ZeroDivisionError as e:
+            return x, e.__traceback__.tb_frame.f_locals["x"]
+        return row
+
+    log.each(h, (40, [1, 2]), (40, [1, 0]))
+
+
+@case
+def variables_without_a_frame(log):
+    def row(n, k):
+        return [x * k for x in range(n)]
+
+    def twice(n, x):
+        a = [x for x in range(n)]
+        return len(a) + x
+
+    def f(n):
+        total = 0
+        for y in range(n):
+            total += len(row(y % 4, 2)) + twice(y % 3, y)
+        return total
+
+    log.call(f, 300)
+
+
+@case
+def variables_of_nested_comprehensions(log):
+    def f(n):
+        out = None
+        for y in range(n):
+            out = [[x * z for x in range(3)] + [x for x in range(2)] for z in range(3)]
+            out.append([x for x in [x for x in range(y % 4)]])
+        return out
+
+    def g(n):
+        return [sum([i * j for j in range(4)]) for i in range(n)]
+
+    def doubled(n):
+        z = 0.0
+        for y in range(n):
+            z += 2.0 * y + y * 2.0
+            z = z * 2.0 if z < 1e300 else 2.0 * -z
+        return z, 2.0 * float("inf"), 2.0 * 5e-324, 2.0 * -0.0
+
+    log.call(f, 40)
+    log.call(g, 60)
+    log.call(doubled, 3000)

@@ -165,6 +165,7 @@ void Lifter::ChooseVirtualLocals() {
   stored_bits_.assign(count, 0);
   std::vector<uint8_t> barred(count, 0);
   stored_.assign(count, 0);
+  cleared_.assign(count, 0);
   stored_details_.assign(count, 0);
   for (size_t i = 0; i < count; i++) {
     barred[i] = _PyLocals_GetKind(code->co_localspluskinds, static_cast<int>(i)) != CO_FAST_LOCAL;
@@ -187,18 +188,25 @@ void Lifter::ChooseVirtualLocals() {
       if (snapshot_.generic.contains(in.offset)) barred[local] = 1;
     }
     if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) {
-      barred[static_cast<size_t>(in.oparg)] = stored_[static_cast<size_t>(in.oparg)] = 1;
+      size_t local = static_cast<size_t>(in.oparg);
+      stored_[local] = cleared_[local] = 1;
+      barred[local] |= in.opcode == DELETE_FAST || snapshot_.generic.contains(in.offset);
     }
     return true;
   });
   for (size_t i = 0; i < count; i++) {
-    virtual_[i] |= stored_bits_[i];
+    virtual_[i] |= stored_bits_[i] & ~kNullBit;
     bool holds_more = !frameless() && i < snapshot_.local_bits.size() && (snapshot_.local_bits[i] & ~kSimpleBits) != 0;
     bool may_hold_more = !frameless() && snapshot_.any_locals && (EntryBits(i) & ~kNullBit) == 0;
     if (!stored_[i] || barred[i] || holds_more || may_hold_more || !IsNumberKind(virtual_[i])) virtual_[i] = 0;
   }
   own_virtual_ = virtual_;
   ChooseVersions();
+}
+
+void Lifter::NoteLateOnes() {
+  comes_late_ = cleared_;
+  for (size_t i = 0; i < virtual_.size(); i++) comes_late_[i] &= virtual_[i] != 0;
 }
 
 void Lifter::FindLeaders() {
@@ -214,7 +222,7 @@ void Lifter::FindLeaders() {
 void Lifter::Enter() {
   block_ = graph_->NewBlock();
   state_.locals.assign(virtual_.size(), Local{});
-  comes_late_.assign(virtual_.size(), 0);
+  NoteLateOnes();
   for (size_t i = 0; i < snapshot_.stack_bits.size(); i++) {
     Node* n = Emit(Opcode::kTakeStack, {}, Type::Any());  // NULL where a comprehension has put an unbound local away
     n->index = static_cast<int32_t>(i);
@@ -227,8 +235,7 @@ void Lifter::Enter() {
   for (size_t i = 0; i < virtual_.size(); i++) {
     if (virtual_[i] == 0) continue;
     if ((EntryBits(i) & ~kNullBit) == 0) {
-      locals[i].value = virtual_[i] == kIntBit ? IntConstant(0) : virtual_[i] == kFloatBit ? FloatConstant(0) : BoolConstant(false);
-      locals[i].bound = BoolConstant(false);
+      locals[i] = Unbound(virtual_[i]);
       comes_late_[i] = 1;
       // What the slot holds dies at the first store, but not in here.
       Node* before = Emit(Opcode::kLoadLocal, {}, Type::Any());
@@ -283,7 +290,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
   state_.locals.assign(count, Local{});
   for (size_t i = 0; i < args.size(); i++) state_.locals[i].value = args[i];
   ChooseVirtualLocals();
-  comes_late_.assign(count, 0);
+  NoteLateOnes();
   Node* null = Emit(Opcode::kNull, {}, Type(kNullBit));
   std::vector<Local> locals = state_.locals;
   for (Local& l : state_.locals) {
@@ -296,8 +303,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
     if (virtual_[i] == 0) {
       locals[i].value = value == nullptr ? null : stored_[i] ? Boxed(value) : value;
     } else if (value == nullptr) {
-      locals[i].value = virtual_[i] == kIntBit ? IntConstant(0) : virtual_[i] == kFloatBit ? FloatConstant(0) : BoolConstant(false);
-      locals[i].bound = BoolConstant(false);
+      locals[i] = Unbound(virtual_[i]);
       comes_late_[i] = 1;
     } else if (value->rep == Rep::kBoxed) {
       locals[i].value = NumberOf(value, virtual_[i]);

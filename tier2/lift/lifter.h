@@ -186,6 +186,7 @@ class Lifter {
   uint32_t EntryBits(size_t local) const;
   void WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const;  // false: not on behind the instruction
   bool ReadBeforeStored(int local) const;
+  void NoteLateOnes();
   absl::Status CheckSuspension() const;       // not for code that suspends
   void FindLeaders();
   int LoopDepth(int32_t unit) const;
@@ -336,6 +337,11 @@ class Lifter {
   Node* PrepareStore(int local, Node* value);  // all that may leave; nullptr: never right
   void CommitStore(int local, Node* value);
   void GuardSlot(int local);
+  bool IsUnbound(Node* value) const;
+  Node* PrepareUnbinding(int local, Node* value);
+  void Unbind(int local, Node* null);
+  Local Unbound(uint32_t kind);
+  bool LoadAndClear(int local);
   bool OldMayDie(int local);
   bool StoreOverComplex();
   Node* LoadLocal(int local);
@@ -449,7 +455,7 @@ class Lifter {
   Graph* graph_;
   std::vector<uint32_t> virtual_;             // by local: kIntBit, kFloatBit, kBoolBit, or 0 for locals that stay in their slots
   std::vector<uint32_t> stored_bits_;         // by local: what was seen to be stored, anywhere
-  std::vector<uint8_t> comes_late_;           // by local: virtual, but not from the way in on
+  std::vector<uint8_t> comes_late_;           // by local: there may be no value in it, at the way in or later
   static constexpr uint8_t kHandler = 2;
   std::vector<uint8_t> leader_;               // by code unit: a block begins there; kHandler: that of exceptions
   std::vector<uint8_t> regular_;              // by code unit: reached without exceptions
@@ -459,6 +465,7 @@ class Lifter {
   std::vector<uint32_t> own_virtual_;         // `virtual_` elsewhere
   int32_t version_ = -1;                      // header of the loop in whose typed version the block lies
   std::vector<uint8_t> stored_;               // by local: there are stores to it
+  std::vector<uint8_t> cleared_;              // by local: loses its value for a comprehension
   std::vector<std::pair<Block*, Node*>> returns_;  // frameless: where blocks end, and the values
   std::vector<uint32_t> own_expected_;
   std::vector<uint32_t>& expected_;           // TypeBits by node id

@@ -44,6 +44,7 @@ Node* Lifter::NumberOf(Node* value, uint32_t kind) {
 Node* Lifter::PrepareStore(int local, Node* value) {
   size_t i = static_cast<size_t>(local);
   if (virtual_[i] != 0) {
+    if (IsUnbound(value)) return PrepareUnbinding(local, value);
     if (value->rep == Rep::kBoxed) value = NumberOf(value, virtual_[i]);
     return value->rep == RepOfKind(virtual_[i]) ? value : nullptr;
   }
@@ -65,11 +66,61 @@ void Lifter::GuardSlot(int local) {
 
 void Lifter::CommitStore(int local, Node* value) {
   size_t i = static_cast<size_t>(local);
+  if (virtual_[i] != 0 && IsUnbound(value)) return Unbind(local, value);
   if (virtual_[i] != 0 || frameless()) {
     state_.locals[i] = {value, nullptr};
     return;
   }
   FillSlot(local, value);
+}
+
+// What a comprehension has put away of a variable that had no value.
+bool Lifter::IsUnbound(Node* value) const { return value->rep == Rep::kBoxed && Known(value) == kNullBit; }
+
+Node* Lifter::PrepareUnbinding(int local, Node* value) {
+  if (!value->Is(Opcode::kNull)) EmitGuard(Opcode::kGuardSame, {value, Emit(Opcode::kNull, {}, Type(kNullBit))}, Type(kNullBit));
+  if (!frameless()) GuardSlot(local);
+  return Emit(Opcode::kNull, {}, Type(kNullBit));
+}
+
+// Frame states do not name a virtual local without a value: its slot shows that, whatever handlers and exits have seen there.
+void Lifter::Unbind(int local, Node* null) {
+  if (!frameless()) FillSlot(local, null);
+  state_.locals[static_cast<size_t>(local)] = Unbound(virtual_[static_cast<size_t>(local)]);
+}
+
+Lifter::Local Lifter::Unbound(uint32_t kind) {
+  Node* any = kind == kIntBit ? IntConstant(0) : kind == kFloatBit ? FloatConstant(0) : BoolConstant(false);
+  return {any, BoolConstant(false)};
+}
+
+// The variable of a comprehension that begins. As a rule it has no value, or has one for certain.
+bool Lifter::LoadAndClear(int local) {
+  size_t i = static_cast<size_t>(local);
+  Local& l = state_.locals[i];
+  if (virtual_[i] == 0) {
+    if (!frameless()) return false;
+    Push(l.value);
+    l = {Emit(Opcode::kNull, {}, Type(kNullBit)), nullptr};
+    return true;
+  }
+  bool unbound = l.bound != nullptr && ((stored_bits_[i] & kNullBit) != 0 || (EntryBits(i) & ~kNullBit) == 0);
+  if (l.bound != nullptr) EmitGuard(unbound ? Opcode::kGuardFalse : Opcode::kGuardTrue, {l.bound});
+  Node* null = Emit(Opcode::kNull, {}, Type(kNullBit));
+  if (!unbound) {
+    Node* value = Boxed(l.value);
+    Unbind(local, PrepareUnbinding(local, null));
+    Push(value);
+    return true;
+  }
+  if (!frameless()) {
+    Node* slot = Emit(Opcode::kLoadLocal, {}, Type::Any());
+    slot->index = local;
+    EmitGuard(Opcode::kGuardSame, {slot, null}, Type(kNullBit));
+  }
+  l = Unbound(virtual_[i]);
+  Push(null);
+  return true;
 }
 
 bool Lifter::StoreLocal(int local, Node* value) {
@@ -131,6 +182,7 @@ bool Lifter::LoadStore() {
     case STORE_FAST_LOAD_FAST: {
       // The load may leave, so it comes first.
       bool same = oparg >> 4 == (oparg & 15);
+      if (same && IsUnbound(Top().node)) return false;
       Node* loaded = same ? nullptr : LoadLocal(oparg & 15);
       if (!StoreLocal(oparg >> 4, Top().node)) return false;
       Drop(1);
@@ -147,11 +199,7 @@ bool Lifter::LoadStore() {
       Drop(2);
       return true;
     }
-    case LOAD_FAST_AND_CLEAR:
-      if (!frameless()) return false;
-      Push(state_.locals[static_cast<size_t>(oparg)].value);
-      state_.locals[static_cast<size_t>(oparg)] = {Emit(Opcode::kNull, {}, Type(kNullBit)), nullptr};
-      return true;
+    case LOAD_FAST_AND_CLEAR: return LoadAndClear(oparg);
     case LOAD_CONST: Push(Constant(PyTuple_GET_ITEM(snapshot_.code->co_consts, oparg))); return true;
     case PUSH_NULL: Push(Emit(Opcode::kNull, {}, Type(kNullBit))); return true;
     case COPY:

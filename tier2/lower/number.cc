@@ -389,7 +389,13 @@ void Lowerer::BoxInt(const Node& n) {
   Reg o = RegOf(n);
   Label fresh = f_->NewLabel(), slow = f_->NewLabel(), done = f_->NewLabel();
   const Type& t = n.input(0)->type;
-  bool never_small = t.Is(kIntBit) && (t.low() > 256 || t.high() < kSmallIntMin);
+  constexpr int64_t kSmallIntMax = kSmallIntMin + kSmallIntCount - 1;
+  bool never_small = t.Is(kIntBit) && (t.low() > kSmallIntMax || t.high() < kSmallIntMin);
+  if (t.Is(kIntBit) && t.low() >= kSmallIntMin && t.high() <= kSmallIntMax) {
+    Reg offset = f_->Mul(v, kSmallIntSize);
+    f_->Add(o, offset, env_.small_int_zero);
+    return;
+  }
   if (!never_small) {
     Reg biased = f_->Sub(v, kSmallIntMin);
     f_->UBGe(fresh, biased, kSmallIntCount);

@@ -30,7 +30,7 @@ bool Takes(const Node& n, size_t i) {
 }
 
 bool IsCounted(Node* n) {
-  return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kFreshRange) && !n->Is(Opcode::kVirtualTuple) && !n->Is(Opcode::kFreshIter);
+  return n != nullptr && n->rep == Rep::kBoxed && !n->Is(Opcode::kNull) && !n->Is(Opcode::kFreshRange) && !n->Is(Opcode::kVirtualTuple) && !n->Is(Opcode::kFreshIter);
 }
 
 class Assigner {

@@ -91,6 +91,7 @@ class Simplifier {
         if (a->Is(Opcode::kNot)) return Now(a->input(0));
         return a->Is(Opcode::kBool) ? Constant(n, Opcode::kBool, !a->imm) : nullptr;
       case Opcode::kTypeIs: return FoldTypeIs(n, a->type, static_cast<uint32_t>(n->imm));
+      case Opcode::kGuardSame: return a == Now(n->input(1)) || SameConstant(a, Now(n->input(1))) ? Now(n->input(1)) : nullptr;
       case Opcode::kSame: return FoldSame(n, a, Now(n->input(1)));
       case Opcode::kTupleLength: return IsTuple(a) ? Constant(n, Opcode::kInt, static_cast<int64_t>(a->inputs.size())) : nullptr;
       case Opcode::kTupleGet: {

@@ -79,7 +79,19 @@ void Divide(Graph* graph, Node* n) {
   if (b->type.low() > 0 || b->type.high() < -1) Become(n, mod ? Opcode::kIntModPure : Opcode::kIntFloorDivPure);
 }
 
+// The same number as x + x, whatever x is, and a sum is never later than a product.
+void Double(Node* n) {
+  constexpr double kTwo = 2.0;
+  for (int i : {0, 1}) {
+    const Node* factor = n->input(i);
+    if (!factor->Is(Opcode::kFloat) || __builtin_memcmp(&factor->imm, &kTwo, sizeof kTwo) != 0) continue;
+    n->inputs[static_cast<size_t>(i)] = n->input(1 - i);
+    return Become(n, Opcode::kFloatAdd);
+  }
+}
+
 void Reduce(Graph* graph, Node* n) {
+  if (n->Is(Opcode::kFloatMul)) return Double(n);
   // Its type is known now; where the range began and ends need not live for it.
   if (n->Is(Opcode::kRangeItem)) n->inputs.resize(1);
   if (n->inputs.size() == 2 && n->rep == Rep::kI64 && n->input(0)->type.Is(kIntBit) && n->input(1)->type.Is(kIntBit)) {

@@ -144,6 +144,12 @@ ERRATA = {
         ("moves of 0 changed the flags, also between an overflow operation and its branch",
          """  {MIR_MOV, "r z", "Y 33 r0 R0", 0},      /* xor r0,r0 -- 32 bit xor */\n""",
          """  {MIR_MOV, "r z", "Y C7 /0 R0 I1", 0},   /* mov r0,0 -- 32 bit mov */\n"""),
+        ("not a defect: cvtsi2sd keeps half of the register, so it waited for whatever that held before,",
+         """"F2 X 0F 2A r0 R1", 0},                  /* cvtsi2sd r0,r1 */""",
+         """"Y 0F 57 r0 R0; F2 X 0F 2A r0 R1", 0},   /* xorps r0,r0; cvtsi2sd r0,r1 */"""),
+        ("from memory as well",
+         """"F2 X 0F 2A r0 m1", 0},                 /* cvtsi2sd r0,m1 */""",
+         """"Y 0F 57 r0 R0; F2 X 0F 2A r0 m1", 0},  /* xorps r0,r0; cvtsi2sd r0,m1 */"""),
         ("32-bit shifts used 64-bit memory operands",
          "  SHOP0 (ICODE, , X, CL_OP_CODE, I8_OP_CODE) \\\n  SHOP0 (ICODE, S, Y, CL_OP_CODE, I8_OP_CODE)\n",
          "  SHOP0 (ICODE, , X, CL_OP_CODE, I8_OP_CODE)\n"
