@@ -170,6 +170,8 @@ struct SharedAddresses {
   PyObject* (*new_instance)(PyTypeObject* type);  // see instances.h
   PyObject* (*find_attribute)(PyObject* owner, PyObject* name);  // see attr_lookup.h
   PyObject* (*number_op)(PyObject* a, PyObject* b, int64_t oparg);  // of BINARY_OP, on exact numbers; nullptr: not quick, or it raises
+  void (*refill_ints)();                  // where there is no free block
+  void (*refill_floats)();
 };
 SharedAddresses GetSharedAddresses();
 // How optimised code makes and runs frames.

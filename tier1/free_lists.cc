@@ -13,14 +13,28 @@
 namespace tierjit::tier1 {
 namespace {
 
+constexpr uint32_t kBatch = 64;
+
 void Refill(FreeList* list, size_t size, PyTypeObject* type) {
   if (list->limit == 0) return;
-  constexpr uint32_t kBatch = 64;
   while (list->count < kBatch) {
     PyObject* o = static_cast<PyObject*>(PyObject_Malloc(size));
     if (o == nullptr) return;
     o->ob_type = type;
     list->items[list->count++] = o;
+  }
+}
+
+// Floats that have died in the interpreter's own code lie there.
+void TakeInterpretersFloats() {
+  if (tj_rt.floats.limit == 0) return;
+  _Py_float_freelist* theirs = &PyInterpreterState_Get()->object_state.freelists.floats;
+  while (theirs->numfree > 0 && tj_rt.floats.count < kBatch) {
+    PyFloatObject* o = theirs->items;
+    theirs->items = reinterpret_cast<PyFloatObject*>(Py_TYPE(o));  // the next one
+    theirs->numfree--;
+    reinterpret_cast<PyObject*>(o)->ob_type = &PyFloat_Type;
+    tj_rt.floats.items[tj_rt.floats.count++] = reinterpret_cast<PyObject*>(o);
   }
 }
 
@@ -82,6 +96,7 @@ void RefillInts() {
   Trim(&tj_rt.ints);
 }
 void RefillFloats() {
+  TakeInterpretersFloats();
   Refill(&tj_rt.floats, sizeof(PyFloatObject), &PyFloat_Type);
   Trim(&tj_rt.floats);
 }

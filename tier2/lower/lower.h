@@ -41,6 +41,8 @@ struct Environment {
   PyObject* (*new_instance)(PyTypeObject* type);
   PyObject* (*find_attribute)(PyObject* owner, PyObject* name);        // a new reference
   PyObject* (*number_op)(PyObject* a, PyObject* b, int64_t oparg);  // of exact numbers; nullptr: not quick, or it raises
+  void (*refill_ints)();     // where there is no free block
+  void (*refill_floats)();
   const uintptr_t* expected_breaker;  // of the code object: ts->eval_breaker differs when somebody wants something
   // For tests: a place where the code is made to leave at random, or nullptr. Empty: code leaves only when it has to.
   std::function<ExitPoint*(const char* operation, int32_t origin, ExitPoint::Kind kind)> new_exit_point;

@@ -419,7 +419,7 @@ void Lowerer::BoxInt(const Node& n) {
   f_->Bind(done);
   Later([=, this] {
     f_->Bind(slow);
-    f_->CallC("tj2_box_int", tj2_box_int, o, {v});
+    f_->CallC("tj2_box_int", tj2_box_int, o, {v, reinterpret_cast<const void*>(env_.refill_ints)});
     f_->Jmp(done);
   });
 }
@@ -442,7 +442,7 @@ void Lowerer::BoxFloat(const Node& n) {
   f_->Bind(done);
   Later([=, this] {
     f_->Bind(slow);
-    f_->CallC("tj2_box_float", tj2_box_float, o, {v});
+    f_->CallC("tj2_box_float", tj2_box_float, o, {v, reinterpret_cast<const void*>(env_.refill_floats)});
     f_->Jmp(done);
   });
 }

@@ -11,8 +11,14 @@ PyObject* Require(PyObject* o) {
 }
 }  // namespace
 
-PyObject* tj2_box_int(int64_t value) { return Require(PyLong_FromLongLong(value)); }
-PyObject* tj2_box_float(double value) { return Require(PyFloat_FromDouble(value)); }
+PyObject* tj2_box_int(int64_t value, void (*refill)()) {
+  refill();
+  return Require(PyLong_FromLongLong(value));
+}
+PyObject* tj2_box_float(double value, void (*refill)()) {
+  refill();
+  return Require(PyFloat_FromDouble(value));
+}
 PyObject* tj2_new_tuple(int64_t size) { return Require(PyTuple_New(size)); }
 
 namespace {

@@ -8,8 +8,9 @@ namespace tierjit::tier2 {
 
 extern "C" {
 // New references; never NULL: without memory the process ends, as the frame could not be rebuilt either. [GIL]
-PyObject* tj2_box_int(int64_t value);
-PyObject* tj2_box_float(double value);
+// `refill`: of the free blocks, of which there are none as a rule, see Environment.
+PyObject* tj2_box_int(int64_t value, void (*refill)());
+PyObject* tj2_box_float(double value, void (*refill)());
 PyObject* tj2_new_tuple(int64_t size);  // whose items are to be stored before anything else is done
 // The value of an exact int of more than one digit. 0 in `fits`: int64 does not hold it. [GIL]
 struct IntValue {
