@@ -194,6 +194,11 @@ inline bool IsNumberOrText(PyObject* o) {
   return {nullptr, result};
 }
 
+[[gnu::always_inline]] inline Departure BinaryOfCTypes(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  if (PyLong_CheckExact(a) && PyLong_CheckExact(b)) return BinaryOfInts(lp, a, b, ts, site, owned);
+  return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
+}
+
 [[gnu::noinline]] Departure BinaryOfInstances(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   Departure method;
   if (EntersMethod(lp, a, b, ts, site, owned, &method)) return method;
@@ -227,15 +232,67 @@ PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Si
   return Finish(lp, ts, site, result);
 }
 
+// What waits below the operands goes to its slots.
+inline void StoreBelow(PyObject** lp, const Site* site) { MakeCanonicalBelow(site->depth - site->popped, lp, nullptr, site); }
+
+inline PyObject* OrLeft(PyObject* result) { return result != nullptr ? result : reinterpret_cast<PyObject*>(kLeft); }
+
+// After StoreBelow() and the operation, which left the unit if there is no result.
+inline PyObject* EndAbove(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
+  if (result == nullptr || MakePending(lp, site)) return OrLeft(result);
+  PyObject** bottom = Bottom(lp, site);
+  *bottom = result;
+  RequestInterpreter(ts, FrameOf(lp), bottom + 1, site->next);
+  return OrLeft(nullptr);
+}
+
 }  // namespace
 
 extern "C" {
 
-PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+PyObject* tj_quick(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
+  if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return nullptr;
+  bool compares = site->special == Special::kCompare;
+  if (compares || IsNumberOrText(a)) {
+    BalanceFreeLists();
+    PyObject* result = MayEitherDie(a, b, owned) ? nullptr : site->quick(ts, a, b, site);
+    if (result != nullptr) {
+      Release(a, b, owned);
+      return result;
+    }
+  }
+  StoreBelow(lp, site);
+  return EndAbove(lp, ts, site, compares ? Compare(lp, a, b, ts, site, owned) : BinaryOfCTypes(lp, a, b, ts, site, owned).value);
+}
+
+PyObject* tj_unary(PyObject** lp, PyObject* a, PyThreadState* ts, Site* site, int owned) {
+  if (IsPythonClass(Py_TYPE(a))) return nullptr;
+  StoreBelow(lp, site);
   BalanceFreeLists();
-  PyObject* result = MayEitherDie(a, b, owned) ? nullptr : site->quick(ts, a, b, site);
-  if (result != nullptr) Release(a, b, owned);
-  return result;
+  if (!owned) Py_INCREF(a);
+  ShowInstruction(lp, site);
+  PyObject* result = site->special == Special::kNegative ? PyNumber_Negative(a) : PyNumber_Invert(a);
+  tj_decref(a);
+  return EndAbove(lp, ts, site, Finish(lp, ts, site, result));
+}
+
+PyObject* tj_truth(PyObject** lp, PyObject* a, PyThreadState* ts, Site* site, int owned) {
+  if (IsPythonClass(Py_TYPE(a))) return nullptr;
+  BalanceFreeLists();
+  PyObject* quick = MayDie(a, owned) ? nullptr : QuickToBool(ts, a, nullptr, site);
+  if (quick != nullptr) {
+    if (owned) tj_decref(a);
+    return quick;
+  }
+  if (site->misses < kMaxFills) {
+    site->misses++;
+    site->fill(ts, a, nullptr, site);
+  }
+  if (!owned) Py_INCREF(a);
+  ShowInstruction(lp, site);
+  int truth = PyObject_IsTrue(a);
+  tj_decref(a);
+  return OrLeft(Finish(lp, ts, site, truth < 0 ? nullptr : truth ? Py_True : Py_False));
 }
 
 bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site) {
@@ -246,9 +303,8 @@ bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* sit
 }
 
 Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  if (PyLong_CheckExact(a) && PyLong_CheckExact(b)) return BinaryOfInts(lp, a, b, ts, site, owned);
   if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return BinaryOfInstances(lp, a, b, ts, site, owned);
-  return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
+  return BinaryOfCTypes(lp, a, b, ts, site, owned);
 }
 
 Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {

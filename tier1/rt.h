@@ -191,6 +191,8 @@ struct Site {
 };
 
 inline constexpr uintptr_t kEnter = 1;
+// What helpers return that may do an operation (an object), decline it (NULL) or do it and leave the unit (this).
+inline constexpr uintptr_t kLeft = 1;
 
 // Of helpers that store something.
 struct StoreResult {

@@ -31,37 +31,7 @@ inline PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int ind
   return p.kind == Kind::kAcc ? acc : nullptr;
 }
 
-// Every pending entry below the stack entry `end` becomes an owned reference in its slot.
-inline void MakeCanonicalBelow(int end, PyObject** lp, PyObject* acc, const Site* site) {
-  PyObject** base = StackBase(lp, site);
-  for (int i = 0; i < site->pending_count; i++) {
-    const Pending& p = site->pending[i];
-    if (p.slot >= end) return;
-    PyObject* o = nullptr;
-    if (p.kind == Kind::kLocal) o = Py_XNewRef(lp[p.value]);
-    if (p.kind == Kind::kConst) o = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
-    if (p.kind == Kind::kAcc) o = acc;
-    base[p.slot] = o;
-  }
-}
 inline void MakeCanonical(PyObject** lp, PyObject* acc, const Site* site) { MakeCanonicalBelow(site->depth, lp, acc, site); }
-
-// Loads below the operands become pending again; false when foreign code has changed one of the locals meanwhile (then
-// the slots keep what was loaded).
-inline bool MakePending(PyObject** lp, const Site* site) {
-  if (site->pending_count == 0) return true;
-  PyObject** base = StackBase(lp, site);
-  int below = site->depth - site->popped;
-  for (int i = 0; i < site->pending_count; i++) {
-    const Pending& p = site->pending[i];
-    if (p.slot < below && p.kind == Kind::kLocal && base[p.slot] != lp[p.value]) return false;
-  }
-  for (int i = 0; i < site->pending_count; i++) {
-    const Pending& p = site->pending[i];
-    if (p.slot < below && (p.kind == Kind::kLocal || p.kind == Kind::kConst)) Py_XDECREF(base[p.slot]);
-  }
-  return true;
-}
 
 inline bool IsBorrowed(const Site* site, int index) {
   uint8_t at = site->operand[index];

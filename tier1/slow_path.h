@@ -21,6 +21,35 @@ enum ExtraFlags : uint8_t {
 inline PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
 inline _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
 
+// Every pending entry below the stack entry `end` becomes an owned reference in its slot.
+inline void MakeCanonicalBelow(int end, PyObject** lp, PyObject* acc, const Site* site) {
+  PyObject** base = StackBase(lp, site);
+  for (int i = 0; i < site->pending_count; i++) {
+    const Pending& p = site->pending[i];
+    if (p.slot >= end) return;
+    PyObject* o = nullptr;
+    if (p.kind == Kind::kLocal) o = Py_XNewRef(lp[p.value]);
+    if (p.kind == Kind::kConst) o = Py_NewRef(reinterpret_cast<PyObject*>(p.value));
+    if (p.kind == Kind::kAcc) o = acc;
+    base[p.slot] = o;
+  }
+}
+
+// Loads below the operands become pending again; false when foreign code has changed one of the locals meanwhile (then
+// the slots keep what was loaded).
+inline bool MakePending(PyObject** lp, const Site* site) {
+  PyObject** base = StackBase(lp, site);
+  const int below = site->depth - site->popped;
+  const Pending* end = site->pending;
+  for (int left = site->pending_count; left > 0 && end->slot < below; left--, end++) {
+    if (end->kind == Kind::kLocal && base[end->slot] != lp[end->value]) return false;
+  }
+  for (const Pending* p = site->pending; p != end; p++) {
+    if (p->kind == Kind::kLocal || p->kind == Kind::kConst) Py_XDECREF(base[p->slot]);
+  }
+  return true;
+}
+
 // The local that the STORE_FAST behind the instruction stores into.
 inline PyObject** StoredLocal(PyObject** lp, const Site* site) { return &lp[InstructionAt(site, site->next)->op.arg]; }
 

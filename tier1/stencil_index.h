@@ -63,6 +63,7 @@ struct StencilIndex {
   X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(list_append_any) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
   X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
   X(unpack_tuple_2) X(unpack_list) X(unpack_locals) X(after_call) X(jump_if_is_LR) X(jump_if_is_MR) X(jump_if_is_not_LR) X(jump_if_is_not_MR) X(jump_if_true_object_L)                   \
+  X(unary_any_L) X(unary_any_R) X(truth_jump_true_L) X(truth_jump_true_R) X(truth_jump_false_L) X(truth_jump_false_R)    \
   X(jump_if_true_object_R) X(jump_if_false_object_L) X(jump_if_false_object_R) X(handler) X(handler_R)                    \
   X(put_attr_RL) X(put_attr_LL) X(put_attr_CL) X(put_attr_ML) X(put_attr_LR) X(put_attr_CR) X(put_attr_MR)                 \
   X(call_class_method_n) X(after_init)                                                                                     \

@@ -205,6 +205,7 @@ void Translator::UnaryNegative(const Instruction& in) {
   const Stencil* floats = local ? s.float_negate_L : s.float_negate_R;
   Emission& e = Emit(float_first ? floats : ints);
   AddCold(e, float_first ? ints : floats);
+  AddCold(e, local ? s.unary_any_L : s.unary_any_R);
   e.a = local ? LocalOffset(Top().value) : 0;
   SlowPath(e, DecisionFor(UNARY_NEGATIVE).handler, 1, kResultInAcc);
   Drop(1);
@@ -216,6 +217,7 @@ void Translator::UnaryInvert(const Instruction& in) {
   if (Top().kind != Kind::kLocal) ToAccumulator();
   bool local = Top().kind == Kind::kLocal;
   Emission& e = Emit(local ? Stencils().int_invert_L : Stencils().int_invert_R);
+  AddCold(e, local ? Stencils().unary_any_L : Stencils().unary_any_R);
   e.a = local ? LocalOffset(Top().value) : 0;
   SlowPath(e, DecisionFor(UNARY_INVERT).handler, 1, kResultInAcc);
   Drop(1);
@@ -331,6 +333,8 @@ void Translator::ToBool(const Instruction& in) {
   AddCold(e, sized_first ? exact : sized);
   AddCold(e, if_true ? (local ? s.jump_if_true_object_L : s.jump_if_true_object_R)
                      : (local ? s.jump_if_false_object_L : s.jump_if_false_object_R));
+  AddCold(e, if_true ? (local ? s.truth_jump_true_L : s.truth_jump_true_R)
+                     : (local ? s.truth_jump_false_L : s.truth_jump_false_R));
   e.cell = NewCell(sizeof(TruthCell));
   if (local) e.a = LocalOffset(Top().value);
   e.target = jump->target;

@@ -1,5 +1,5 @@
 // Operators on operands of any type: C functions take them as they lie. What lies below the operands is canonical,
-// except for the `quick` forms, which run no foreign code and may decline.
+// except for the forms that may decline: their C side stores it if it needs to.
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -10,7 +10,10 @@ extern "C" {
 Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
 bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* site);  // false: leave
-PyObject* tj_quick(PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);  // NULL: declined
+// With operands of C types only; see kLeft in rt.h.
+PyObject* tj_quick(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned);
+PyObject* tj_unary(PyObject** lp, PyObject* a, PyThreadState* ts, Site* site, int owned);
+PyObject* tj_truth(PyObject** lp, PyObject* a, PyThreadState* ts, Site* site, int owned);  // True or False
 }
 
 // Operand A (L, M), B (L, M), constant P (C, either side) or accumulator.
@@ -58,11 +61,35 @@ template <K ka, K kb, bool sense> BODY compare_jump(SIGNATURE) {
   void* z_;
   LEAVE_OR_ENTER(d, TJ_THUNK_method_branch, z_);
 }
+#define DECLINED_OR_LEFT(r)   \
+  do {                        \
+    if (r == nullptr) COLD(); \
+    GO(TJ_THUNK_exit, DEAD);  \
+  } while (0)
+INLINE bool is_done(PyObject* r) { return LIKELY(reinterpret_cast<uintptr_t>(r) > kLeft); }
+
 template <K ka, K kb> BODY quick(SIGNATURE) {
-  PyObject* r = tj_quick(left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
-  if (LIKELY(r != nullptr)) NEXT(r);
-  COLD();
+  PyObject* r = tj_quick(lp, left<ka>(lp, acc), right<kb>(lp, acc), ts, SITE, kOwned<ka, kb>);
+  if (is_done(r)) NEXT(r);
+  DECLINED_OR_LEFT(r);
 }
+template <K k> BODY unary(SIGNATURE) {
+  PyObject* r = tj_unary(lp, left<k>(lp, acc), ts, SITE, owned(k));
+  if (is_done(r)) NEXT(r);
+  DECLINED_OR_LEFT(r);
+}
+STENCIL(unary_any_L) { MUSTTAIL return unary<K::L>(lp, rt, acc, ts, REST); }
+STENCIL(unary_any_R) { MUSTTAIL return unary<K::R>(lp, rt, acc, ts, REST); }
+template <K k, bool sense> BODY truth(SIGNATURE) {
+  PyObject* r = tj_truth(lp, left<k>(lp, acc), ts, SITE, owned(k));
+  if (r == (sense ? rt->true_object : rt->false_object)) TARGET(DEAD);
+  if (is_done(r)) NEXT(DEAD);
+  DECLINED_OR_LEFT(r);
+}
+STENCIL(truth_jump_true_L) { MUSTTAIL return truth<K::L, true>(lp, rt, acc, ts, REST); }
+STENCIL(truth_jump_true_R) { MUSTTAIL return truth<K::R, true>(lp, rt, acc, ts, REST); }
+STENCIL(truth_jump_false_L) { MUSTTAIL return truth<K::L, false>(lp, rt, acc, ts, REST); }
+STENCIL(truth_jump_false_R) { MUSTTAIL return truth<K::R, false>(lp, rt, acc, ts, REST); }
 
 #define GENERIC(a, b)                                                                                            \
   STENCIL(binary_any_##a##b) { MUSTTAIL return binary<K::a, K::b>(lp, rt, acc, ts, REST); }                      \
