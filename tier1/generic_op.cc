@@ -148,7 +148,6 @@ inline bool IsNumberOrText(PyObject* o) {
 
 // Of foreign objects.
 [[gnu::noinline]] Departure BinaryOfObjects(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
-  BalanceFreeLists();
   TakeBorrowed(a, b, owned);
   ShowInstruction(lp, site);
   PyObject* result = Operate(a, b, site->oparg);
@@ -205,6 +204,11 @@ inline bool IsNumberOrText(PyObject* o) {
   return IsNumberOrText(a) ? BinaryOfNumbersOrText(lp, a, b, ts, site, owned) : BinaryOfObjects(lp, a, b, ts, site, owned);
 }
 
+// What QuickCompare() knows on the left: numbers, strings, and objects that identity tells apart.
+inline bool MayCompareQuickly(PyObject* a) {
+  return IsNumberOrText(a) || Py_TYPE(a)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+}
+
 PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   constexpr int kRelationShift = 5, kToBool = 16;
   BalanceFreeLists();
@@ -214,7 +218,7 @@ PyObject* Compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Si
     Release(a, b, owned);
     return result ? Py_True : Py_False;
   }
-  PyObject* quick = MayEitherDie(a, b, owned) ? nullptr : QuickCompare(ts, a, b, site);
+  PyObject* quick = !MayCompareQuickly(a) || MayEitherDie(a, b, owned) ? nullptr : QuickCompare(ts, a, b, site);
   if (quick != nullptr) {
     Release(a, b, owned);
     return quick;
@@ -253,7 +257,7 @@ extern "C" {
 PyObject* tj_quick(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return nullptr;
   bool compares = site->special == Special::kCompare;
-  if (compares || IsNumberOrText(a)) {
+  if (compares ? MayCompareQuickly(a) : IsNumberOrText(a)) {
     BalanceFreeLists();
     PyObject* result = MayEitherDie(a, b, owned) ? nullptr : site->quick(ts, a, b, site);
     if (result != nullptr) {

@@ -1,7 +1,11 @@
 """Operators and comparisons of builtin types beyond ints and floats, at sites that see them all; globals that go on changing."""
 
+import datetime
 import enum
 import sys
+import weakref
+from decimal import Decimal
+from sys import getrefcount as refcount
 
 from harness import case
 
@@ -281,3 +285,164 @@ def results_that_nobody_wants(log):
         log.call(overwritten, [1] * 12 + [odd])
         log.call(always_the_same, [1] * 12 + [odd], [])
         log.call(always_the_same, [1.0] * 12 + [odd], [])
+
+
+@case
+def builtin_types_above_pending_loads(log):
+    """Operators that C types do while loads wait below: they raise, and run foreign code that changes what was loaded."""
+    class Target:
+        def __init__(self, act):
+            self.act = act
+
+        def __add__(self, other):
+            return self.act("add")
+
+        def __radd__(self, other):
+            return self.act("radd")
+
+        def __neg__(self):
+            return self.act("neg")
+
+        def __invert__(self):
+            return self.act("invert")
+
+        def __bool__(self):
+            return self.act("bool")
+
+        def __eq__(self, other):
+            return self.act("eq")
+
+        __hash__ = None
+
+        def __lt__(self, other):
+            return self.act("lt")
+
+    def add(keep, a, b):
+        return keep, a + b, keep
+
+    def sub(keep, a, b):
+        return keep, a - b, refcount(keep) > 0
+
+    def inplace(keep, a, b):
+        a += b
+        return keep, a
+
+    def nested(keep, a, b):
+        return keep == keep, a + (b + a)
+
+    def equal(keep, a, b):
+        return keep, a == b, a < b, keep
+
+    def negative(keep, a, b):
+        return keep, -a, keep
+
+    def invert(keep, a, b):
+        return keep, ~a
+
+    def temporary(keep, a, b):
+        return keep, [a] + [b], -(a + b)
+
+    def truth(keep, a, b):
+        if a:
+            return keep, "true"
+        return keep, "false"
+
+    def truth_of_temporary(keep, a, b):
+        while a + b:
+            return keep, "true"
+        return keep, "false" if [a, b][1:] else "none"
+
+    functions = (add, sub, inplace, nested, equal, negative, invert, temporary, truth, truth_of_temporary)
+
+    def guarded(f, keep, a, b):
+        before = refcount(keep)
+        try:
+            result = f(keep, a, b)
+        except (TypeError, ZeroDivisionError, OverflowError) as error:
+            result = type(error).__name__, str(error), error.__traceback__.tb_next.tb_lineno - f.__code__.co_firstlineno
+        text = repr(result)
+        del result
+        return text, refcount(keep) - before
+
+    def failing(what):
+        return 1 // 0
+
+    def changing(what):
+        frame = sys._getframe(2)
+        if "keep" in frame.f_locals:
+            frame.f_locals["keep"] = what
+        return what == "bool"
+
+    def quiet(what):
+        return len(what)
+
+    def truthful(what):
+        return True
+
+    keep = ["kept"]
+    plain = (Decimal("1.5"), datetime.timedelta(3), {1, 2}, b"ab", (1,), [1], {1: 2}, None, 10**30, 2.5, 1j, "text", True, range(3))
+    for f in functions:
+        for a in plain:
+            for b in (a, plain[0], plain[2], 7):
+                log.call(guarded, f, keep, a, b)
+        for act in (quiet, truthful, failing, changing):
+            if act is truthful and f is not truth:
+                continue
+            target = Target(act)
+            proxy = weakref.proxy(target)
+            log.call(f, "kept", proxy, 5)
+            log.call(f, "kept", 5, proxy)
+            log.call(f, "kept", proxy, proxy)
+            log.call(f, "kept", [target], [target, 1])
+            log.call(f, "kept", [target], [1])
+            log.call(f, "kept", (target,), (1,))
+
+
+@case
+def builtin_types_under_tracing(log):
+    """Foreign code in an operator on builtin types switches tracing on."""
+    class Target:
+        def __eq__(self, other):
+            sys.settrace(trace)
+            sys._getframe(1).f_trace = trace
+            return True
+
+        __hash__ = None
+
+        def __neg__(self):
+            sys.settrace(trace)
+            sys._getframe(1).f_trace = trace
+            return 1
+
+        def __bool__(self):
+            sys.settrace(trace)
+            sys._getframe(1).f_trace = trace
+            return False
+
+    def trace(frame, event, arg):
+        log(frame.f_code.co_name, event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace
+
+    def compare(keep, a, b):
+        r = keep, a == b
+        sys.settrace(None)
+        return r
+
+    def negate(keep, a, b):
+        r = keep, -b
+        sys.settrace(None)
+        return r
+
+    def test(keep, a, b):
+        if b:
+            r = 1
+        else:
+            r = 2
+        sys.settrace(None)
+        return keep, r
+
+    target = Target()
+    for f in (compare, negate, test):
+        log.call(f, "kept", [target], weakref.proxy(target))
+        log.call(f, "kept", [target], [5])
+        log.call(f, "kept", [5], [5])
