@@ -219,6 +219,7 @@ void InitialiseTable() {
   r.true_object = Py_True;
   r.false_object = Py_False;
   r.none_object = Py_None;
+  r.not_implemented = Py_NotImplemented;
   r.calls_until_look = kCallsBetweenLooks;
   r.isinstance = Builtin("isinstance");
   r.len = Builtin("len");

@@ -3,6 +3,7 @@
 
 #include "tier1/free_lists.h"
 #include "tier1/inline_cache.h"
+#include "tier1/operator_slots.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -79,24 +80,6 @@ inline PyObject* RichCompare(PyObject* a, PyObject* b, int relation) {
   PyObject* result = builtin ? type->tp_richcompare(a, b, relation) : Py_NotImplemented;
   return result != Py_NotImplemented ? result : PyObject_RichCompare(a, b, relation);
 }
-
-// Where PyNumberMethods has the slots of an operator: the one that must be empty, and the one that is asked then. The plain forms have
-// nothing that must be empty, so they name a field that always is.
-struct OperatorSlots {
-  uint16_t empty, asked;
-};
-#define PLAIN(name) {offsetof(PyNumberMethods, nb_reserved), offsetof(PyNumberMethods, nb_##name)}
-#define IN_PLACE(name) {offsetof(PyNumberMethods, nb_inplace_##name), offsetof(PyNumberMethods, nb_##name)}
-#define NONE {offsetof(PyNumberMethods, nb_reserved), offsetof(PyNumberMethods, nb_reserved)}  // takes three operands
-#define ALL(form)                                                                                                                 \
-  form(add), form(and), form(floor_divide), form(lshift), form(matrix_multiply), form(multiply), form(remainder), form(or), NONE, \
-      form(rshift), form(subtract), form(true_divide), form(xor)
-constexpr OperatorSlots kOperatorSlots[] = {ALL(PLAIN), ALL(IN_PLACE)};
-#undef ALL
-#undef NONE
-#undef IN_PLACE
-#undef PLAIN
-static_assert(NB_ADD == 0 && NB_POWER == 8 && NB_XOR == 12 && NB_INPLACE_ADD == 13);
 
 binaryfunc SlotAt(PyNumberMethods* methods, uint16_t offset) {
   return *reinterpret_cast<binaryfunc*>(reinterpret_cast<char*>(methods) + offset);
@@ -309,6 +292,14 @@ bool tj_list_append(PyObject** lp, PyListObject* list, PyObject* item, Site* sit
 Departure tj_binary(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {
   if (IsPythonClass(Py_TYPE(a)) || IsPythonClass(Py_TYPE(b))) return BinaryOfInstances(lp, a, b, ts, site, owned);
   return BinaryOfCTypes(lp, a, b, ts, site, owned);
+}
+
+PyObject* tj_ask_others(PyThreadState* ts, PyObject* a, PyObject* b, const Site* site, PyObject* result) {
+  return result == nullptr ? nullptr : _PyEval_BinaryOps[site->oparg](a, b);
+}
+
+PyObject* tj_finish_disturbed(PyObject** lp, PyThreadState* ts, const Site* site, PyObject* result) {
+  return FinishDisturbed(lp, ts, site, result);
 }
 
 Departure tj_compare(PyObject** lp, PyObject* a, PyObject* b, PyThreadState* ts, Site* site, int owned) {

@@ -52,6 +52,7 @@ struct Rt {
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
   uint32_t calls_until_look;  // of C functions, until what has no event of its own is looked at
+  PyObject* not_implemented;
   struct Site* entering;  // whose method is about to be entered by its slow path
   FreeList ints, floats;
   FreeList range_iters, sequence_iters;  // of range; of list or tuple, known to nobody

@@ -69,6 +69,7 @@ void FillComparisons(StencilIndex* s) {
 void FillGeneric(StencilIndex* s) {
   for (int pair = 0; pair < kPairCount; pair++) {
     s->binary_any[pair] = Require(absl::StrCat("binary_any_", kObjectPairs[pair]));
+    s->slot_op[pair] = FindStencil(absl::StrCat("slot_op_", kObjectPairs[pair]));
     s->compare_any[pair] = Require(absl::StrCat("compare_any_", kObjectPairs[pair]));
     s->compare_jump[0][pair] = Require(absl::StrCat("compare_jumpnot_", kObjectPairs[pair]));
     s->compare_jump[1][pair] = Require(absl::StrCat("compare_jump_", kObjectPairs[pair]));

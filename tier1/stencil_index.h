@@ -40,6 +40,7 @@ struct StencilIndex {
   const Stencil* float_bool[6][kComparePairs];
   // Operands of any type; I is a constant object here.
   const Stencil* binary_any[kPairCount];
+  const Stencil* slot_op[kPairCount];  // null for constants
   const Stencil* compare_any[kPairCount];
   const Stencil* compare_jump[2][kPairCount];  // [if false, if true]
   const Stencil* quick[kPairCount];

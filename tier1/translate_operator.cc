@@ -1,6 +1,7 @@
 // Arithmetic, comparisons, truth tests and the jumps on them.
 #include "runtime/bytecode/families.h"
 #include "tier1/inline_cache.h"
+#include "tier1/operator_slots.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
 
@@ -129,6 +130,16 @@ Site& Translator::GenericEnd(Emission& e, OpHandler handler, const Stencil* any,
   return SlowPath(e, handler, 2, kResultInAcc);
 }
 
+// Operands of builtin types that are no numbers: what asks their slot; NULL: not here. It needs a frame in order.
+const Stencil* Translator::SlotForm(const Instruction& in, Pair pair) const {
+  return NeverRan(in) || in.oparg % NB_INPLACE_ADD == NB_POWER || !CanonicalBelow(2) ? nullptr : Stencils().slot_op[pair];
+}
+void Translator::SetSlots(Emission& e, const Instruction& in) {
+  e.c = kOperatorSlots[in.oparg].asked;
+  e.d = kOperatorSlots[in.oparg].empty;
+  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+}
+
 // Int and float forms of an operation; false: neither suits the operands or what the interpreter has seen.
 bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair) {
   const StencilIndex& s = Stencils();
@@ -151,10 +162,12 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
   const Stencil* wide = ints != nullptr ? s.wide_op[static_cast<int>(op)][pair] : nullptr;
   bool float_constant = constant != nullptr && PyFloat_CheckExact(reinterpret_cast<PyObject*>(constant->value));
   const Stencil* mixed = constant == nullptr || float_constant ? s.mixed_op[static_cast<int>(op)][pair] : nullptr;
-  for (const Stencil* link : {second, wide, mixed}) {
+  const Stencil* slot = in.adaptive == BINARY_OP ? SlotForm(in, pair) : nullptr;
+  for (const Stencil* link : {slot, second, wide, mixed}) {
     if (link != nullptr && !NeverRan(in)) AddCold(e, link);
   }
   SetOperands(e, a, b, depth() - 2);
+  if (slot != nullptr) SetSlots(e, in);
   if (constant != nullptr) e.p = constant->value;
   GenericEnd(e, DecisionFor(BINARY_OP).handler, s.binary_any[pair], s.quick[pair]).quick = QuickBinary;
   Drop(2);
@@ -186,8 +199,10 @@ void Translator::BinaryOp(const Instruction& in) {
   if (pair == kNoPair) return EmitHandler(in, handler, 2, 1);
   if (op == Arithmetic::kCount || !EmitArithmetic(in, op, pair)) {
     SpillBelow(2);
-    Emission& e = Emit(s.binary_any[pair]);
+    const Stencil* slot = SlotForm(in, pair);
+    Emission& e = Emit(slot != nullptr ? slot : s.binary_any[pair]);
     SetObjects(e, Top(2), Top(1), depth() - 2);
+    if (slot != nullptr) SetSlots(e, in);
     GenericEnd(e, handler, s.binary_any[pair], s.quick[pair]);
     Drop(2);
     PushAccumulator();

@@ -127,6 +127,8 @@ class Translator {
   bool EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair);
   bool AppendsToLocal(const Instruction& in) const;
   bool CanonicalBelow(int operands) const;
+  const Stencil* SlotForm(const Instruction& in, Pair pair) const;
+  void SetSlots(Emission& e, const Instruction& in);
   Site& GenericEnd(Emission& e, OpHandler handler, const Stencil* any, const Stencil* quick);
   void SetObjects(Emission& e, const Entry& a, const Entry& b, int base);
   void SetOperands(Emission& e, const Entry& a, const Entry& b, int base);

@@ -41,6 +41,7 @@ EXTERNALS = {
     "enter_vectorcall": {"tj_vectorcall"},
     **{f"put_attr_{kinds}": {"tj_put_attr"} for kinds in ("LL", "RL", "CL", "ML", "LR", "CR", "MR")},
     **{f"binary_any_{pair}": {"tj_binary"} for pair in PAIRS},
+    **{f"slot_op_{pair}": {"tj_ask_others", "tj_dealloc", "tj_finish_disturbed"} for pair in ("LL", "LR", "RL", "MR")},
     **{f"{name}_{pair}": {"tj_compare"} for pair in PAIRS for name in ("compare_any", "compare_jump", "compare_jumpnot")},
     "for_range_end": {"tj_balance_free_lists"},
     "get_iter_any": {"tj_get_iter"},
@@ -71,7 +72,7 @@ EXTERNALS = {
 
 # Stencils that call an opcode's handler, whose address is an operand, or a slot of a type.
 INDIRECT = {"handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class", "thunk_dispose",
-            "thunk_dispose_plain"} | {f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
+            "thunk_dispose_plain"} | {f"slot_op_{pair}" for pair in ("LL", "LR", "RL", "MR")} | {f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
 
 # Element access runs no foreign code in its helpers; owned operands die there, containers apart.
 PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
@@ -96,7 +97,7 @@ CEILINGS = [
     ("method_fixed_", 121), ("method_plain_", 89), ("method_values_", 135),
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("put_attr_", 126), ("put_global_", 104), ("put_name_", 104),
-    ("binary_any_", 87), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 117), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 91),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
