@@ -103,6 +103,7 @@ void AddUnitInfo(const tier1::Unit* unit, JsonObject* out) {
   out->Int("hot_bytes", static_cast<int64_t>(info.hot_bytes));
   out->Int("data_bytes", static_cast<int64_t>(info.data_bytes));
   out->Int("compile_ns", info.compile_ns);
+  out->Int("settled", info.settled);
   out->Int("entries", static_cast<int64_t>(info.entries));
   out->Int("back_edges", static_cast<int64_t>(info.back_edges));
   out->Int("slow_calls", static_cast<int64_t>(info.slow_calls));

@@ -178,7 +178,10 @@ void StayInTier1(Function* f, const absl::Status& why) {
   f->phase = Function::Phase::kKnown;
   f->unit->SetOptimised(nullptr);
   f->unit->GiveEntries(kNever);
-  if (!(absl::IsFailedPrecondition(why) || f->early) || f->compiles >= kMaxCompiles) return;
+  if (!(absl::IsFailedPrecondition(why) || f->early) || f->compiles >= kMaxCompiles) {
+    f->unit->Settle();
+    return;
+  }
   // Its calls had perhaps not returned when it was looked at.
   ProfileAnew(f, policy().profiled_turns);
   f->unit->GiveEntries(policy().tier2_threshold << (2 * f->compiles));

@@ -42,6 +42,8 @@ constexpr int64_t kMostWork = 40 * kWorthwhile;  // that one entry counts for: t
 constexpr uint64_t kShareOfEntries = 8;     // an exit that takes one of so many entries is why a loop is left soon
 constexpr int64_t kNsOfInstruction = 1;     // in optimised code, where nobody counts turns: what is fast is worth more
 constexpr int kTurnsForOuter = 200;         // of an inner loop, before it is taken by itself
+constexpr int kMostWatches = 3;           // of all loops of one code object, without the optimising tier
+constexpr int kQuestions = 64;            // of loops that are left before they have been watched for long
 constexpr int kTurnsForWidest = 2000;       // the same when a loop around it has been seen to turn meanwhile
 constexpr int kMaxLoops = 10;               // of one code object that Tier 2 takes over
 constexpr int kMaxNodes = 6000;             // the program waits for them, 0.2 to 0.3 us a node
@@ -78,6 +80,8 @@ struct CodeLoops {
   std::map<int32_t, std::unique_ptr<Loop>> loops;  // by header
   int waits = 0;                                   // for a loop around the one that is hot
   int32_t widest = -1;                             // header of the outermost loop that was seen meanwhile
+  int settled = 0;                                 // Tier 1 alone: how often it has been watched to the end
+  int watched = 0;                                 // Tier 1 alone: how often the profiled version was asked for, or has asked
   int turns_inside = 0;                            // in Tier 1, of loops in one that has code, since that was left
 };
 
@@ -438,6 +442,13 @@ bool IsSoonOver(CodeLoops* code, int32_t header) {
   return inside && code->turns_inside++ < kTurnsForOuter;
 }
 
+// Whether Tier 1 is to run what is not optimised yet for good.
+bool NothingUnderWay(const CodeLoops& code) {
+  return std::all_of(code.loops.begin(), code.loops.end(), [](const auto& of) {
+    return of.second->phase == Loop::Phase::kGivenUp || of.second->phase == Loop::Phase::kOptimised;
+  });
+}
+
 // Nothing new is begun in a pause.
 bool MustWait(const Loop& loop) {
   if (!Manager::Get().paused()) return false;
@@ -510,7 +521,33 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   bool any = false;
   for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
   if (!any) hot.unit->ProfileHandlers(false);
+  if (NothingUnderWay(code)) hot.unit->Settle();
   return StayInTier1(hot, any ? kWatchedTurns : kGivenUp);
+}
+
+// Tier 1 alone: what is hot is watched for a while, then compiled anew by what was seen.
+tier1::LoopOutcome OnHotAlone(const tier1::HotLoop& hot) {
+  if (hot.entry) {
+    hot.unit->GiveEntries(kGivenUp);
+    return {nullptr, nullptr};
+  }
+  CodeLoops& code = LoopsOf(hot.unit);
+  int turns = static_cast<int>(std::min<int64_t>(policy().profiled_turns, kTurnsForWidest));
+  if (code.settled >= kMostWatches) return StayInTier1(hot, kGivenUp);
+  bool enough = code.watched > kTurnsForWidest || (hot.profiled && code.watched > 0 && !code.nest.IsInner(hot.target));
+  if (!enough && !Manager::Get().paused() && HasProfile(hot)) {
+    code.watched += hot.profiled ? turns : 1 + kTurnsForWidest / kQuestions;
+    hot.unit->ProfileHandlers(true);
+    hot.unit->GiveEdges(turns, true);
+    hot.unit->GiveEdges(1, false);
+    return {hot.profiled ? nullptr : hot.unit->ProfiledAddress(hot.target), nullptr};
+  }
+  if (Manager::Get().paused()) return StayInTier1(hot, kWatchedTurns);
+  hot.unit->ProfileHandlers(false);
+  hot.unit->Settle();
+  // Other loops of the code become hot later.
+  code.watched = 0;
+  return StayInTier1(hot, ++code.settled < kMostWatches ? policy().osr_threshold << (2 * code.settled) : kGivenUp);
 }
 
 tier1::LoopOutcome OnHot(const tier1::HotLoop& hot) { return hot.entry ? OnHotFunction(hot) : OnHotLoop(hot); }
@@ -518,7 +555,7 @@ tier1::LoopOutcome OnHot(const tier1::HotLoop& hot) { return hot.entry ? OnHotFu
 }  // namespace
 
 void StartPromotion() {
-  if (!policy().tier2) return;
+  if (!policy().tier2) return tier1::SetPromotion(OnHotAlone, ForgetPromotions, kGivenUp, policy().osr_threshold);
   SetExitResolver(OnExit);
   SetFrameRunner(tier1::GetFrameRunner());
   CompileQueue::Get().Prepare();

@@ -20,7 +20,8 @@ struct PromotionCounters {
   size_t code_bytes;
 };
 
-// Starts or stops taking hot loops over; units that exist stay. Nothing unless policy().tier2. [GIL]
+// Starts or stops taking hot loops over; units that exist stay. Without policy().tier2 they are only compiled anew in Tier 1, by the types
+// that a profile shows. [GIL]
 void StartPromotion();
 void StopPromotion();
 // The unit dies, and with it the loops that were made from it. [GIL]

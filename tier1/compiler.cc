@@ -22,6 +22,7 @@
 #include "tier1/generator_blocks.h"
 #include "tier1/instances.h"
 #include "tier1/iterators.h"
+#include "tier1/known_types.h"
 #include "tier1/slow_path.h"
 #include "tier1/translator.h"
 #include "tier1/unit.h"
@@ -164,6 +165,11 @@ absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, in
   // Long functions are rare: what they need is given back.
   if (workspace.decoded.unit_count() > kMaxKeptUnits) workspace = Workspace{};
   if (absl::Status decoded = DecodedCode::Decode(code, &workspace.decoded); !decoded.ok()) return decoded;
+  if (mode.known != nullptr) {
+    int known = Specialise(*mode.known, &workspace.decoded);
+    if (known <= *mode.known_before) return absl::NotFoundError("nothing new is known");
+    *mode.known_before = known;
+  }
   Translator translator(code, workspace, mode);
   if (absl::Status translated = translator.Run(); !translated.ok()) return translated;
   *bytecodes = workspace.translation.bytecodes;
@@ -298,6 +304,7 @@ bool UnitImpl::Serves(PyFunctionObject* function) {
 
 uint64_t UnitImpl::native_bytecodes() const {
   uint64_t n = NativeBytecodes(header());
+  for (const Assembled& version : settled_) n += NativeBytecodes(version.header());
   for (const Loop* loop : loops_) n += NativeBytecodes(loop->code.header());
   return n;
 }
@@ -309,6 +316,7 @@ void UnitImpl::AddVisitedSites(std::vector<std::pair<const Site*, PyCodeObject*>
     }
   };
   add(whole_);
+  for (const Assembled& version : settled_) add(version);
   for (const Loop* loop : loops_) add(loop->code);
 }
 
@@ -322,12 +330,14 @@ UnitImpl::~UnitImpl() {
     delete loop;
   }
   if (profile_ != nullptr && profile_->code.block.code != nullptr) Arena::Get().Free(profile_->code.block);
+  for (const Assembled& version : settled_) Arena::Get().Free(version.block);
   Arena::Get().Free(whole_.block);
 }
 
 void UnitImpl::RequireCheck() {
   header()->expected_breaker = ~uintptr_t{0};
   if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->expected_breaker = ~uintptr_t{0};
+  for (const Assembled& version : settled_) version.header()->expected_breaker = ~uintptr_t{0};
   for (Loop* loop : loops_) loop->code.header()->expected_breaker = ~uintptr_t{0};
 }
 
@@ -379,14 +389,51 @@ const void* UnitImpl::ProfiledAddress(int32_t unit) {
     if (!assembled.ok()) return nullptr;
     profile_->code = *std::move(assembled);
     UnitHeader* h = profile_->code.header();
-    h->owner = this;
+    AdoptHeader(h);
     h->profiled = true;
-    h->globals = header()->globals;
-    h->builtins = header()->builtins;
     h->GiveEdges(g_first_edges);
     h->GiveEntries(kUnlimited);
   }
   return profile_->code.block.code == nullptr ? nullptr : profile_->code.AddressOf(unit);
+}
+
+void UnitImpl::AdoptHeader(UnitHeader* other) {
+  other->owner = this;
+  other->globals = header()->globals;
+  other->builtins = header()->builtins;
+}
+
+// Frames that run in the former version stay there; so do generators, which find their way back by their unit's table.
+bool UnitImpl::Settle() {
+  constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE;
+  if (profile_ == nullptr || profile_->code.block.code == nullptr || settled_.size() >= kMaxSettled) return false;
+  if ((code()->co_flags & kGenerators) || !CanCompile(code()).ok()) return false;
+  TranslationMode mode;
+  mode.known = &profile_->feedback;
+  mode.known_before = &profile_->known;
+  int bytecodes = 0;
+  absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
+  if (!assembled.ok()) return false;
+  settled_.push_back(*std::move(assembled));
+  UnitHeader *h = settled_.back().header(), *former = header();
+  AdoptHeader(h);
+  h->GiveEdges(former->edges_left);
+  h->GiveEntries(former->entries_left);
+  h->optimised = former->optimised;
+  former->native_entry = h->native_entry;
+  former->handler = -1;
+  return true;
+}
+
+void UnitImpl::GiveEntries(int64_t count) {
+  header()->GiveEntries(count);
+  for (const Assembled& version : settled_) version.header()->GiveEntries(count);
+}
+
+void UnitImpl::SetOptimised(UnitExit (*optimised)(PyObject** lp, PyThreadState* ts)) {
+  auto entry = reinterpret_cast<Departure (*)(PyObject** lp, PyThreadState* ts)>(optimised);  // of the same layout
+  header()->optimised = entry;
+  for (const Assembled& version : settled_) version.header()->optimised = entry;
 }
 
 void UnitImpl::ProfileHandlers(bool on) {
@@ -396,12 +443,14 @@ void UnitImpl::ProfileHandlers(bool on) {
 
 const void* UnitImpl::HandlerAddress(int32_t unit) {
   const void* profiled = profiles_handlers_ && profile_ != nullptr ? ProfiledAddress(unit) : nullptr;
-  return profiled != nullptr ? profiled : whole_.AddressOf(unit);
+  return profiled != nullptr ? profiled : current().AddressOf(unit);
 }
 
 void UnitImpl::GiveEdges(int64_t count, bool profiled) {
-  if (!profiled) header()->GiveEdges(count);
-  else if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->GiveEdges(count);
+  if (!profiled) {
+    header()->GiveEdges(count);
+    for (const Assembled& version : settled_) version.header()->GiveEdges(count);
+  } else if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->GiveEdges(count);
 }
 
 std::vector<GlobalUse> UnitImpl::globals() const {
@@ -457,6 +506,12 @@ UnitInfo UnitImpl::info() const {
   info.code_bytes = whole_.block.code_size;
   info.data_bytes = whole_.block.data_size;
   info.hot_bytes = whole_.hot_bytes;
+  for (const Assembled& version : settled_) {
+    info.code_bytes += version.block.code_size;
+    info.data_bytes += version.block.data_size;
+    info.entries += version.header()->entries();
+    info.back_edges += version.header()->back_edges();
+  }
   for (const Loop* loop : loops_) {
     info.code_bytes += loop->code.block.code_size;
     info.data_bytes += loop->code.block.data_size;
@@ -468,6 +523,7 @@ UnitInfo UnitImpl::info() const {
   for (const auto& site : sites) info.slow_calls += site.first->visits;
   info.bytecodes = bytecodes_;
   info.compile_ns = compile_ns_;
+  info.settled = static_cast<int>(settled_.size());
   info.entries += header()->entries();
   info.back_edges += header()->back_edges();
   return info;
@@ -475,10 +531,10 @@ UnitInfo UnitImpl::info() const {
 
 std::string UnitImpl::Dump() const {
   std::string out;
-  const std::vector<Listed>& list = whole_.listing;
+  const std::vector<Listed>& list = current().listing;
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code())));
   int32_t last = -1;
-  uint32_t offset = whole_.listed_from;
+  uint32_t offset = current().listed_from;
   for (const Listed& listed : list) {
     if (listed.instr != last) {
       absl::StrAppendFormat(&out, "%5d %s\n", listed.instr * 2, OpcodeName(bytes[listed.instr * 2]));

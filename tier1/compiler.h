@@ -21,6 +21,7 @@ struct UnitInfo {
   size_t code_bytes, hot_bytes, data_bytes;
   int bytecodes;            // instructions compiled
   int64_t compile_ns;
+  int settled;              // times that Settle() has compiled it anew
   uint64_t entries, back_edges;       // counters so far
   uint64_t slow_calls;                // slow paths taken so far
 };
@@ -57,6 +58,9 @@ class Unit {
   virtual const void* ProfiledAddress(int32_t unit) = 0;
   // The ordinary version's code for a jump target, with the same way in; NULL when `unit` is none.
   virtual const void* TargetAddress(int32_t unit) const = 0;
+  // Compiles the ordinary version once more, by what the profiled version has seen: entries, loops and handlers lead there from now on.
+  // False: nothing is known that would help, or it was done before.
+  virtual bool Settle() = 0;
   // Whether exceptions go to the profiled version's handlers, when there is one.
   virtual void ProfileHandlers(bool on) = 0;
   virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()

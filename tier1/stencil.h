@@ -151,10 +151,8 @@ INLINE const uint32_t* refcount32(PyObject* o) { return reinterpret_cast<uint32_
 INLINE void set_refcount(PyObject* o, uint32_t n) { o->ob_refcnt = static_cast<Py_ssize_t>(n); }
 INLINE bool immortal(PyObject* o) { return static_cast<int32_t>(*refcount32(o)) < 0; }
 INLINE PyObject* incref(PyObject* o) {
-  uint64_t n = *refcount32(o);
-  bool immortal;
-  asm("incl %k0" : "+r"(n), "=@ccz"(immortal));  // clang would extend the sum once more
-  if (LIKELY(!immortal)) o->ob_refcnt = static_cast<Py_ssize_t>(n);
+  uint32_t n = *refcount32(o) + 1;
+  if (LIKELY(n != 0)) set_refcount(o, n);
   return o;
 }
 // True when the object died and must be disposed of.

@@ -146,7 +146,7 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
   Entry a = Top(2), b = Top(1);
   bool specialises = op == Arithmetic::kAdd || op == Arithmetic::kSub || op == Arithmetic::kMul;
   if (in.adaptive == BINARY_OP_ADD_UNICODE || in.adaptive == BINARY_OP_INPLACE_ADD_UNICODE) return false;
-  if (specialises && in.declined) return false;
+  if (in.declined && (specialises || mode_.known != nullptr)) return false;
   if (Divides(op) && IsZero(b)) return false;
   const Stencil* ints = s.int_op[static_cast<int>(op)][pair];
   const Stencil* floats = s.float_op[static_cast<int>(op)][pair];

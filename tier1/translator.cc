@@ -7,6 +7,7 @@
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "tier1/functions.h"
+#include "tier1/known_types.h"
 #include "tier1/slow_path.h"
 
 namespace tierjit::tier1 {
@@ -173,7 +174,7 @@ void Translator::TranslateBlock(int first) {
   while (true) {
     out_->bytecodes++;
     const Instruction& in = list[current_];
-    if (mode_.feedback != nullptr) ObserveStores(in);
+    if (mode_.feedback != nullptr) ObserveOperands(in);
     if (!TranslateInstruction() || !status_.ok()) return;
     if (mode_.feedback != nullptr) ObserveResult(in);
     current_++;
@@ -192,12 +193,13 @@ void Translator::EmitObserve(int entry, Observation* observation) {
   e.p = reinterpret_cast<uint64_t>(observation);
 }
 
-// Whatever is stored to locals, and what is taken apart.
-void Translator::ObserveStores(const Instruction& in) {
+// Whatever is stored to locals, and what decides about the best form.
+void Translator::ObserveOperands(const Instruction& in) {
   bool one = in.opcode == STORE_FAST || in.opcode == STORE_FAST_LOAD_FAST, two = in.opcode == STORE_FAST_STORE_FAST;
   if (one || two) EmitObserve(depth() - 1, &mode_.feedback->at(in.offset));
   if (two) EmitObserve(depth() - 2, &mode_.feedback->second(in.offset));
-  if (in.opcode == UNPACK_SEQUENCE) EmitObserve(depth() - 1, &mode_.feedback->second(in.offset));
+  int deciding = DecidingOperand(in);
+  if (deciding > 0) EmitObserve(depth() - deciding, &mode_.feedback->second(in.offset));
 }
 
 // The top of the stack behind an instruction that made it.

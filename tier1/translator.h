@@ -31,6 +31,9 @@ struct TranslationMode {
   int loop_depth = 0;        // stack entries there
   // Profiled: canonical state between all instructions, so that execution may come in anywhere, and what they make is noted.
   Feedback* feedback = nullptr;
+  // Settled: what the profiled version has seen decides which forms come first.
+  const Feedback* known = nullptr;
+  int* known_before = nullptr;  // of how many instructions when this was made use of before
 };
 
 // What translations work with. Successive ones share it, because allocations would be a large part of the time of most.
@@ -71,7 +74,7 @@ class Translator {
   }
   bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
-  void ObserveStores(const Instruction& in);
+  void ObserveOperands(const Instruction& in);
   void ObserveResult(const Instruction& in);
   bool IsHandler(int32_t unit) const;         // exceptions go there
   void EmitObserve(int entry, Observation* observation);

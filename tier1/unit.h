@@ -61,7 +61,7 @@ class UnitImpl final : public Unit {
   UnitInfo info() const override;
   bool Serves(PyFunctionObject* function) override;
   std::string Dump() const override;
-  std::pair<const uint8_t*, size_t> machine_code() const override { return {whole_.block.code, whole_.block.code_size}; }
+  std::pair<const uint8_t*, size_t> machine_code() const override { return {current().block.code, current().block.code_size}; }
 
   UnitHeader* header() const { return whole_.header(); }
   const Assembled& whole() const { return whole_; }
@@ -74,7 +74,8 @@ class UnitImpl final : public Unit {
   const Assembled* LoopVersion(int32_t header, int depth);
 
   const void* ProfiledAddress(int32_t unit) override;
-  const void* TargetAddress(int32_t unit) const override { return whole_.AddressOf(unit); }
+  const void* TargetAddress(int32_t unit) const override { return current().AddressOf(unit); }
+  bool Settle() override;
   void ProfileHandlers(bool on) override;
   const void* HandlerAddress(int32_t unit);
   void NoteRaise(int32_t unit) {
@@ -82,10 +83,8 @@ class UnitImpl final : public Unit {
   }
   const Feedback* feedback() const override { return profile_ == nullptr ? nullptr : &profile_->feedback; }
   void GiveEdges(int64_t count, bool profiled) override;
-  void GiveEntries(int64_t count) override { header()->GiveEntries(count); }
-  void SetOptimised(UnitExit (*optimised)(PyObject** lp, PyThreadState* ts)) override {
-    header()->optimised = reinterpret_cast<Departure (*)(PyObject** lp, PyThreadState* ts)>(optimised);  // of the same layout
-  }
+  void GiveEntries(int64_t count) override;
+  void SetOptimised(UnitExit (*optimised)(PyObject** lp, PyThreadState* ts)) override;
   std::vector<GlobalUse> globals() const override;
   bool RefreshGlobals() override;
   void FillGlobals() override;
@@ -99,11 +98,18 @@ class UnitImpl final : public Unit {
     Assembled code;
   };
   static constexpr int kMaxLoopVersions = 8;
+  static constexpr size_t kMaxSettled = 3;
   struct Profile {
     Feedback feedback;
     Assembled code;  // no block: it could not be compiled
+    int known = 0;  // instructions for which something that was seen has been made use of
   };
+  // The ordinary version that runs.
+  const Assembled& current() const { return settled_.empty() ? whole_ : settled_.back(); }
+  void AdoptHeader(UnitHeader* other);
+
   Assembled whole_;
+  std::vector<Assembled> settled_;  // former ones still have frames
   std::unique_ptr<Profile> profile_;
   bool profiles_handlers_ = false;
   std::vector<Loop*> loops_;

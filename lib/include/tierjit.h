@@ -158,7 +158,8 @@ TJ_API char *tj_why_not(void *func);
 
 /* What is known about one function, as a JSON object; NULL for objects that are no function, method or code. Keys:
  * name, tier, state ("cold", "compiled", "refused", "off"), why_not, calls (counted before compilation), instructions,
- * code_bytes, hot_bytes, data_bytes, compile_ns, entries, back_edges, slow_calls (of the compiled code), tier2.
+ * code_bytes, hot_bytes, data_bytes, compile_ns, settled (times that Tier 1 compiled it anew by the types seen), entries,
+ * back_edges, slow_calls (of the compiled code), tier2.
  * `tier2` is an array of what the optimising tier knows of the function as a whole, and of each of its loops, where they were hot enough:
  *   kind           "function", "loop"
  *   line, offset   of its start, in the source and in the bytecode

@@ -42,6 +42,11 @@ class DecodedCode {
   // Index into instructions() of the instruction that starts at (or, for its opcode unit, contains) `unit`; -1 if none.
   // 0 <= unit < unit_count(). Prefix and cache units map to the instruction that they belong to.
   int IndexAt(int32_t unit) const { return index_[unit]; }
+  // `choose` may change `adaptive` and `declined` of each instruction.
+  template <class Choice>
+  void Respecialise(Choice choose) {
+    for (Instruction& in : instructions_) choose(&in);
+  }
   int32_t unit_count() const { return static_cast<int32_t>(index_.size()); }
 
  private:

@@ -19,6 +19,8 @@ MODES = {mode.name: mode for mode in (
     Mode("interp", False, {}, {}, 30, False, "once more without tierjit: the cases are deterministic"),
     Mode("tier1", True, {"tier1_threshold": 1, "tier2": False}, {"count_refused": True}, 4, True,
          "Tier 1 from the first call on, then with filled caches"),
+    Mode("settled", True, {"tier1_threshold": 1, "tier2": False, "osr_threshold": 1, "profiled_turns": 2}, {}, 6, False,
+         "Tier 1 alone, and all loops are compiled anew after some turns, by what they have seen"),
     Mode("tier2", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1,
                          "profiled_turns": 2, "background": False}, {}, 8, False,
          "the optimising tier as early as possible: loops are profiled at their first turn, then compiled"),

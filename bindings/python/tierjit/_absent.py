@@ -87,8 +87,8 @@ def why_not(func):
 
 
 def info_json(func):
-    counters = ("calls", "instructions", "code_bytes", "hot_bytes", "data_bytes", "compile_ns", "entries", "back_edges",
-                "slow_calls")
+    counters = ("calls", "instructions", "code_bytes", "hot_bytes", "data_bytes", "compile_ns", "settled", "entries",
+                "back_edges", "slow_calls")
     return json.dumps({"name": _name(func), "tier": 0, "state": "cold", "why_not": why_not(func), "tier2": []}
                       | dict.fromkeys(counters, 0))
 

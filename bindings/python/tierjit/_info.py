@@ -67,7 +67,8 @@ class FunctionInfo:
     instructions  bytecode instructions compiled; this and the following are 0 as long as there is no compiled code
     code_bytes    machine code, hot_bytes of it on the fast path
     data_bytes    inline caches and other data
-    compile_ns    time that compiling took
+    compile_ns    time that compiling took, in ns
+    settled       times that Tier 1 has compiled it anew by the types that its loops were seen to work on
     entries       calls of the compiled code
     back_edges    turns of its loops
     slow_calls    slow paths taken
@@ -84,6 +85,7 @@ class FunctionInfo:
     hot_bytes: int
     data_bytes: int
     compile_ns: int
+    settled: int
     entries: int
     back_edges: int
     slow_calls: int
