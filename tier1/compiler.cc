@@ -421,7 +421,7 @@ bool UnitImpl::Settle() {
   h->GiveEntries(former->entries_left);
   h->optimised = former->optimised;
   former->native_entry = h->native_entry;
-  former->handler = -1;
+  if (whole_.handlers != nullptr) whole_.handlers->ForgetAddresses();  // they are of the former version
   return true;
 }
 
