@@ -53,6 +53,11 @@ ERRATA = {
   return &VARR_ADDR (reg_desc_t, func_regs->reg_descs)[reg];
 """),
     ],
+    "mir-x86_64.h": [
+        ("not a defect: without a frame pointer, its register is one like others,",
+         "  return (hard_reg == BP_HARD_REG || hard_reg == SP_HARD_REG || hard_reg == TEMP_INT_HARD_REG1\n",
+         "  return (hard_reg == SP_HARD_REG || hard_reg == TEMP_INT_HARD_REG1\n"),
+    ],
     "mir-gen-x86_64.c": [
         ("not a defect: sizes and order of the patterns are always the same, so they are found once; threads that do it at once agree",
          """  VARR_CREATE (int, pattern_indexes, 0);
@@ -78,9 +83,9 @@ ERRATA = {
     __atomic_store_n (&known_p, 1, __ATOMIC_RELEASE);
   }
 """),
-        ("not a defect: some xmm registers survive calls, see tier2/mir/saving_call.h",
+        ("not a defect: some xmm registers survive calls, see tier2/mir/saving_call.h, and what may be a frame pointer always did",
          "  return !(hard_reg == BX_HARD_REG || (hard_reg >= R12_HARD_REG && hard_reg <= R15_HARD_REG));\n",
-         "  return !(hard_reg == BX_HARD_REG || (hard_reg >= R12_HARD_REG && hard_reg <= R15_HARD_REG)\n"
+         "  return !(hard_reg == BX_HARD_REG || hard_reg == BP_HARD_REG || (hard_reg >= R12_HARD_REG && hard_reg <= R15_HARD_REG)\n"
          "           || (hard_reg >= XMM2_HARD_REG && hard_reg <= XMM7_HARD_REG)\n"
          "           || (hard_reg >= XMM10_HARD_REG && hard_reg <= XMM15_HARD_REG));\n"),
         ("hence they are counted,",
@@ -169,6 +174,16 @@ ERRATA = {
          "    } else {\n      ind = VARR_GET (int, insn_pattern_indexes, n++);\n"),
     ],
     "mir-gen.c": [
+        ("the frame pointer's register is one like others where there is none",
+         """  bitmap_clear (func_used_hard_regs);
+  if (!simplified_p) HTAB_CLEAR""",
+         """  if (target_get_stack_slot_base_reg (gen_ctx) == FP_HARD_REG)
+    for (j = 0; j <= curr_point; j++) {
+      bitmap_set_bit_p (used_locs_addr[j], FP_HARD_REG);
+      if (!simplified_p) bitmap_set_bit_p (busy_used_locs_addr[j], FP_HARD_REG);
+    }
+  bitmap_clear (func_used_hard_regs);
+  if (!simplified_p) HTAB_CLEAR"""),
         ("value numbering put constants between an overflow operation and its branch: `mov r, 0` changed the flags",
          "      if (const_p) {\n        ccp_insns_num++;\n",
          "      if (const_p && !MIR_overflow_insn_code_p (insn->code)) {\n        ccp_insns_num++;\n"),
