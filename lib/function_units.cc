@@ -13,6 +13,7 @@
 #include "lib/optimised_code.h"
 #include "lib/pending_compilation.h"
 #include "lib/policy.h"
+#include "lib/promotion.h"
 #include "lib/promotion_stats.h"
 #include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
@@ -179,7 +180,7 @@ void StayInTier1(Function* f, const absl::Status& why) {
   f->unit->SetOptimised(nullptr);
   f->unit->GiveEntries(kNever);
   if (!(absl::IsFailedPrecondition(why) || f->early) || f->compiles >= kMaxCompiles) {
-    f->unit->Settle();
+    Settle(f->unit);
     return;
   }
   // Its calls had perhaps not returned when it was looked at.

@@ -521,7 +521,7 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   bool any = false;
   for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
   if (!any) hot.unit->ProfileHandlers(false);
-  if (NothingUnderWay(code)) hot.unit->Settle();
+  if (NothingUnderWay(code)) Settle(hot.unit);
   return StayInTier1(hot, any ? kWatchedTurns : kGivenUp);
 }
 
@@ -544,7 +544,7 @@ tier1::LoopOutcome OnHotAlone(const tier1::HotLoop& hot) {
   }
   if (Manager::Get().paused()) return StayInTier1(hot, kWatchedTurns);
   hot.unit->ProfileHandlers(false);
-  hot.unit->Settle();
+  Settle(hot.unit);
   // Other loops of the code become hot later.
   code.watched = 0;
   return StayInTier1(hot, ++code.settled < kMostWatches ? policy().osr_threshold << (2 * code.settled) : kGivenUp);
@@ -575,6 +575,11 @@ void StopPromotion() {
   }
   DropFunctionCompilations();
   CompileQueue::Get().Stop();
+}
+
+void Settle(tier1::Unit* unit) {
+  int64_t start = NowNs();
+  if (unit->Settle()) NotePause(NowNs() - start);
 }
 
 void ForgetPromotions(tier1::Unit* unit) {

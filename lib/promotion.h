@@ -26,6 +26,8 @@ void StartPromotion();
 void StopPromotion();
 // The unit dies, and with it the loops that were made from it. [GIL]
 void ForgetPromotions(tier1::Unit* unit);
+// What stays in Tier 1 is compiled there anew by the types that were seen. The program waits. [GIL]
+void Settle(tier1::Unit* unit);
 PromotionCounters GetPromotionCounters();
 // See Tier2UnitsOf(). [GIL]
 void ListLoops(const tier1::Unit* unit, std::vector<Tier2Unit>* units);
