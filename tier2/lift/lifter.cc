@@ -1,6 +1,7 @@
 #include "tier2/lift/lifter.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -156,6 +157,34 @@ bool Lifter::ReadBeforeStored(int local) const {
   return read;
 }
 
+// Whether the comprehension that begins at `unit` does something by handlers in each turn: what they can see of its variables would have to be
+// put into the frame each time.
+bool Lifter::LeavesToHandlers(int32_t unit) const {
+  const std::vector<Instruction>& list = snapshot_.decoded->instructions();
+  int32_t end = std::numeric_limits<int32_t>::max();
+  for (size_t i = static_cast<size_t>(snapshot_.decoded->IndexAt(unit)); i < list.size() && list[i].offset < end; i++) {
+    if (list[i].opcode == FOR_ITER && end == std::numeric_limits<int32_t>::max()) end = list[i].target;
+    if (end != std::numeric_limits<int32_t>::max() && IsLeftToHandler(list[i])) return true;
+  }
+  return false;
+}
+
+// As far as opcodes and the profile tell.
+bool Lifter::IsLeftToHandler(const Instruction& in) const {
+  constexpr uint32_t kNumbers = kIntBit | kFloatBit | kBoolBit;
+  bool number = (snapshot_.feedback->at(in.offset).bits & ~kNumbers) == 0;
+  switch (in.opcode) {
+    case MAP_ADD: case SET_ADD: case CALL_KW: case CALL_FUNCTION_EX: case MAKE_FUNCTION: case FORMAT_SIMPLE: case FORMAT_WITH_SPEC:
+    case BUILD_STRING: return true;
+    case BINARY_OP: return !number;
+    case CALL: {
+      const PyTypeObject* callable = snapshot_.feedback->second(in.offset).last;
+      return callable == &PyMethodDescr_Type || (callable == &PyCFunction_Type && !number);
+    }
+    default: return false;
+  }
+}
+
 // A local is virtual when one kind of number is all that it was seen to hold, at the way in and at each store that the unit can come to: what
 // other loops and comprehensions make of the name does not matter. Cells never are.
 void Lifter::ChooseVirtualLocals() {
@@ -190,7 +219,7 @@ void Lifter::ChooseVirtualLocals() {
     if (in.opcode == LOAD_FAST_AND_CLEAR || in.opcode == DELETE_FAST) {
       size_t local = static_cast<size_t>(in.oparg);
       stored_[local] = cleared_[local] = 1;
-      barred[local] |= in.opcode == DELETE_FAST || snapshot_.generic.contains(in.offset);
+      barred[local] |= in.opcode == DELETE_FAST || snapshot_.generic.contains(in.offset) || LeavesToHandlers(in.offset);
     }
     return true;
   });

@@ -186,6 +186,8 @@ class Lifter {
   uint32_t EntryBits(size_t local) const;
   void WalkFromEntry(absl::FunctionRef<bool(const Instruction&)> visit) const;  // false: not on behind the instruction
   bool ReadBeforeStored(int local) const;
+  bool LeavesToHandlers(int32_t unit) const;
+  bool IsLeftToHandler(const Instruction& in) const;
   void NoteLateOnes();
   absl::Status CheckSuspension() const;       // not for code that suspends
   void FindLeaders();

@@ -13,6 +13,9 @@ namespace {
 // Such objects are not counted, now or later.
 bool IsImmortal(const Node& n) { return n.Is(Opcode::kObject) && _Py_IsImmortal(n.object); }
 
+// The local has no value for certain: its slot shows that.
+bool IsUnbound(const Node* bound) { return bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0; }
+
 }  // namespace
 
 bool Lowerer::Frame(const Node& n) {
@@ -140,7 +143,7 @@ void Lowerer::SpillStack(const Node& n) {
 int Lowerer::LocalsExit(const Node& n) {
   const FrameState& state = *n.state;
   bool any = false;
-  for (const FrameState::Local& l : state.locals) any = any || l.value != nullptr;
+  for (const FrameState::Local& l : state.locals) any = any || (l.value != nullptr && !IsUnbound(l.bound));
   if (!any) return -1;
   FrameState locals = state;
   locals.stack.clear();
@@ -385,7 +388,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
     return item;
   };
   auto add = [&](Where where, int index, const Node* value, const Node* bound) {
-    if (bound != nullptr && bound->Is(Opcode::kBool) && bound->imm == 0) return;
+    if (IsUnbound(bound)) return;
     ExitDescriptor::Item item = item_for(value, where == Where::kLocal || where == Where::kStack);
     item.where = where;
     auto first = where == Where::kLocal ? &InlinedFrame::first_local : &InlinedFrame::first_stack;
