@@ -256,7 +256,7 @@ PyObject* tj_set_item(PyObject* container, PyObject* key, PyObject* value) {
 int64_t tj_store_in_dict(PyObject* dict, PyObject* key, PyObject* value) {
   PyObject* old = SetInDict(reinterpret_cast<PyDictObject*>(dict), key, value, true);
   if (old == nullptr) return 0;
-  if (old != Py_None) Py_DECREF(old);
+  if (old != Py_None) tj_decref(old);
   return 1;
 }
 
