@@ -80,6 +80,7 @@ struct CodeLoops {
   std::map<int32_t, std::unique_ptr<Loop>> loops;  // by header
   int waits = 0;                                   // for a loop around the one that is hot
   int32_t widest = -1;                             // header of the outermost loop that was seen meanwhile
+  size_t settled_for = 0;                          // loops that had been hot when what stays in Tier 1 was settled
   int settled = 0;                                 // Tier 1 alone: how often it has been watched to the end
   int watched = 0;                                 // Tier 1 alone: how often the profiled version was asked for, or has asked
   int turns_inside = 0;                            // in Tier 1, of loops in one that has code, since that was left
@@ -521,7 +522,10 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
   bool any = false;
   for (const auto& [header, l] : code.loops) any = any || l->phase != Loop::Phase::kGivenUp;
   if (!any) hot.unit->ProfileHandlers(false);
-  if (NothingUnderWay(code)) Settle(hot.unit);
+  if (code.settled_for != code.loops.size() && NothingUnderWay(code)) {
+    code.settled_for = code.loops.size();
+    Settle(hot.unit);
+  }
   return StayInTier1(hot, any ? kWatchedTurns : kGivenUp);
 }
 
@@ -534,15 +538,15 @@ tier1::LoopOutcome OnHotAlone(const tier1::HotLoop& hot) {
   CodeLoops& code = LoopsOf(hot.unit);
   int turns = static_cast<int>(std::min<int64_t>(policy().profiled_turns, kTurnsForWidest));
   if (code.settled >= kMostWatches) return StayInTier1(hot, kGivenUp);
+  if (Manager::Get().paused()) return StayInTier1(hot, kWatchedTurns);
   bool enough = code.watched > kTurnsForWidest || (hot.profiled && code.watched > 0 && !code.nest.IsInner(hot.target));
-  if (!enough && !Manager::Get().paused() && HasProfile(hot)) {
+  if (!enough && HasProfile(hot)) {
     code.watched += hot.profiled ? turns : 1 + kTurnsForWidest / kQuestions;
     hot.unit->ProfileHandlers(true);
     hot.unit->GiveEdges(turns, true);
     hot.unit->GiveEdges(1, false);
     return {hot.profiled ? nullptr : hot.unit->ProfiledAddress(hot.target), nullptr};
   }
-  if (Manager::Get().paused()) return StayInTier1(hot, kWatchedTurns);
   hot.unit->ProfileHandlers(false);
   Settle(hot.unit);
   // Other loops of the code become hot later.

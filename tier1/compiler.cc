@@ -503,29 +503,22 @@ extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(obse
 
 UnitInfo UnitImpl::info() const {
   UnitInfo info{};
-  info.code_bytes = whole_.block.code_size;
-  info.data_bytes = whole_.block.data_size;
   info.hot_bytes = whole_.hot_bytes;
-  for (const Assembled& version : settled_) {
+  auto add = [&](const Assembled& version) {
     info.code_bytes += version.block.code_size;
     info.data_bytes += version.block.data_size;
     info.entries += version.header()->entries();
     info.back_edges += version.header()->back_edges();
-  }
-  for (const Loop* loop : loops_) {
-    info.code_bytes += loop->code.block.code_size;
-    info.data_bytes += loop->code.block.data_size;
-    info.entries += loop->code.header()->entries();
-    info.back_edges += loop->code.header()->back_edges();
-  }
+  };
+  add(whole_);
+  for (const Assembled& version : settled_) add(version);
+  for (const Loop* loop : loops_) add(loop->code);
   std::vector<std::pair<const Site*, PyCodeObject*>> sites;
   AddVisitedSites(&sites);
   for (const auto& site : sites) info.slow_calls += site.first->visits;
   info.bytecodes = bytecodes_;
   info.compile_ns = compile_ns_;
   info.settled = static_cast<int>(settled_.size());
-  info.entries += header()->entries();
-  info.back_edges += header()->back_edges();
   return info;
 }
 

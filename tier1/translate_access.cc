@@ -218,7 +218,7 @@ void Translator::SubscriptByMethod(const Instruction& in) {
 void Translator::SetCallGetItem(Emission& e, const Instruction& in) {
   SetItemOperands(e, Top(2), Top(1));
   e.d = SlotOffset(depth() - 2);
-  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.p = AddressOfUnit(in.offset);
 }
 
 void Translator::Subscript(const Instruction& in) {
@@ -380,7 +380,7 @@ void Translator::Call(const Instruction& in) {
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.d = SlotOffset(depth() - 1);
-  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.p = AddressOfUnit(in.offset);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
   if (class_first) {
     e.after_call = s.after_init;

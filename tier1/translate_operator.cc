@@ -137,7 +137,7 @@ const Stencil* Translator::SlotForm(const Instruction& in, Pair pair) const {
 void Translator::SetSlots(Emission& e, const Instruction& in) {
   e.c = kOperatorSlots[in.oparg].asked;
   e.d = kOperatorSlots[in.oparg].empty;
-  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.p = AddressOfUnit(in.offset);
 }
 
 // Int and float forms of an operation; false: neither suits the operands or what the interpreter has seen.

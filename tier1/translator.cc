@@ -344,7 +344,7 @@ void Translator::Return(const Instruction& in) {
     Push(Kind::kConst, reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_consts, in.oparg)));
   }
   const StencilIndex& s = Stencils();
-  uint64_t here = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  uint64_t here = AddressOfUnit(in.offset);
   bool inlined = nlocalsplus_ <= kMaxInlinedDrops && !IsGenerator();
   if (!inlined || Top().kind != Kind::kLocal) ToAccumulator();
   Entry value = Top();

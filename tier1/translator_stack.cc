@@ -163,7 +163,7 @@ void Translator::EmitHandler(const Instruction& in, OpHandler handler, int poppe
   if (fast.size() != 0) AddCold(e, general);
   e.a = SlotOffset(depth());
   e.c = static_cast<uint32_t>(in.oparg);
-  e.p = reinterpret_cast<uint64_t>(_PyCode_CODE(code_) + in.offset);
+  e.p = AddressOfUnit(in.offset);
   e.q = reinterpret_cast<uint64_t>(handler);
   Drop(popped);
   if (in_acc) PushAccumulator();
