@@ -16,7 +16,6 @@ constexpr size_t kJumpSize = 5;
 constexpr uint8_t kJumpOpcode = 0xE9, kCallOpcode = 0xE8;                  // of jmp rel32 and call rel32
 constexpr size_t kThunkSize = 24;                                          // vectorcall entry: mov r8, unit; jmp tj_vectorcall_entry
 
-const void* g_resume_thunk = nullptr;
 
 size_t HotSize(const Stencil* s) {
   switch (s->ending) {
@@ -363,8 +362,6 @@ const void* Assembled::AddressOf(int32_t unit) const {
   return block.code + it->offset;
 }
 
-const void* ResumeThunk() { return g_resume_thunk; }
-
 absl::StatusOr<Assembled> Assemble(PyCodeObject* code, const Translation& translation) {
   return Assembler(code, translation).Run();
 }
@@ -378,6 +375,8 @@ const void* ThunkAddress(absl::string_view name) {
 
 extern "C" {
 const void* tj_enter_vectorcall = nullptr;
+const void* tj_resume_next = nullptr;
+const void* tj_resume_sent = nullptr;
 }
 
 absl::Status PlaceThunks() {
@@ -389,7 +388,11 @@ absl::Status PlaceThunks() {
     if (s == nullptr) return absl::InternalError(absl::StrCat("no stencil for thunk ", kThunkNames[i]));
     stencils.push_back(s);
   }
-  stencils.push_back(Stencils().enter_vectorcall);
+  // What assembly enters, and where it looks for that.
+  const std::pair<const Stencil*, const void**> entered[] = {{Stencils().enter_vectorcall, &tj_enter_vectorcall},
+                                                             {Stencils().resume_next, &tj_resume_next},
+                                                             {Stencils().resume_sent, &tj_resume_sent}};
+  for (auto [stencil, place] : entered) stencils.push_back(stencil);
   for (const Stencil* s : stencils) size += (s->size + 15u) & ~15u;
   absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(size, kRodataSize + 64);
   if (!block.ok()) return block.status();
@@ -400,8 +403,9 @@ absl::Status PlaceThunks() {
   uint8_t* at = block->code;
   for (const Stencil* s : stencils) {
     if (places.size() < kThunkCount) Sources()[kFirstThunk + places.size()] = reinterpret_cast<uint64_t>(at);
-    if (s == Stencils().enter_vectorcall) tj_enter_vectorcall = at;
-    if (absl::string_view(s->name) == "thunk_resume") g_resume_thunk = at;
+    for (auto [stencil, place] : entered) {
+      if (s == stencil) *place = at;
+    }
     places.push_back(at);
     at += (s->size + 15u) & ~15u;
   }

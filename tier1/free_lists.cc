@@ -76,6 +76,43 @@ void Deallocate(PyObject* self) {
 
 PyObject* g_collector_watch = nullptr;  // owned
 
+destructor g_plain_end = nullptr;  // what int has itself
+PyInterpreterState* g_own = nullptr;
+PyInterpreterState* const* g_newest = nullptr;  // where the runtime's list of interpreters begins
+
+// Other interpreters may run under locks and with allocators of their own.
+bool IsOnlyInterpreter() { return *g_newest == g_own; }
+
+bool IsShared(PyObject* small_int) {
+  constexpr uintptr_t kCount = kSmallIntMax - kSmallIntMin + 1;
+  uintptr_t first = reinterpret_cast<uintptr_t>(tj_rt.small_int_zero) + static_cast<uintptr_t>(kSmallIntMin * kSmallIntSize);
+  return reinterpret_cast<uintptr_t>(small_int) - first < kCount * kSmallIntSize;
+}
+
+// The tp_dealloc of int. C code releases ints that compiled code has made (the items of a generator that sum() asks, say), so they go
+// where compiled code takes them from. Room is left for its own.
+void EndInt(PyObject* o) {
+  FreeList& list = tj_rt.ints;
+  bool keep = Py_TYPE(o) == &PyLong_Type && list.count < list.limit / 2 && !IsShared(o) && IsOnlyInterpreter();
+  if (!keep || reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag >= 3 << 3) return g_plain_end(o);
+  list.items[list.count++] = o;
+}
+
+void HookInts() {
+  if (PyLong_Type.tp_dealloc == EndInt) return;
+  g_own = PyInterpreterState_Get();
+  auto offset = _PyRuntime.debug_offsets.runtime_state.interpreters_head;
+  g_newest = reinterpret_cast<PyInterpreterState* const*>(reinterpret_cast<const char*>(&_PyRuntime) + offset);
+  if (*g_newest != PyInterpreterState_Head()) return;
+  g_plain_end = PyLong_Type.tp_dealloc;
+  PyLong_Type.tp_dealloc = EndInt;
+}
+
+// Types made meanwhile may have inherited our end, so that it stays good.
+void UnhookInts() {
+  if (PyLong_Type.tp_dealloc == EndInt) PyLong_Type.tp_dealloc = g_plain_end;
+}
+
 PyObject* NewCollectorWatch() {
   PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&Traverse)},
                          {Py_tp_dealloc, reinterpret_cast<void*>(&Deallocate)},
@@ -125,6 +162,7 @@ void FollowTracer() {
 
 absl::Status StartFreeLists() {
   FollowTracer();
+  HookInts();
   if (g_collector_watch == nullptr) g_collector_watch = NewCollectorWatch();
   if (g_collector_watch != nullptr) return absl::OkStatus();
   PyErr_Clear();
@@ -132,6 +170,7 @@ absl::Status StartFreeLists() {
 }
 
 void StopFreeLists() {
+  UnhookInts();
   Py_CLEAR(g_collector_watch);
   FlushFreeLists();
 }

@@ -14,12 +14,16 @@ namespace tierjit::tier1 {
 
 extern "C" {
 void tj_resume_elsewhere();
-// Saves the C registers, sets the pinned ones and calls `entry`, the resume thunk.
-PyObject* tj_enter_generator(PyGenObject* gen, PyObject* sent, Rt* rt, PyThreadState* ts, const void* entry);
+void tj_resume_declined();
+// Resumes `gen` through `thunk`, one of those that tier1/stencils/generator.cc has for C code. kDeclined: nothing has happened.
+PyObject* tj_enter_generator(PyGenObject* gen, PyObject* sent, const void* thunk);
+// The thunks: for the next item, and with a value.
+extern const void *tj_resume_next, *tj_resume_sent;
 }
 
 // The resume thunk jumps to tj_resume_elsewhere with the consumer's return address on the stack: rdi and rsi are the generator and what
-// is sent, r15 is the thread state, and the result goes to r14.
+// is sent, r15 is the thread state, and the result goes to r14. Those for C code jump to tj_resume_declined; they take the units of C
+// recursion that tj_enter_generator pays back.
 asm(R"(
   .text
   .p2align 4
@@ -37,64 +41,80 @@ tj_resume_elsewhere:
   .size tj_resume_elsewhere, .-tj_resume_elsewhere
 
   .p2align 4
+  .globl tj_resume_declined
+  .hidden tj_resume_declined
+  .type tj_resume_declined, @function
+tj_resume_declined:
+  mov $1, %r14d
+  ret
+  .size tj_resume_declined, .-tj_resume_declined
+
+  .p2align 4
   .globl tj_enter_generator
   .hidden tj_enter_generator
   .type tj_enter_generator, @function
 tj_enter_generator:
-)" TIERJIT_SAVE_REGISTERS R"(  mov %rdx, %r13
-  mov %rcx, %r15
-  call *%r8
+)" TIERJIT_SAVE_REGISTERS R"(  lea tj_rt(%rip), %r13
+  call *%rdx
   mov %r14, %rax
+  cmp $1, %r14
+  je 1f
+  addl $2, 52(%r15)
+1:
 )" TIERJIT_RESTORE_AND_RETURN R"(  .size tj_enter_generator, .-tj_enter_generator
 )");
+static_assert(offsetof(PyThreadState, c_recursion_remaining) == 52 && kCStackUnits == 2);
 
 namespace {
+
+constexpr uintptr_t kDeclined = 1;
 
 _PyInterpreterFrame* FrameOf(PyGenObject* gen) { return reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe); }
 bool Suspended(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
 
-// What the interpreter has there itself; NULL until HookGenerators().
+// What the interpreter has there itself, for good: C code goes on calling what it has found. NULL until HookGenerators().
 iternextfunc g_iternext = nullptr;
 sendfunc g_send = nullptr;
 PyCFunction g_send_method = nullptr;
+bool g_hooked = false;
 
-constexpr int kCStackUnits = 2;  // as for every C-level evaluation
-
-// Whether compiled code resumes `gen` where it stands, as far as can be told at once.
-bool IsCompiled(PyThreadState* ts, PyGenObject* gen) {
-  if (!Suspended(gen)) return false;
-  UnitHeader* unit = CompiledUnit(reinterpret_cast<PyFunctionObject*>(FrameOf(gen)->f_funcobj));
-  if (unit == nullptr || ts->c_recursion_remaining <= kCStackUnits) return false;
-  if (ts->interp->eval_frame == nullptr) return true;
-  NoteWatchers(ts);
-  return false;
+// Whether compiled code may resume `gen` where it stands.
+bool IsCompiled(PyGenObject* gen) {
+  return Suspended(gen) && CompiledUnit(reinterpret_cast<PyFunctionObject*>(FrameOf(gen)->f_funcobj)) != nullptr;
 }
 
-PyObject* Enter(PyThreadState* ts, PyGenObject* gen, PyObject* sent) {
-  ts->c_recursion_remaining -= kCStackUnits;
-  PyObject* result = tj_enter_generator(gen, sent, &tj_rt, ts, ResumeThunk());
-  ts->c_recursion_remaining += kCStackUnits;
-  return result;
+// What stands in the way may be a limit that another thread has left behind, or somebody who evaluates frames.
+[[gnu::noinline]] void NoteDeclined() {
+  PyThreadState* ts = *tj_rt.running;
+  RefreshStackLimit();
+  if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
 }
 
 PyObject* IterNext(PyObject* self) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  PyThreadState* ts = *tj_rt.running;
-  if (!IsCompiled(ts, gen)) return g_iternext(self);
-  PyObject* result = Enter(ts, gen, Py_None);
-  if (result == nullptr || Suspended(gen)) return result;
-  if (result != Py_None) _PyGen_SetStopIterationValue(result);
-  Py_DECREF(result);
-  return nullptr;
+  if (!IsCompiled(gen)) return g_iternext(self);
+  PyObject* result = tj_enter_generator(gen, Py_None, tj_resume_next);
+  if (reinterpret_cast<uintptr_t>(result) > kDeclined) {
+    if (Suspended(gen)) return result;
+    if (result != Py_None) _PyGen_SetStopIterationValue(result);
+    Py_DECREF(result);
+    return nullptr;
+  }
+  if (result == nullptr) return nullptr;
+  NoteDeclined();
+  return g_iternext(self);
 }
 
 PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  PyThreadState* ts = *tj_rt.running;
-  bool refused = gen->gi_frame_state == FRAME_CREATED && sent != Py_None;
-  if (sent == nullptr || refused || !IsCompiled(ts, gen)) return g_send(self, sent, result);
-  *result = Enter(ts, gen, Py_NewRef(sent));
-  if (*result == nullptr) return PYGEN_ERROR;
+  if (sent == nullptr || !IsCompiled(gen)) return g_send(self, sent, result);
+  PyObject* got = tj_enter_generator(gen, sent, tj_resume_sent);
+  if (reinterpret_cast<uintptr_t>(got) == kDeclined) {
+    NoteDeclined();
+    return g_send(self, sent, result);
+  }
+  *result = got;
+  if (got == nullptr) return PYGEN_ERROR;
   return Suspended(gen) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
@@ -148,7 +168,7 @@ void SetDoors(iternextfunc iternext, sendfunc send, PyCFunction method) {
 }
 
 bool DoorsAreOurs() {
-  return g_iternext != nullptr && PyGen_Type.tp_iternext == IterNext && PyGen_Type.tp_as_async->am_send == Send &&
+  return g_hooked && PyGen_Type.tp_iternext == IterNext && PyGen_Type.tp_as_async->am_send == Send &&
          g_doors.generator_send->ml_meth == SendMethod;
 }
 
@@ -172,17 +192,18 @@ void PopThreadFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
 }  // namespace
 
 void HookGenerators() {
-  if (g_iternext != nullptr || !FindDoors()) return;
+  if (g_hooked || !FindDoors()) return;
   g_iternext = PyGen_Type.tp_iternext;
   g_send = PyGen_Type.tp_as_async->am_send;
   g_send_method = g_doors.generator_send->ml_meth;
   SetDoors(IterNext, Send, SendMethod);
+  g_hooked = true;
 }
 
 void UnhookGenerators() {
   if (!DoorsAreOurs()) return;
   SetDoors(g_iternext, g_send, g_send_method);
-  g_iternext = nullptr;
+  g_hooked = false;
 }
 
 extern "C" {

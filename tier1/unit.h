@@ -50,7 +50,6 @@ absl::Status PlaceThunks();
 const void* ThunkAddress(absl::string_view name);  // "exit" for thunk_exit
 
 LoopOutcome AskForPromotion(const HotLoop& loop);
-const void* ResumeThunk();
 
 class UnitImpl final : public Unit {
  public:

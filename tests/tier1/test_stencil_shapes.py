@@ -59,6 +59,7 @@ EXTERNALS = {
     "thunk_exit": {"tj_leave"},
     "thunk_for_end": {"tj_for_end"},
     "thunk_resume": {"tj_resume_elsewhere"},
+    **{f"resume_{how}": {"tj_resume_declined"} for how in ("next", "sent")},
     "thunk_return_generator": {"tj_dealloc", "tj_return_slow"},
     "thunk_return": {"tj_dealloc", "tj_pop_chunk", "tj_return_slow"},
     "thunk_method": {"tj_end_special"},
@@ -83,7 +84,7 @@ EXTERNALS |= {f"item_set_{value}{box}{key}": {"tj_set_item"} | ({"tj_dealloc"} i
               for value in "LCMR" for box in "LM" for key in ("LCM" if value == "R" else "LCR")}
 
 # Tail jumps to code that is no C function: they leave the stack as they found it.
-JUMPED_TO = {"tj_resume_elsewhere"}
+JUMPED_TO = {"tj_resume_elsewhere", "tj_resume_declined"}
 
 # Families by the beginning of the name, first match counts, and the bytes that their largest member may have. A larger
 # stencil may be right; then raise the figure in the same commit. The figures are clang 19's.
@@ -108,7 +109,7 @@ CEILINGS = [
     ("load_global", 37), ("load_name", 152), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 63), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_free_vars", 82), ("copy_", 42), ("push_exc_info", 61), ("pop_except", 78),
     ("check_exc_match", 49), ("pop_", 55), ("check_local", 23), ("take_local", 29),
-    ("clear_locals", 52), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
+    ("clear_locals", 52), ("resume_next", 240), ("resume_sent", 262), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),
     ("thunk_return", 363), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 385), ("thunk_method_L", 258),
     ("thunk_method_R", 294), ("thunk_global", 149), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),

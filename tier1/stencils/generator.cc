@@ -17,6 +17,8 @@ extern "C" {
 PyObject* tj_make_generator(PyObject** lp, PyThreadState* ts, _Py_CODEUNIT* resume);
 // Resumes by other means than compiled code; reached by a jump, returns to whoever has called thunk_resume.
 PRESERVE_NONE PyObject* tj_resume_elsewhere(SIGNATURE);
+// Returns to the C side of a resumption that compiled code does not do: nothing has happened.
+PRESERVE_NONE PyObject* tj_resume_declined(SIGNATURE);
 Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
 }
@@ -78,24 +80,40 @@ STENCIL(thunk_return_generator) {
   GO(TJ_RETURN, acc);
 }
 
-// x: suspended generator or coroutine, y: what its RESUME finds on the stack (owned). Entered by a call of the consumer, whose frame is the
-// current one.
-STENCIL(thunk_resume) {
+// x: suspended generator or coroutine, y: what its RESUME finds on the stack. Entered by a call.
+// kCompiled: of a consumer whose frame is the current one; y is owned. kNext, kSent: of C code, for an item or with a value (borrowed); the
+// function has an entry of ours, and a level of C recursion is taken.
+enum class Consumer { kCompiled, kNext, kSent };
+#define RESUME_ELSEWHERE()                                                                                     \
+  do {                                                                                                         \
+    if constexpr (consumer == Consumer::kCompiled) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST); \
+    else MUSTTAIL return tj_resume_declined(lp, rt, acc, ts, REST);                                            \
+  } while (0)
+template <Consumer consumer> BODY resume_generator(SIGNATURE) {
   PyGenObject* gen = as_generator(x);
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
-  if (UNLIKELY(!is_compiled(rt, function))) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  if constexpr (consumer == Consumer::kCompiled) {
+    if (UNLIKELY(!is_compiled(rt, function))) RESUME_ELSEWHERE();
+  } else {
+    ts = *rt->running;
+    if (UNLIKELY(ts->c_recursion_remaining <= kCStackUnits || ts->interp->eval_frame != nullptr)) RESUME_ELSEWHERE();
+  }
+  if constexpr (consumer == Consumer::kSent) {
+    if (UNLIKELY(gen->gi_frame_state == FRAME_CREATED && y != rt->none_object)) RESUME_ELSEWHERE();
+  }
   UnitHeader* u = unit_of(function);
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
-  if (UNLIKELY(u->code != code)) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
+  if (UNLIKELY(u->code != code)) RESUME_ELSEWHERE();
   int64_t at = reinterpret_cast<char*>(frame->instr_ptr) - reinterpret_cast<char*>(code->co_code_adaptive);
   int64_t distance = *reinterpret_cast<const int32_t*>(reinterpret_cast<const char*>(u->resume_points) + 2 * at);
-  if (UNLIKELY(distance == 0)) MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
-  if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) {
-    MUSTTAIL return tj_resume_elsewhere(lp, rt, acc, ts, REST);
-  }
+  if (UNLIKELY(distance == 0)) RESUME_ELSEWHERE();
+  if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) RESUME_ELSEWHERE();
   ts->py_recursion_remaining--;
-  frame->localsplus[frame->stacktop] = static_cast<PyObject*>(y);
+  if constexpr (consumer != Consumer::kCompiled) ts->c_recursion_remaining -= kCStackUnits;
+  PyObject* sent = consumer == Consumer::kNext ? rt->none_object : static_cast<PyObject*>(y);
+  if constexpr (consumer == Consumer::kSent) incref(sent);
+  frame->localsplus[frame->stacktop] = sent;
   frame->stacktop = -1;
   gen->gi_exc_state.previous_item = ts->exc_info;
   ts->exc_info = &gen->gi_exc_state;
@@ -105,6 +123,9 @@ STENCIL(thunk_resume) {
   lp = frame->localsplus;
   GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(u->native_entry)) + distance), DEAD);
 }
+STENCIL(thunk_resume) { MUSTTAIL return resume_generator<Consumer::kCompiled>(lp, rt, acc, ts, REST); }
+STENCIL(resume_next) { MUSTTAIL return resume_generator<Consumer::kNext>(lp, rt, acc, ts, REST); }
+STENCIL(resume_sent) { MUSTTAIL return resume_generator<Consumer::kSent>(lp, rt, acc, ts, REST); }
 
 #define RESUME_GENERATOR(generator, sent) \
   do { void* z_; MUSTTAIL return TJ_CALL_resume(lp, rt, acc, ts, generator, sent, z_); } while (0)
