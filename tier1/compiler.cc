@@ -341,6 +341,21 @@ void UnitImpl::RequireCheck() {
   for (Loop* loop : loops_) loop->code.header()->expected_breaker = ~uintptr_t{0};
 }
 
+void UnitImpl::ForgetNames(const Assembled& version) {
+  const auto* from = reinterpret_cast<const uint8_t*>(version.block.data);
+  auto ours = [&](const WatchedCell& cell) {
+    const auto* at = reinterpret_cast<const uint8_t*>(cell.global);
+    return from <= at && at < from + version.block.data_size;
+  };
+  for (const WatchedCell& cell : watched_cells) {
+    if (!ours(cell)) continue;
+    cell.global->value = nullptr;
+    ForgetCell(cell);
+  }
+  watched_cells.erase(std::remove_if(watched_cells.begin(), watched_cells.end(), ours), watched_cells.end());
+  version.header()->globals = version.header()->builtins = nullptr;
+}
+
 const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   for (Loop* loop : loops_) {
     if (loop->header == loop_header) return &loop->code;

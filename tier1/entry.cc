@@ -159,6 +159,11 @@ const LoopRun* FindLoopRun(_PyInterpreterFrame* frame) {
   return nullptr;
 }
 
+bool RunsNow(const Assembled* code) {
+  return g_loop_runs != nullptr &&
+         std::any_of(g_loop_runs->begin(), g_loop_runs->end(), [=](const LoopRun& run) { return run.code == code; });
+}
+
 void RemoveLoopRun(_PyInterpreterFrame* frame) {
   std::vector<LoopRun>& runs = *g_loop_runs;
   for (size_t i = runs.size(); i-- > 0;) {
@@ -340,7 +345,11 @@ int RunLoop(PyThreadState* ts, _PyInterpreterFrame* frame, Unit* unit, int32_t h
   const void* address = code == nullptr ? nullptr : code->AddressOf(header);
   if (address == nullptr || ts->c_recursion_remaining <= kCStackUnits || !HaveStackRoom()) return 0;
   UnitHeader* h = code->header();
-  if (!BindNames(h, frame->f_globals, frame->f_builtins)) return 0;
+  if (!BindNames(h, frame->f_globals, frame->f_builtins)) {
+    if (RunsNow(code)) return 0;
+    impl->ForgetNames(*code);  // exec() runs the same code in many namespaces
+    BindNames(h, frame->f_globals, frame->f_builtins);
+  }
   if (g_loop_runs == nullptr) g_loop_runs = new std::vector<LoopRun>;
   g_loop_runs->push_back({frame, code});
   frame->stacktop = -1;

@@ -33,7 +33,28 @@ absl::flat_hash_map<PyObject*, Bindings>& Dicts() {
   return *dicts;
 }
 
-// NULL when the dict cannot be watched or the name changes too often.
+// Names whose changes nobody need be told of: no cell holds their value, because none has asked for it or because it changes too often.
+// Module bodies store into watched dicts all the time, and these are noticed here instead of through the dict's watcher.
+struct Unheeded {
+  PyObject *dict, *name;
+};
+constexpr size_t kUnheeded = 1024;
+Unheeded g_unheeded[kUnheeded];
+
+Unheeded& UnheededAt(PyObject* dict, PyObject* name) {
+  return g_unheeded[(reinterpret_cast<uintptr_t>(dict) >> 4 ^ reinterpret_cast<uintptr_t>(name) >> 4) % kUnheeded];
+}
+
+}  // namespace
+
+bool IsUnheeded(PyObject* dict, PyObject* name) {
+  const Unheeded& unheeded = UnheededAt(dict, name);
+  return unheeded.dict == dict && unheeded.name == name;
+}
+
+namespace {
+
+// NULL when the dict cannot be watched or the name changes too often. Else the caller adds a cell, which is to be told of changes.
 Binding* BindingOf(PyObject* dict, PyObject* name) {
   auto it = Dicts().find(dict);
   if (it == Dicts().end()) {
@@ -41,32 +62,14 @@ Binding* BindingOf(PyObject* dict, PyObject* name) {
     it = Dicts().emplace(dict, Bindings()).first;
   }
   Binding& binding = it->second[name];
-  return binding.changes < kMaxChanges ? &binding : nullptr;
+  if (binding.changes >= kMaxChanges) return nullptr;
+  if (IsUnheeded(dict, name)) UnheededAt(dict, name) = Unheeded{};
+  return &binding;
 }
 
-// Names that change too often to be cached, and that nobody need be told of any more. They stay so while their dict lives.
-struct Restless {
-  PyObject *dict, *name;
-};
-constexpr size_t kRestless = 256;
-Restless g_restless[kRestless];
-
-Restless& RestlessAt(PyObject* dict, PyObject* name) {
-  return g_restless[(reinterpret_cast<uintptr_t>(dict) >> 4 ^ reinterpret_cast<uintptr_t>(name) >> 4) % kRestless];
-}
-
-}  // namespace
-
-bool IsRestless(PyObject* dict, PyObject* name) {
-  const Restless& restless = RestlessAt(dict, name);
-  return restless.dict == dict && restless.name == name;
-}
-
-namespace {
-
-void ForgetRestless(PyObject* dict) {
-  for (Restless& r : g_restless) {
-    if (r.dict == dict) r = Restless{};
+void ForgetUnheeded(PyObject* dict) {
+  for (Unheeded& u : g_unheeded) {
+    if (u.dict == dict) u = Unheeded{};
   }
 }
 
@@ -130,20 +133,21 @@ void ForgetCell(const WatchedCell& cell) {
 }
 
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
-  if (key != nullptr && IsRestless(dict, key)) return;
+  if (key != nullptr && IsUnheeded(dict, key)) return;
   auto it = Dicts().find(dict);
   if (it == Dicts().end()) return;
   if (key == nullptr || CanBeAnyName(key)) {
     ClearAll(it->second);
     if (event == PyDict_EVENT_DEALLOCATED) {
-      ForgetRestless(dict);
+      ForgetUnheeded(dict);
       Dicts().erase(it);
     }
     return;
   }
+  UnheededAt(dict, key) = {dict, key};
   auto binding = it->second.find(key);
   if (binding == it->second.end()) return;
-  if (++binding->second.changes >= kMaxChanges) RestlessAt(dict, key) = {dict, key};
+  ++binding->second.changes;
   for (const Watched& w : binding->second.cells) w.Clear();
   binding->second.cells.clear();
 }

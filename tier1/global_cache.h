@@ -19,8 +19,8 @@ struct WatchedCell {
   PyObject *dict, *fallback;
   PyObject* name;
 };
-// Whether `name` changes so often that nobody is to be told any more. [GIL]
-bool IsRestless(PyObject* dict, PyObject* name);
+// Whether nobody is to be told that the value of `name` changes. [GIL]
+bool IsUnheeded(PyObject* dict, PyObject* name);
 // The cell dies. [GIL]
 void ForgetCell(const WatchedCell& cell);
 

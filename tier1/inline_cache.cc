@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/bytecode/families.h"
+#include "runtime/cpython/plain_lookup.h"
 #include "tier1/class_facts.h"
 #include "tier1/global_cache.h"
 #include "tier1/special_methods.h"
@@ -23,6 +24,20 @@ int64_t UnicodeEntryIndex(PyDictKeysObject* keys, PyObject* name) {
   int64_t i = 0;
   while (i < keys->dk_nentries && entries[i].me_key != name) i++;
   return i;
+}
+
+// Looks for an interned name in a namespace; kUnknown where that may run foreign code.
+Found FindName(PyObject* ns, PyObject* name, PyObject*** place) {
+  if (ns == nullptr || !PyDict_CheckExact(ns)) return Found::kUnknown;
+  auto* dict = reinterpret_cast<PyDictObject*>(ns);
+  if (dict->ma_keys->dk_kind == DICT_KEYS_GENERAL) return Found::kUnknown;
+  return FindInDict(dict, name, reinterpret_cast<PyASCIIObject*>(name)->hash, place);
+}
+
+void NoteIndex(PyDictObject* dict, PyObject** place, GlobalCell* cell) {
+  if (dict->ma_values != nullptr) return;
+  cell->index = reinterpret_cast<PyDictUnicodeEntry*>(reinterpret_cast<char*>(place) - offsetof(PyDictUnicodeEntry, me_value)) -
+                DK_UNICODE_ENTRIES(dict->ma_keys);
 }
 
 // The module's attribute as plain dict entry, watched. The value is borrowed.
@@ -281,11 +296,32 @@ void FillGetter(PyThreadState*, PyObject* owner, PyObject* getter, Site* site) {
   *static_cast<GetterCell*>(site->cell) = {Py_TYPE(owner)->tp_version_tag, reinterpret_cast<PyFunctionObject*>(getter)};
 }
 
+// A name that the locals lack: where it comes from instead is watched.
 void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
-  PyObject* locals = ts->current_frame->f_locals;
-  if (locals == nullptr || !PyDict_CheckExact(locals)) return;
+  _PyInterpreterFrame* frame = ts->current_frame;
+  GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
-  static_cast<GlobalCell*>(site->cell)->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(locals)->ma_keys, name);
+  PyObject** place;
+  if (cell->value != nullptr || FindName(frame->f_locals, name, &place) != Found::kNo) return;
+  if (WatchGlobalCell(frame->f_globals, frame->f_builtins, name, cell) == nullptr) return;
+  OwnerOf(site->unit)->watched_cells.push_back({cell, nullptr, frame->f_globals, frame->f_builtins, name});
+}
+
+extern "C" PyObject* tj_load_name(_PyInterpreterFrame* frame, Site* site) {
+  GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
+  PyObject* locals = frame->f_locals;
+  bool module = locals == frame->f_globals;  // then a change of the locals empties the cell
+  if (module && cell->value != nullptr) return Py_NewRef(cell->value);
+  PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
+  PyObject** place;
+  Found found = FindName(locals, name, &place);
+  if (found == Found::kYes) {
+    NoteIndex(reinterpret_cast<PyDictObject*>(locals), place, cell);
+    return Py_NewRef(*place);
+  }
+  if (found == Found::kUnknown || module) return nullptr;
+  if (cell->value != nullptr) return Py_NewRef(cell->value);
+  return FindName(frame->f_globals, name, &place) == Found::kYes ? Py_NewRef(*place) : nullptr;
 }
 
 bool RefillGlobal(const Site& site) {

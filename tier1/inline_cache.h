@@ -30,6 +30,10 @@ PyObject* QuickBinary(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickCompare(PyThreadState* ts, PyObject* a, PyObject* b, Site* site);
 PyObject* QuickToBool(PyThreadState* ts, PyObject* a, PyObject*, Site* site);
 
+// The value of LOAD_NAME where all namespaces that have to be asked are plain dicts: a new reference. NULL: they are not, or there is no
+// value in them; nothing is raised. Called by stencils. [GIL]
+extern "C" PyObject* tj_load_name(_PyInterpreterFrame* frame, Site* site);
+
 // Stores a name in the dict that is a namespace; called by stencils. Without foreign code: what was there before comes back. [GIL]
 extern "C" StoreResult tj_store_name(PyObject* ns, PyObject* name, PyObject* value);
 

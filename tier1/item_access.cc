@@ -143,7 +143,7 @@ PyObject* ReplaceInDict(PyDictObject* dict, PyObject** slot, PyObject* value) {
 // Whether nobody is to be told that `dict` has another value for `name`.
 bool ChangesUnseen(PyDictObject* dict, PyObject* name) {
   uint64_t watchers = dict->ma_version_tag & DICT_WATCHER_MASK;
-  return watchers == 0 || (WatchesDictAlone(dict) && IsRestless(reinterpret_cast<PyObject*>(dict), name));
+  return watchers == 0 || (WatchesDictAlone(dict) && IsUnheeded(reinterpret_cast<PyObject*>(dict), name));
 }
 
 bool DiesPlainly(PyObject* o);

@@ -48,6 +48,7 @@ PRESERVE_NONE PyObject* TJ_THUNK_attr_or_R(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_method_L(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_method_R(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_global(SIGNATURE);  // y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_name(SIGNATURE);    // likewise
 PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);

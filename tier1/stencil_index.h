@@ -60,7 +60,7 @@ struct StencilIndex {
   X(store_R) X(store_L) X(store_C) X(store_M) X(store_R_int) X(store_R_float) X(check_local) X(take_local) X(pop_R)        \
   X(pop_M) X(load_global) X(load_name) X(load_deref) X(copy_free_vars_1) X(copy_free_vars_2) X(copy_free_vars_n) X(store_deref_R) X(set_function_attribute) X(int_negate_L) X(int_negate_R) X(int_invert_L) X(int_invert_R) X(float_negate_L)                 \
   X(float_negate_R) X(attr_value_L) X(attr_value_R) X(attr_slot_L) X(attr_slot_R) X(attr_fixed_L) X(attr_fixed_R)          \
-  X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(cold_attr_L) X(cold_attr_R) X(cold_attr_or_L) X(cold_attr_or_R) X(cold_method_L) X(cold_method_R) X(cold_global) X(attr_hint_L) X(attr_hint_R) X(set_value_MR)            \
+  X(method_values_L) X(method_values_R) X(method_plain_L) X(method_plain_R) X(cold_attr_L) X(cold_attr_R) X(cold_attr_or_L) X(cold_attr_or_R) X(cold_method_L) X(cold_method_R) X(cold_global) X(cold_name) X(attr_hint_L) X(attr_hint_R) X(set_value_MR)            \
   X(set_value_LR) X(set_value_CR) X(set_slot_MR) X(set_slot_LR) X(set_slot_CR) X(set_poly_R) X(set_poly_L) X(set_poly_C) X(set_poly_M) X(list_append) X(list_append_any) X(call_list_append) X(method_fixed_L) X(method_fixed_R) X(set_value_RL) X(set_value_LL)                \
   X(set_value_CL) X(set_value_ML) X(set_slot_RL) X(set_slot_LL) X(set_slot_CL) X(set_slot_ML) X(unpack_tuple)              \
   X(unpack_tuple_2) X(unpack_list) X(unpack_locals) X(after_call) X(jump_if_is_LR) X(jump_if_is_MR) X(jump_if_is_not_LR) X(jump_if_is_not_MR) X(jump_if_true_object_L)                   \

@@ -144,7 +144,8 @@ void Translator::LoadName(const Instruction& in) {
   Emission& e = Emit(Stencils().load_name);
   e.cell = NewCell(sizeof(GlobalCell));
   e.p = reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_names, in.oparg));
-  SlowPath(e, DecisionFor(LOAD_NAME).handler, 0, kResultInAcc).fill = FillName;
+  AddCold(e, Stencils().cold_name);
+  SetSite(e, DecisionFor(LOAD_NAME).handler, 0, kResultInAcc).fill = FillName;
   PushAccumulator();
 }
 

@@ -29,7 +29,6 @@ Translator::Translator(PyCodeObject* code, Workspace& workspace, TranslationMode
       done_(workspace.done),
       in_loop_(workspace.in_loop),
       always_bound_(workspace.always_bound) {
-  loop_end_ = decoded_.unit_count();
 }
 
 absl::Status Translator::Run() {
@@ -55,11 +54,6 @@ void Translator::TranslateAll() {
   in_loop_.assign(units, 0);
   FindLeaders();
   if (mode_.loop) {
-    ExceptionRange range;
-    if (FindHandler(code_, mode_.loop_header, &range)) {
-      loop_begin_ = range.start;
-      loop_end_ = range.end;
-    }
     if (mode_.loop_header >= 0) {
       leader_[mode_.loop_header] = 1;
       Reach(mode_.loop_header, mode_.loop_depth);
@@ -102,8 +96,6 @@ void Translator::FindLeaders() {
   for (const Instruction& in : decoded_.instructions()) leader_[in.offset] = 1;
 }
 
-bool Translator::Leaves(int32_t unit) const { return mode_.loop && (unit < loop_begin_ || unit >= loop_end_); }
-
 // A unit entered through a loop knows the depth of the header only from whoever runs it; blocks are reached from there.
 void Translator::Reach(int32_t unit, int depth) {
   uint64_t nulls = Nulls(depth);
@@ -116,6 +108,16 @@ void Translator::Reach(int32_t unit, int depth) {
   depth_at_[unit] = static_cast<int16_t>(depth);
   nulls_at_[unit] = nulls;
   grew_ = true;
+}
+
+// What protects the instruction at `unit` becomes part of a version that is entered through a loop: there handlers are not leaders from
+// the beginning, because most of the code is usually not reached.
+void Translator::ReachHandler(int32_t unit) {
+  for (const ExceptionRange& range : decoded_.exceptions()) {
+    if (unit < range.start || unit >= range.end || depth_at_[range.target] >= 0) continue;
+    depth_at_[range.target] = static_cast<int16_t>(range.depth + range.push_lasti + 1);
+    grew_ = true;
+  }
 }
 
 // Which of the lowest entries are NULL for sure: the place of `self` under the arguments of a call.
@@ -169,11 +171,11 @@ void Translator::TranslateBlock(int first) {
   }
   current_ = first;
   if (IsResumePoint(first)) EnterResumePoint(unit);
-  if (Leaves(unit)) return EmitLeave(list[first]);
   if (mode_.feedback != nullptr && IsHandler(unit)) EmitObserve(depth() - 1, &mode_.feedback->at(unit));
   while (true) {
     out_->bytecodes++;
     const Instruction& in = list[current_];
+    if (mode_.loop) ReachHandler(in.offset);
     if (mode_.feedback != nullptr) ObserveOperands(in);
     if (!TranslateInstruction() || !status_.ok()) return;
     if (mode_.feedback != nullptr) ObserveResult(in);

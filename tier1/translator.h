@@ -63,6 +63,7 @@ class Translator {
   bool TranslateInstruction();  // false: the block ends here without falling through
   void TranslateAll();
   void Reach(int32_t unit, int depth);
+  void ReachHandler(int32_t unit);
   uint64_t Nulls(int depth) const;
   void FallTo(int32_t unit);
   // Whether `in` is unlikely to run often: the interpreter has not seen it run, and it is part of no loop (functions with loops are compiled
@@ -72,7 +73,6 @@ class Translator {
   Hint CallableHint(int name) const {
     return PyTuple_GET_ITEM(code_->co_names, name) == code_->co_name ? Hint::kNamesake : Hint::kNone;
   }
-  bool Leaves(int32_t unit) const;  // loop mode: `unit` lies outside of what this unit may run
   void EmitLeave(const Instruction& in);
   void ObserveOperands(const Instruction& in);
   void ObserveResult(const Instruction& in);
@@ -205,7 +205,6 @@ class Translator {
   int current_ = 0;                 // index of the instruction being translated
   bool grew_ = false;
   std::vector<uint8_t>& always_bound_;  // per local: no instruction can leave it unbound
-  int32_t loop_begin_ = 0, loop_end_ = 0;  // loop mode: protected range that must not be left
   absl::Status status_;
 };
 

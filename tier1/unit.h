@@ -71,6 +71,8 @@ class UnitImpl final : public Unit {
 
   // Code for entering at `header` on the interpreter's live frame; compiled on first use, at most kMaxLoopVersions.
   const Assembled* LoopVersion(int32_t header, int depth);
+  // Empties the global cells of a version that nobody is running, so that it can serve other namespaces.
+  void ForgetNames(const Assembled& version);
 
   const void* ProfiledAddress(int32_t unit) override;
   const void* TargetAddress(int32_t unit) const override { return current().AddressOf(unit); }

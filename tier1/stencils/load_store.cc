@@ -143,11 +143,18 @@ STENCIL(thunk_global) {
   Site* site = static_cast<Site*>(y);
   PyDictObject* dict = reinterpret_cast<PyDictObject*>(site->unit->globals);
   PyObject* v = nullptr;
-  if (LIKELY(dict != nullptr)) {
+  if (LIKELY(dict != nullptr && Py_TYPE(dict) == rt->dict_type)) {
     v = value_at(dict, static_cast<GlobalCell*>(site->cell)->index, loaded_name(site));
   }
   if (UNLIKELY(v == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, REST);
   GO(reinterpret_cast<Continuation>(z), incref(v));
+}
+// A name that is not where it was in the namespace, or not there at all: of a global or a builtin.
+STENCIL(cold_name) { MUSTTAIL return TJ_THUNK_name(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
+STENCIL(thunk_name) {
+  PyObject* v = tj_load_name(frame_of(lp), static_cast<Site*>(y));
+  if (UNLIKELY(v == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, REST);
+  GO(reinterpret_cast<Continuation>(z), v);
 }
 STENCIL(load_deref) {
   PyObject* v = reinterpret_cast<PyCellObject*>(*slot_at(lp, H_A))->ob_ref;
