@@ -182,6 +182,7 @@ PyMethodDef kMethods[] = {
     {"machine_code", MachineCode, METH_O, nullptr},
     {"stats_json", StatsJson, METH_O, nullptr},
     {"run_file", RunFile, METH_O, nullptr},
+    {"run_stdin", RunStdin, METH_NOARGS, nullptr},
     {"run_string", RunString, METH_O, nullptr},
     {"run_module", RunModule, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

@@ -81,10 +81,10 @@ PyObject* EvalString(PyObject* source, PyObject* globals) {
   return result;
 }
 
-int RunOpenFile(FILE* file, const char* name) {
-  // Closes the file, prints exceptions, notes KeyboardInterrupt.
+// Prints exceptions, notes KeyboardInterrupt.
+int RunOpenFile(FILE* file, const char* name, bool close) {
   PyCompilerFlags flags = _PyCompilerFlags_INIT;
-  return PyRun_AnyFileExFlags(file, name, 1, &flags) != 0;
+  return PyRun_AnyFileExFlags(file, name, close, &flags) != 0;
 }
 
 // As the interpreter words it.
@@ -104,7 +104,7 @@ int RunFileNamed(PyObject* filename, const char* path) {
     PySys_FormatStderr("%R is a directory, cannot continue\n", filename);
     return 1;
   }
-  return RunOpenFile(file, path);
+  return RunOpenFile(file, path, true);
 }
 
 }  // namespace
@@ -119,6 +119,11 @@ PyObject* RunFile(PyObject* self, PyObject* filename) {
   }
   Py_DECREF(path);
   return PyLong_FromLong(status);
+}
+
+PyObject* RunStdin(PyObject* self, PyObject*) {
+  FramesHidden hidden;
+  return PyLong_FromLong(RunOpenFile(stdin, "<stdin>", false));
 }
 
 PyObject* RunString(PyObject* self, PyObject* source) {

@@ -16,9 +16,10 @@ _USAGE = """\
 usage: python -m tierjit [option]... script.py [argument]...
        python -m tierjit [option]... -m module [argument]...
        python -m tierjit [option]... -c code [argument]...
+       python -m tierjit [option]... - [argument]...
        python -m tierjit --sysinfo
 
-Runs the program as `python script.py`, `python -m module` or `python -c code` would, compiled.
+Runs the program as `python script.py`, `python -m module`, `python -c code` or `python -` (code from the standard input) would, compiled.
 
 options:
   --stats      print what was compiled, and what was not, on stderr at the end
@@ -115,9 +116,16 @@ def _set_first_path(entry):
         sys.path[0] = entry
 
 
+def _absolute(path):
+    """As the interpreter makes it absolute: nothing is normalised."""
+    try:
+        return os.path.join(os.getcwd(), path)
+    except OSError:
+        return path
+
+
 def _run_path(path):
-    if path == "-":
-        return _tierjit.run_file("/dev/stdin")
+    path = _absolute(path)
     if _is_importable(path):
         if getattr(sys.flags, "safe_path", False):
             sys.path.insert(0, path)
@@ -125,7 +133,7 @@ def _run_path(path):
             sys.path[0] = path
         return _tierjit.run_module("__main__", False)
     _set_first_path(os.path.dirname(os.path.realpath(path)))
-    return _tierjit.run_file(os.path.abspath(path))
+    return _tierjit.run_file(path)
 
 
 def _run(kind, program, arguments):
@@ -138,6 +146,9 @@ def _run(kind, program, arguments):
         _set_first_path("")
         return _tierjit.run_string(program)
     sys.argv[:] = [program, *arguments]
+    if program == "-":
+        _set_first_path("")
+        return _tierjit.run_stdin()
     return _run_path(program)
 
 
@@ -171,6 +182,7 @@ def main():
         atexit.register(_print_stats)
     tierjit.enable()
     status = _run(kind, program, arguments)
-    if status and not isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt):
+    # After a KeyboardInterrupt the interpreter, on return, ends the process by SIGINT. With -i it goes on with the prompt.
+    interrupted = isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt)
+    if status and not interrupted and not sys.flags.inspect and not os.environ.get("PYTHONINSPECT"):
         sys.exit(status)
-    # After a KeyboardInterrupt the interpreter, on return, ends the process by SIGINT.
