@@ -98,10 +98,16 @@ std::string NameOf(PyCodeObject* code) {
   return text;
 }
 
+bool LooksForLoop(CodeState* state) {
+  if (!state->loops_looked_for) state->has_loop = HasLoop(state->code);
+  state->loops_looked_for = true;
+  return state->has_loop;
+}
+
 void Examine(CodeState* state) {
   if (state->examined) return;
   state->examined = true;
-  state->has_loop = HasLoop(state->code);
+  LooksForLoop(state);
   auto decoded = DecodedCode::Decode(state->code);
   state->instructions = decoded.ok() ? static_cast<int32_t>(decoded->instructions().size())
                                      : static_cast<int32_t>(Py_SIZE(state->code));

@@ -35,9 +35,12 @@ struct CodeState {
   uint32_t version = 0;       // co_version as CPython assigned it, valid once version_known
   int32_t instructions = 0;   // without caches; valid once examined
   uint32_t loop_entries = 0;  // through the loop door, that did not run to the end of the activation
+  int64_t loop_work = 0;      // code units that the interpreter has run in loops since tierjit listens, about
+  int64_t fresh_work = 0;     // the same, of the activation that began last
   Phase phase = Phase::kCold;
-  bool examined = false;       // instructions and has_loop are known
-  bool has_loop = false;
+  bool examined = false;       // `instructions` is known
+  bool loops_looked_for = false;
+  bool has_loop = false;       // valid once looked for
   bool off = false;            // the program does not want it compiled
   bool version_known = false;
   bool version_taken = false;  // co_version is 0 at the moment
@@ -98,11 +101,16 @@ class CodeStates {
   std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_, ended_;
 };
 
+// Not the body of a module or class, nor what exec() and eval() run: it is entered by calls of functions.
+inline bool IsFunctionCode(const PyCodeObject* code) { return (code->co_flags & CO_OPTIMIZED) != 0; }
+
 // The qualified name, for people.
 std::string NameOf(PyCodeObject* code);
 
 // Counts instructions and looks for loops, once.
 void Examine(CodeState* state);
+// Only the latter.
+bool LooksForLoop(CodeState* state);
 
 // Keeps a pending exception over code that may raise and clear one of its own.
 class KeepException {

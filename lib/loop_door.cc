@@ -119,8 +119,9 @@ PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !door.open() || frame == nullptr || frame->f_executable != args[0]) Py_RETURN_NONE;
   long from = PyLong_AsLong(args[1]), to = PyLong_AsLong(args[2]);
   if (to >= from) return door.Disable();  // not a loop
-  auto target = static_cast<int32_t>(to / static_cast<long>(sizeof(_Py_CODEUNIT)));
-  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), target);
+  constexpr long kUnit = sizeof(_Py_CODEUNIT);
+  auto target = static_cast<int32_t>(to / kUnit);
+  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), target, static_cast<int32_t>((from - to) / kUnit));
 }
 
 LoopDoor::LoopDoor(Manager* manager)
@@ -132,9 +133,19 @@ bool LoopDoor::Admits(CodeState* state) {
   return state->unit != nullptr || (state->phase != Phase::kRefused && manager_->CompileState(state).ok());
 }
 
-PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target) {
+// Functions that are found running have run for a while; bodies have just begun.
+bool LoopDoor::IsWorthwhile(CodeState* state, int32_t units) {
+  if (state == nullptr || IsFunctionCode(state->code) || policy().tier1_threshold <= 1) return true;
+  state->loop_work += units;
+  state->fresh_work += units;
+  if (state->fresh_work < kWorkToEnter) return false;
+  return state->unit != nullptr || state->loop_work >= kWorkToCompile + kWorkPerUnit * Py_SIZE(state->code);
+}
+
+PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target, int32_t units) {
   if (tier1::OthersListen(code) || manager_->paused()) Py_RETURN_NONE;
   CodeState* state = CodeStates::Get().Find(code);
+  if (!IsWorthwhile(state, units)) Py_RETURN_NONE;
   if (!Admits(state)) return Disable();
   ++stats().loop_entries;
   if (LogEnabled("door")) Log("door", absl::StrCat(NameOf(code), ": entered at line ", PyCode_Addr2Line(code, target * 2)));
@@ -144,12 +155,14 @@ PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeO
   Py_RETURN_NONE;
 }
 
-// Events stay off meanwhile: compiled code leaves code that a tool listens on to the interpreter. False when an
-// exception is to be raised by the interpreter.
+// Calls enter functions by their entry from now on, while bodies that run again come through this door. False when an exception is to be
+// raised by the interpreter.
 bool LoopDoor::RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target) {
   PyCodeObject* code = state->code;
-  SetEvents(code, 0);
-  state->door_open = false;
+  if (IsFunctionCode(code)) {
+    SetEvents(code, 0);
+    state->door_open = false;
+  }
   OutsideCallback outside(ts);
   frame->instr_ptr = _PyCode_CODE(code) + target;
   return tier1::RunLoop(ts, frame, state->unit, target) == 0 || Redirect(ts, frame, code, target);
@@ -229,11 +242,13 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
 }
 
 bool LoopDoor::Offer(PyCodeObject* code) {
-  if (!open() || !HasLoop(code) || (code->co_flags & kSuspends) != 0) return false;
+  if (!open() || (code->co_flags & kSuspends) != 0) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
+  if (state == nullptr) return false;
+  state->fresh_work = 0;
+  if (state->door_open || !LooksForLoop(state) || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
-  if (state->loop_entries >= kMaxLoopEntries || !manager_->CanCompile(state).ok()) return false;
+  if (state->loop_entries >= kMaxLoopEntries || (IsFunctionCode(code) && !manager_->CanCompile(state).ok())) return false;
   return state->door_open = SetEvents(code, jump_event_);
 }
 

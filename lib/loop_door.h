@@ -49,8 +49,9 @@ class LoopDoor {
   void OfferRunningFrames();
   bool SetEvents(PyCodeObject* code, int events);
   bool Admits(CodeState* state);
-  // Result of the callback for one jump: a new reference, or NULL with an exception to be raised in the frame.
-  PyObject* Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target);
+  bool IsWorthwhile(CodeState* state, int32_t units);
+  // Result of the callback for one jump, back over `units`: a new reference, or NULL with an exception to be raised in the frame.
+  PyObject* Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target, int32_t units);
   bool RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target);
   PyObject* Disable() const { return Py_NewRef(disable_); }
 

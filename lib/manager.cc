@@ -17,8 +17,6 @@
 namespace tierjit {
 namespace {
 
-bool IsFunctionCode(const PyCodeObject* code) { return (code->co_flags & CO_OPTIMIZED) != 0; }
-
 void CollectCodes(PyCodeObject* code, bool recurse, std::vector<PyCodeObject*>* out) {
   if (std::find(out->begin(), out->end(), code) != out->end()) return;
   out->push_back(code);
