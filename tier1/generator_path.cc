@@ -83,6 +83,15 @@ bool IsCompiled(PyGenObject* gen) {
   return Suspended(gen) && CompiledUnit(reinterpret_cast<PyFunctionObject*>(FrameOf(gen)->f_funcobj)) != nullptr;
 }
 
+// The same, of a generator that was made before its function was compiled: resuming it counts as a call.
+[[gnu::noinline]] bool BecomesCompiled(PyGenObject* gen) {
+  if (!Suspended(gen)) return false;
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(FrameOf(gen)->f_funcobj);
+  if (function->vectorcall == DefaultVectorcall()) return false;
+  ObserveCall(function);
+  return IsCompiled(gen);
+}
+
 // What stands in the way may be a limit that another thread has left behind, or somebody who evaluates frames.
 [[gnu::noinline]] void NoteDeclined() {
   PyThreadState* ts = *tj_rt.running;
@@ -92,7 +101,7 @@ bool IsCompiled(PyGenObject* gen) {
 
 PyObject* IterNext(PyObject* self) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  if (!IsCompiled(gen)) return g_iternext(self);
+  if (!IsCompiled(gen) && !BecomesCompiled(gen)) return g_iternext(self);
   PyObject* result = tj_enter_generator(gen, Py_None, tj_resume_next);
   if (reinterpret_cast<uintptr_t>(result) > kDeclined) {
     if (Suspended(gen)) return result;
@@ -107,7 +116,7 @@ PyObject* IterNext(PyObject* self) {
 
 PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  if (sent == nullptr || !IsCompiled(gen)) return g_send(self, sent, result);
+  if (sent == nullptr || (!IsCompiled(gen) && !BecomesCompiled(gen))) return g_send(self, sent, result);
   PyObject* got = tj_enter_generator(gen, sent, tj_resume_sent);
   if (reinterpret_cast<uintptr_t>(got) == kDeclined) {
     NoteDeclined();

@@ -126,8 +126,8 @@ def test_what_a_program_sees_of_itself(places, arguments):
         both(*arguments, cwd=places, options=options, stdin=SELF)
 
 
-@pytest.mark.parametrize("options", [["-X", "dev"], ["-W", "error", "-OO"], ["-s", "-E", "-u"], ["-bb", "-X", "utf8=0"], ["-W", "ignore", "-X", "made=up"]],
-                         ids=" ".join)
+@pytest.mark.parametrize("options", [["-X", "dev"], ["-W", "error", "-OO"], ["-s", "-E", "-u"], ["-bb", "-X", "utf8=0"],
+                                     ["-W", "ignore", "-X", "made=up"]], ids=" ".join)
 def test_options_of_the_interpreter(places, options):
     program = SELF + "import warnings\nwarnings.warn('one')\nassert not 1, __doc__\n"
     both("-c", program, options=options)
@@ -157,7 +157,8 @@ def test_the_prompt_afterwards(tmp_path, arguments):
                                     ["-m", "dis", "prog.py"]], ids=" ".join)
 def test_modules_that_run_others(tmp_path, module):
     (tmp_path / "prog.py").write_text("import sys\nfor i in range(3): print(i, sys.argv[1:], __name__)\n")
-    (tmp_path / "tests_here.py").write_text("import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(__name__, 'tests_here')\n")
+    (tmp_path / "tests_here.py").write_text(
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(__name__, 'tests_here')\n")
     hide = functools.partial(re.sub, r"in \d\.\d+s", "in s")
     plain, ours = run(*module, cwd=tmp_path), run("-m", "tierjit", *module, cwd=tmp_path)
     assert (hide(ours.stdout), hide(ours.stderr), ours.returncode) == (hide(plain.stdout), hide(plain.stderr), plain.returncode)
