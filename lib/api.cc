@@ -199,6 +199,7 @@ tj_status tj_set_mode(void* func, tj_mode mode, tj_scope scope, tj_error** err) 
   return Guarded(TJ_EINTERNAL, [&] {
     Target target;
     if (mode != TJ_OFF && mode != TJ_ON && mode != TJ_FLUSH) return Fail(TJ_EVALUE, "no such mode", err);
+    if (absl::Status status = Manager::Get().CheckCaller(); !status.ok()) return Report(status, err);
     if (func == nullptr) return Report(SetModeOfAll(mode), err);
     if (!Resolve(func, &target)) return NoFunction(err);
     return Report(Manager::Get().SetMode(target.func, target.code, ModeOf(mode), scope == TJ_RECURSE), err);
@@ -212,6 +213,7 @@ int tj_pause(int delta) { return Manager::Get().Pause(delta); }
 tj_status tj_compile(void* func, int tier, tj_error** err) {
   return Guarded(TJ_EINTERNAL, [&] {
     Target target;
+    if (absl::Status status = Manager::Get().CheckCaller(); !status.ok()) return Report(status, err);
     if (!Resolve(func, &target)) return NoFunction(err);
     if (tier != 0 && tier != 1) {
       return Fail(TJ_EVALUE, absl::StrCat("there is no tier ", tier, " in this version"), err);

@@ -20,7 +20,7 @@ void CodeStates::Begin() {
 
 void CodeStates::End() {
   ForEach([this](CodeState* state) {
-    if (state->owned != nullptr) ended_.push_back(std::move(state->owned));
+    if (state->owned != nullptr) ended_[state->code] = std::move(state->owned);
     delete state;
   });
   first_ = nullptr;
@@ -46,6 +46,12 @@ CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
   last_code_ = nullptr;
   Link(state);
   return state;
+}
+
+tier1::Unit* CodeStates::UnitOf(PyCodeObject* code) const {
+  if (const CodeState* state = Find(code)) return state->owned.get();
+  auto ended = ended_.find(code);
+  return ended == ended_.end() ? nullptr : ended->second.get();
 }
 
 void CodeStates::OnCodeDeath(CodeState* state) {

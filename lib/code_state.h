@@ -60,6 +60,9 @@ class CodeStates {
 
   // NULL if there is none.
   CodeState* Find(PyCodeObject* code) const;
+  // The unit that a compiled frame of `code` runs, whether calls still enter it or not; NULL if the code was never compiled. Answers
+  // after End() as well: what was suspended then (a greenlet, say) may be woken by its own death.
+  tier1::Unit* UnitOf(PyCodeObject* code) const;
   // NULL when out of memory. The code must be watched: OnCodeDeath() has to come.
   CodeState* FindOrCreate(PyCodeObject* code);
 
@@ -98,7 +101,8 @@ class CodeStates {
   mutable CodeState* last_found_ = nullptr;
   CodeState* first_ = nullptr;
   size_t live_units_ = 0;
-  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_, ended_;
+  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_;
+  absl::flat_hash_map<PyCodeObject*, std::unique_ptr<tier1::Unit>> ended_;
 };
 
 // Not the body of a module or class, nor what exec() and eval() run: it is entered by calls of functions.

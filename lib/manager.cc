@@ -56,13 +56,18 @@ Manager& Manager::Get() {
 
 // ---- Life ----
 
-absl::Status Manager::CheckProcess() const {
+absl::Status Manager::CheckCaller() const {
   if (!Py_IsInitialized() || !PyGILState_Check()) {
     return absl::FailedPreconditionError("needs a running interpreter and a thread that holds its GIL");
   }
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
     return absl::UnavailableError("works in the main interpreter only");
   }
+  return absl::OkStatus();
+}
+
+absl::Status Manager::CheckProcess() const {
+  if (absl::Status status = CheckCaller(); !status.ok()) return status;
   if (absl::Status status = CheckInterpreter(); !status.ok()) return status;
   if (_PyInterpreterState_GetEvalFrameFunc(PyInterpreterState_Get()) != &_PyEval_EvalFrameDefault) {
     return absl::UnavailableError("another tool has installed a frame evaluator (PEP 523)");
@@ -77,10 +82,7 @@ absl::Status Manager::PrepareInterpreter() {
   FunctionHooks& hooks = FunctionHooks::Get();
   if (absl::Status status = hooks.CaptureDefault(); !status.ok()) return status;
   CodeStates::Get().Begin();
-  auto unit_of = [](PyCodeObject* code) {
-    CodeState* state = CodeStates::Get().Find(code);
-    return state == nullptr ? nullptr : state->unit;
-  };
+  auto unit_of = [](PyCodeObject* code) { return CodeStates::Get().UnitOf(code); };
   if (absl::Status status = tier1::Initialise(hooks.default_entry(), unit_of); !status.ok()) return status;
   tier1::SetCallObserver([](PyFunctionObject* func) { FunctionHooks::Get().CountAhead(func); });
   tier1::SetWatchObserver([] { Manager::Get().StandBack(); });
@@ -111,7 +113,7 @@ absl::Status Manager::Unavailable(const absl::Status& status) {
 }
 
 absl::Status Manager::Attach(bool read_environment) {
-  if (attached_) return absl::OkStatus();
+  if (attached_) return CheckCaller();
   Switch asked = read_environment ? LoadEnvironment() : Switch::kUnset;
   if (asked == Switch::kOff) return Unavailable(absl::UnavailableError("switched off by TIERJIT=0 in the environment"));
   if (absl::Status status = CheckProcess(); !status.ok()) return Unavailable(status);

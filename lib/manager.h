@@ -29,6 +29,8 @@ class Manager : public HookClient {
   absl::Status Attach(bool read_environment);
   void Detach();
   bool attached() const { return attached_; }
+  // kFailedPrecondition, kUnavailable: nothing is done for a thread without the GIL, or in another interpreter than the main one.
+  absl::Status CheckCaller() const;
   // Empty when attached.
   const std::string& unavailable_reason() const { return unavailable_; }
 

@@ -83,7 +83,7 @@ class Unit {
 };
 
 // One-time set-up: thunks, tables. kUnavailable when no executable memory can be had. [GIL]
-// `unit_of`: the unit that calls of a code object enter, NULL if none.
+// `unit_of`: the unit that compiled frames of a code object run, NULL if there was never one.
 absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code));
 
 // Compiles `code`. kUnimplemented with a reason (starting with its stable code "TJ-nnn: ") when Tier 1 does not take it. [GIL]

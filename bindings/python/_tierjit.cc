@@ -188,7 +188,12 @@ PyMethodDef kMethods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
+// The slot below keeps it out of sub-interpreters with a lock of their own; others are asked here. The library serves the main one only.
 int AddConstants(PyObject* module) {
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError, "tierjit works in the main interpreter only");
+    return -1;
+  }
   bool failed = PyModule_AddStringConstant(module, "version", tj_version()) != 0 ||
                 PyModule_AddIntMacro(module, TJ_OFF) != 0 || PyModule_AddIntMacro(module, TJ_ON) != 0 ||
                 PyModule_AddIntMacro(module, TJ_FLUSH) != 0;

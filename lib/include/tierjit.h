@@ -10,8 +10,10 @@
  *    for ever.
  *  - Thread rule, in brackets: [GIL] the calling thread is attached to the main interpreter (holds the GIL); [any] any
  *    thread.
- *  - Only the main interpreter is served; in a sub-interpreter everything stays interpreted.
- *  - After fork() nothing needs to be done: there is no background thread, and code pages are private to the process.
+ *  - Only the main interpreter is served; in a sub-interpreter everything stays interpreted, and tj_attach(), tj_set_mode() and
+ *    tj_compile() are TJ_EUNAVAILABLE there.
+ *  - After fork() nothing needs to be done: the threads of the library are gone while os.fork() runs, and code pages
+ *    are private to the process. fork() behind the interpreter's back is noticed later, at the next use of a thread.
  */
 #ifndef TIERJIT_H_
 #define TIERJIT_H_

@@ -1,4 +1,4 @@
-"""Stands in for the extension module where it cannot be loaded: in another Python than the one it was built for.
+"""Stands in for the extension module where it cannot be loaded: in another Python than the one it was built for, in a sub-interpreter.
 
 Everything stays interpreted, and questions are answered accordingly.
 """
