@@ -26,11 +26,7 @@ NAMED = """test_grammar test_dict test_list test_tuple test_set test_int test_fl
 test_functools test_itertools test_class test_descr test_property test_scope test_unpack test_with test_patma test_call
 test_json test_re test_collections test_dataclasses""".split()
 
-# Left out of a run of the whole suite: they need a network, a display, or many processes for a long time.
-LEFT_OUT = """test_concurrent_futures test_ftplib test_httplib test_httpservers test_idle test_imaplib
-test_multiprocessing_fork test_multiprocessing_forkserver test_multiprocessing_main_handling test_multiprocessing_spawn
-test_poplib test_smtplib test_smtpnet test_socket test_socketserver test_ssl test_tkinter test_ttk test_turtle
-test_urllib2net test_urllib2_localnet test_urllibnet test_winconsoleio test_xmlrpc""".split()
+FILE_SECONDS = 900  # a test file that runs longer has hung; the longest takes 60 on a machine that does nothing else
 
 # "0:00:04 load avg: 1.02 [ 3/23] test_int passed", "[12/23/1] test_re failed (2 failures) (31.0 sec)"
 PROGRESS = re.compile(r"\[ *\d+/\d+(?:/\d+)?\] (test[\w.]*) (.+?)(?: \(\d[\d.]* (?:sec|min).*)?$")
@@ -44,7 +40,7 @@ class FileResult:
     cases: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Difference:
     """One test that ends in another way under tierjit; `case` is empty for the file as a whole."""
 
@@ -55,6 +51,14 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.file} {self.case or '(whole file)'}: {self.interpreter} -> {self.compiled}"
+
+
+@dataclass
+class Comparison:
+    """What differs: `steady` differences show twice, the `unsteady` ones are gone when the file runs once more, alone."""
+
+    steady: list[Difference] = field(default_factory=list)
+    unsteady: list[Difference] = field(default_factory=list)
 
 
 def environment(compiled: bool, tier: str = "1") -> dict[str, str]:
@@ -84,9 +88,15 @@ def case_outcome(element: xml.etree.ElementTree.Element) -> str:
     return "skipped" if element.get("result") in ("suppressed", "skipped") else "passed"
 
 
+def dotted_name(case: str) -> str:
+    """What a case belongs to: "setUpClass (test.test_os.C)" -> test.test_os.C, "test.test_os.C.test_x (i=1)" -> test.test_os.C.test_x."""
+    first, _, rest = case.partition(" ")
+    return rest.strip("()") if rest.startswith("(") and "." not in first else first
+
+
 def file_of(case: str, files: set[str]) -> str | None:
     """The test file that a case's dotted name belongs to (test.test_json.test_dump.C.test_x -> test_json)."""
-    parts = case.split()[-1].strip("()").split(".") if " (" in case else case.split(".")
+    parts = dotted_name(case).split(".")
     while parts and parts[0] == "test":
         parts = parts[1:]
     for length in range(len(parts), 0, -1):
@@ -103,9 +113,10 @@ def read_cases(report: Path, results: dict[str, FileResult]) -> None:
         return
     severity = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
     files = set(results)
+    sole = next(iter(files)) if len(files) == 1 else None  # some files take their cases from modules of other names
     for element in root.iter("testcase"):
         case = element.get("name") or ""
-        if file := file_of(case, files):
+        if file := sole or file_of(case, files):
             cases, outcome = results[file].cases, case_outcome(element)
             if severity[outcome] >= severity[cases.get(case, "passed")]:
                 cases[case] = outcome
@@ -123,23 +134,33 @@ def read_progress(line: str, results: dict[str, FileResult]) -> bool:
     return True
 
 
-def test_command(files: list[str], jobs: int, report: Path) -> list[str]:
-    chosen = files if files else ["-x", *LEFT_OUT]
-    return [str(VENV_PYTHON), "-m", "test", f"-j{jobs}", "--timeout", "600", "--junit-xml", str(report), *chosen]
+def patterns(cases: list[str]) -> list[str]:
+    """These cases as regrtest's --matchfile takes them; what a class or module says of itself stands for all that it holds."""
+    return sorted({dotted_name(case) + ("" if case.startswith(dotted_name(case)) else ".*") for case in cases})
 
 
-def run_side(files: list[str], compiled: bool, jobs: int, tier: str = "1", show: bool = False) -> dict[str, FileResult]:
-    """One run of the suite (`files` empty: all that is not left out)."""
+def test_command(files: list[str], jobs: int, folder: Path, cases: list[str]) -> list[str]:
+    command = [str(VENV_PYTHON), "-m", "test", f"-j{jobs}", "--timeout", str(FILE_SECONDS), "--junit-xml", str(folder / "report.xml")]
+    if cases:
+        chosen = folder / "cases"
+        chosen.write_text("\n".join(patterns(cases)))
+        command += ["--matchfile", str(chosen)]
+    return [*command, *files]
+
+
+def run_side(files: list[str], compiled: bool, jobs: int, tier: str = "1", show: bool = False,
+             cases: list[str] = ()) -> dict[str, FileResult]:
+    """One run of these files, or of some cases in them."""
     results = {file: FileResult() for file in files}
-    with tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
-        report = Path(folder, "report.xml")
-        with subprocess.Popen(test_command(files, jobs, report), cwd=folder, env=environment(compiled, tier), text=True,
+    with tempfile.TemporaryDirectory(prefix="regrtest-") as name:
+        folder = Path(name)
+        with subprocess.Popen(test_command(files, jobs, folder, cases), cwd=folder, env=environment(compiled, tier), text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               errors="replace") as process:
             for line in process.stdout:
                 if read_progress(line, results) and show:
                     print(line, end="", flush=True)
-        read_cases(report, results)
+        read_cases(folder / "report.xml", results)
     return results
 
 
@@ -166,19 +187,43 @@ def save_baseline(results: dict[str, FileResult]) -> None:
 
 
 def baseline(files: list[str], jobs: int, show: bool = False) -> dict[str, FileResult]:
+    """The interpreter's own results of these files, from an earlier run where there is one."""
     kept = {file: result for file in files if (result := load_baseline(file))}
     missing = [file for file in files if file not in kept]
-    if missing or not files:
-        say("interpreter alone") if show else None
+    if missing:
+        say(f"interpreter alone: {len(missing)} files") if show else None
         fresh = run_side(missing, False, jobs, show=show)
         save_baseline({file: result for file, result in fresh.items() if result.outcome != "did not run"})
         kept |= fresh
     return kept
 
 
+def is_clean(result: FileResult) -> bool:
+    return result.outcome == "passed" and bool(result.cases) and set(result.cases.values()) <= {"passed", "skipped"}
+
+
+def reference_of(results: dict[str, FileResult], jobs: int, show: bool = False) -> dict[str, FileResult]:
+    """What the interpreter makes of the same files. It runs those where something failed, and otherwise only the cases that were
+    skipped: a case that passes needs no comparison.
+    """
+    doubtful = [file for file, result in results.items() if not is_clean(result)]
+    skipped = {file: [case for case, outcome in result.cases.items() if outcome == "skipped"]
+               for file, result in results.items() if is_clean(result)}
+    asking = [file for file, cases in skipped.items() if cases]
+    asked = {}
+    if asking:
+        say(f"interpreter alone: the skipped cases of {len(asking)} files") if show else None
+        asked = run_side(asking, False, jobs, cases=[case for cases in skipped.values() for case in cases])
+    reference = baseline(doubtful, jobs, show)
+    for file, cases in skipped.items():
+        passed = {case: outcome for case, outcome in results[file].cases.items() if outcome == "passed"}
+        told = {case: asked[file].cases.get(case, "absent") for case in cases}
+        reference[file] = FileResult("passed", passed | told)
+    return reference
+
+
 def whole_suite() -> list[str]:
-    done = subprocess.run([VENV_PYTHON, "-m", "test", "--list-tests", "-x", *LEFT_OUT], capture_output=True, text=True,
-                          env=environment(False))
+    done = subprocess.run([VENV_PYTHON, "-m", "test", "--list-tests"], capture_output=True, text=True, env=environment(False))
     return [line for line in done.stdout.split() if line.startswith("test")]
 
 
@@ -196,22 +241,29 @@ def compare(expected: dict[str, FileResult], actual: dict[str, FileResult]) -> l
     return found
 
 
-def confirmed(differences: list[Difference], tier: str) -> list[Difference]:
-    """Runs the files that differ once more, alone, on both sides: what does not repeat is unsteady by itself."""
-    files = sorted({difference.file for difference in differences})
-    if not files:
-        return []
-    again = compare(run_side(files, False, 1), run_side(files, True, 1, tier))
-    repeated = {(difference.file, difference.case) for difference in again}
-    crashed = {difference.file for difference in again if not difference.case}
-    return [d for d in differences if (d.file, d.case) in repeated or d.file in crashed or not d.case]
+def sort_out(found: list[Difference], tier: str) -> Comparison:
+    """Runs the files that differ once more, alone, on both sides: what does not repeat is unsteady by itself.
+
+    Crashes and time-outs count at once.
+    """
+    result = Comparison()
+    for file in sorted({difference.file for difference in found}):
+        again = {(d.file, d.case) for d in compare(run_side([file], False, 1), run_side([file], True, 1, tier))}
+        for difference in (d for d in found if d.file == file):
+            repeats = (file, difference.case) in again or (file, "") in again or is_fatal(difference.compiled)
+            (result.steady if repeats else result.unsteady).append(difference)
+    return result
 
 
-def differences(files: list[str], jobs: int = 1, tier: str = "1", show: bool = False) -> list[Difference]:
-    """The differences of these files that show twice; expected ones are included."""
-    reference = baseline(files, jobs, show)
-    say("compiled on first call") if show else None
-    return confirmed(compare(reference, run_side(files, True, jobs, tier, show)), tier)
+def is_fatal(outcome: str) -> bool:
+    return outcome.startswith(("crashed", "timed out", "did not run"))
+
+
+def differences(files: list[str], jobs: int = 1, tier: str = "1", show: bool = False) -> Comparison:
+    """How these files end in other ways than in the interpreter; expected differences are included."""
+    say(f"compiled on first call, tier {tier}: {len(files)} files") if show else None
+    compiled = run_side(files, True, jobs, tier, show)
+    return sort_out(compare(reference_of(compiled, jobs, show), compiled), tier)
 
 
 def expected_differences() -> dict[str, str]:
@@ -231,17 +283,18 @@ def unexpected(found: list[Difference]) -> list[Difference]:
     return [difference for difference in found if not {difference.file, difference.case} & listed.keys()]
 
 
-def report(files: list[str], found: list[Difference]) -> int:
-    surprises = unexpected(found)
-    for difference in found:
-        mark = "DIFFERS" if difference in surprises else "expected"
-        print(f"{mark}: {difference}")
-    seen = {name for difference in found for name in (difference.file, difference.case)}
+def report(files: list[str], found: Comparison) -> int:
+    surprises = unexpected(found.steady)
+    for difference in found.steady:
+        print(f"{'DIFFERS' if difference in surprises else 'expected'}: {difference}")
+    for difference in found.unsteady:
+        print(f"unsteady, not seen again: {difference}")
+    seen = {name for difference in found.steady for name in (difference.file, difference.case)}
     for name in expected_differences():
         if name not in seen and (name in files or file_of(name, set(files))):
             print(f"no longer differs, so its line can go: {name}")
-    differing = len({difference.file for difference in found})
-    print(f"{len(files)} files, {differing} with differences, {len(surprises)} unexpected differences")
+    differing = len({difference.file for difference in found.steady})
+    print(f"{len(files)} files, {differing} with differences, {len(surprises)} unexpected differences, {len(found.unsteady)} unsteady")
     return 1 if surprises or not files else 0
 
 

@@ -12,8 +12,9 @@ from .common import ROOT, VENV_PYTHON, say
 
 
 def pytest_command(arguments: list[str]) -> list[str]:
-    workers = str(os.cpu_count() or 1)
-    spread = [] if any(argument.startswith(("-n", "-p")) for argument in arguments) else ["-n", workers]
+    # One more worker than processors: many tests wait for a process or a clock.
+    workers = str((os.cpu_count() or 1) + 1)
+    spread = [] if any(argument.startswith(("-n", "-p")) for argument in arguments) else ["-n", workers, "--dist", "worksteal"]
     named = any(not argument.startswith("-") and (ROOT / argument.split("::")[0]).exists() for argument in arguments)
     return [str(VENV_PYTHON), "-m", "pytest", *spread, *arguments, *([] if named else ["tests"])]
 
