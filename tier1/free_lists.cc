@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/feedback/feedback.h"
 #include "runtime/helpers/short_sequences.h"
 #include "tier1/compiler.h"
 #include "tier1/functions.h"
@@ -63,6 +64,7 @@ bool DebuggingAllocator() {
 // collections (twice, and a few times while it is young). No block of the lists is known to the collector at that time.
 int Traverse(PyObject* self, visitproc visit, void* arg) {
   FlushFreeLists();
+  NoteCollection();
   Py_VISIT(Py_TYPE(self));
   return 0;
 }

@@ -15,30 +15,40 @@ bool FitsInt64(PyObject* o) {
   return _PyLong_IsCompact(reinterpret_cast<PyLongObject*>(o)) || (PyLong_AsLongLongAndOverflow(o, &overflow), overflow == 0);
 }
 
+bool g_forgetting = false;  // a pending call of ForgetOldTypes() is under way
+
 // Weak references to heap types by version tag.
 absl::flat_hash_map<uint32_t, PyObject*>& SeenTypes() {
   static auto* types = new absl::flat_hash_map<uint32_t, PyObject*>;
   return *types;
 }
 
-bool IsDead(PyObject* reference) {
+// Whether the reference stands for a type that still has that version.
+bool IsCurrent(const std::pair<const uint32_t, PyObject*>& seen) {
   PyObject* type = nullptr;
-  if (PyWeakref_GetRef(reference, &type) <= 0) return true;
+  if (PyWeakref_GetRef(seen.second, &type) <= 0) return false;
   Py_DECREF(type);
-  return false;
+  return reinterpret_cast<PyTypeObject*>(type)->tp_version_tag == seen.first;
 }
 
-// Programs make classes without end. (That a reference is told of the death of its type would show in what gc.collect() counts.)
-void ForgetDeadTypes() {
-  static size_t limit = 64;
-  if (SeenTypes().size() < limit) return;
-  std::vector<PyObject*> dead;
+// Programs make classes without end, and change them. (That a reference is told of the death of its type would show in what
+// gc.collect() counts.)
+int ForgetOldTypes(void*) {
+  std::vector<PyObject*> old;
   absl::erase_if(SeenTypes(), [&](const auto& seen) {
-    if (!IsDead(seen.second)) return false;
-    dead.push_back(seen.second);
+    if (IsCurrent(seen)) return false;
+    old.push_back(seen.second);
     return true;
   });
-  for (PyObject* reference : dead) Py_DECREF(reference);
+  for (PyObject* reference : old) Py_DECREF(reference);
+  g_forgetting = false;
+  return 0;
+}
+
+void LimitSeenTypes() {
+  static size_t limit = 64;
+  if (SeenTypes().size() < limit) return;
+  ForgetOldTypes(nullptr);
   limit = std::max<size_t>(64, 2 * SeenTypes().size());
 }
 
@@ -126,11 +136,16 @@ bool NoteType(PyTypeObject* type) {
   uint32_t version = type->tp_version_tag;
   if (version == 0 || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return false;
   if (SeenTypes().contains(version)) return true;
-  ForgetDeadTypes();
+  LimitSeenTypes();
   PyObject* reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr);
   if (reference == nullptr) PyErr_Clear();
   else SeenTypes()[version] = reference;
   return reference != nullptr;
+}
+
+void NoteCollection() {
+  if (g_forgetting || SeenTypes().empty()) return;
+  g_forgetting = Py_AddPendingCall(ForgetOldTypes, nullptr) == 0;
 }
 
 uint32_t JoinDetails(uint32_t a, uint32_t b) {

@@ -27,6 +27,8 @@ uint32_t BitOfType(const PyTypeObject* type);
 uint32_t DetailOf(PyObject* o);
 // From now on TypeOfVersion() knows the heap type as long as it lives. [GIL]
 bool NoteType(PyTypeObject* type);
+// To be called while the collector runs: references to types that have died go soon after it. [GIL]
+void NoteCollection();
 // What is known when one of two was seen; 0: nothing. Of several classes that is the number of the set of their versions. [GIL]
 uint32_t JoinDetails(uint32_t a, uint32_t b);
 inline constexpr size_t kMostClasses = 4;

@@ -1,0 +1,33 @@
+"""CPython's hunt for reference leaks (-R 3:3) over a few of its files; `tools/dev refleaks` takes many more."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from devtool import refleaks  # noqa: E402
+
+
+@pytest.mark.parametrize("tier", ["1", "2"])
+@pytest.mark.parametrize("file", "test_call test_class test_contextlib test_coroutines test_generators test_unpack test_with".split())
+def test_no_leaks_of_our_own(file, tier):
+    assert refleaks.own_leaks(file, tier) == []
+
+
+def test_a_leak_is_read():
+    text = "test_x leaked [2, 2, 2] references, sum=6\ntest_x leaked [0, 1, 0] memory blocks, sum=1 (this is fine)\n"
+    assert refleaks.LEAK.findall(text) == ["[2, 2, 2] references"]
+    assert refleaks.Hunt("test_x", ("[2, 2, 2] memory blocks",), True).kinds() == {"memory blocks"}
+
+
+def test_the_hunter_sees_a_leak(tmp_path):
+    """The same sum as in leak_hunt.py, over a list that grows."""
+    import runpy
+    count = runpy.run_path(str(refleaks.HUNTER), run_name="hunter")["total_references"]
+    kept = []
+    before = count()
+    kept += [object() for _ in range(100)]
+    assert count() - before >= 100
