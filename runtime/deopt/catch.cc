@@ -35,6 +35,8 @@ void tj_catch(PyThreadState* ts, int64_t kept, int64_t below) {
   _PyInterpreterFrame* frame = ts->current_frame;
   PyObject** stack = _PyFrame_Stackbase(frame);
   if (kept < below) std::fill(stack + kept, stack + below, nullptr);
+  // Operands that the handler finds on its stack (WITH_EXCEPT_START, RERAISE) are the unit's values again, with references of their own.
+  for (int64_t i = below; i < kept; i++) Py_XDECREF(stack[i]);
   int32_t handler;
   PyObject** sp;
   if (!UnwindToHandler(ts, frame, &handler, &sp)) Py_FatalError("tierjit: the handler of an exception is gone");

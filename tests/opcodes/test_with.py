@@ -470,3 +470,68 @@ def trying_to_enter_within(log):
 
     log.call(f)
     log.call(f)
+
+
+@case
+def exits_that_raise_in_a_loop(log):
+    class Manager:
+        def __init__(self, name, how):
+            self.name, self.how = name, how
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *details):
+            if self.how is not None:
+                raise self.how(self.name)
+
+        def __del__(self):
+            log("died", self.name)
+
+    def f(n, how):
+        caught = 0
+        for k in range(n):
+            try:
+                with Manager(k, how):
+                    raise IndexError
+            except (KeyError, IndexError) as error:
+                log(type(error).__name__, refcount(error))
+                caught += 1
+        return caught
+
+    def nested(n, inner, outer):
+        caught = 0
+        for k in range(n):
+            try:
+                with Manager(-k, outer), Manager(k, inner) as m:
+                    try:
+                        raise IndexError
+                    finally:
+                        log(refcount(m))
+            except (KeyError, IndexError, ValueError) as error:
+                log(type(error).__name__, type(error.__context__).__name__)
+                caught += 1
+        return caught
+
+    def reraised(n):
+        caught = 0
+        for k in range(n):
+            m = Manager(k, None)
+            try:
+                try:
+                    raise KeyError(m)
+                except KeyError as error:
+                    try:
+                        raise IndexError(m)
+                    finally:
+                        log(refcount(m), refcount(error))
+            except IndexError as error:
+                log(refcount(error), refcount(m))
+                caught += 1
+        return caught
+
+    for how in (None, KeyError):
+        log.call(f, 12, how)
+        for outer in (None, ValueError):
+            log.call(nested, 8, how, outer)
+    log.call(reraised, 10)
