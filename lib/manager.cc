@@ -231,7 +231,9 @@ void Manager::HookExisting(PyFunctionObject* func) {
 void Manager::Rehook(PyFunctionObject* func, CodeState* state) {
   FunctionHooks& hooks = FunctionHooks::Get();
   if (!hooks.HasDefault(func) && !hooks.IsHooked(func, state)) return;  // some other tool's
-  if (state->unit != nullptr && !stood_back_) {
+  if (!IsFunctionCode(CodeOf(func))) {
+    hooks.Unhook(func, state);  // its unit has loops only
+  } else if (state->unit != nullptr && !stood_back_) {
     hooks.HookUnit(func, state);
   } else if (WantsCounting(state)) {
     if (!hooks.IsCounting(func)) ++stats().functions_hooked;
@@ -346,6 +348,7 @@ absl::Status Manager::CompileNow(PyFunctionObject* func, PyCodeObject* code) {
   if (absl::Status status = StartHooks(); !status.ok()) return status;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
+  if (func != nullptr && !IsFunctionCode(code)) return tier1::CanCompile(code);
   if (absl::Status status = CompileState(state); !status.ok()) return status;
   if (func != nullptr) {
     Rehook(func, state);
@@ -412,8 +415,8 @@ std::string Manager::WhyNot(PyFunctionObject* func, PyCodeObject* code) const {
   if (state != nullptr && state->off) return "TJ-900: switched off by the program (never)";
   if (state != nullptr && state->reason != nullptr) return *state->reason;
   if (!enabled_) return "tierjit is not enabled";
-  if (state != nullptr && state->unit != nullptr) return "compiled for functions of the same code with other globals";
   if (!IsFunctionCode(code)) return "not the code of a function: only its running loops are compiled";
+  if (state != nullptr && state->unit != nullptr) return "compiled for functions of the same code with other globals";
   if (paused()) return "compilation is paused";
   return absl::StrCat("not called often enough yet: ", state != nullptr ? state->calls : 0, " of ",
                       policy().tier1_threshold, " calls");

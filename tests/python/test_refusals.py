@@ -1,4 +1,4 @@
-"""How much of the standard library's code the first tier takes, none of which is run."""
+"""How much of the standard library's code the first tier takes, none of which is run, and functions of code that is not a function's."""
 
 import pytest
 
@@ -43,4 +43,32 @@ for path in library.rglob("*.py"):
 print(functions, compiled, refused)
 assert functions > 10000, functions
 assert compiled / functions >= 0.995, refused
+""")
+
+
+def test_functions_without_fast_locals():
+    """Their code is that of a body: compiled loops only, so that calls must not enter it."""
+    check("""
+import types, tierjit
+
+def count(turns, step):
+    total = 0
+    for _ in range(turns):
+        total += step
+    return total
+
+def call(function):
+    return sum(function(50, 2) for _ in range(300))
+
+tierjit.configure(tier1_threshold=1, osr_threshold=1, tier2_threshold=1)
+tierjit.enable()
+for flags in (0, 2):
+    body = types.FunctionType(count.__code__.replace(co_flags=flags), globals())
+    tierjit.jit(body)
+    assert not tierjit.is_compiled(body)
+    assert "not the code of a function" in tierjit.info(body).why_not, tierjit.info(body).why_not
+    for _ in range(5):
+        assert call(body) == 30000
+    assert body(20000, 1) == 20000
+    assert body(5, 2) == 10
 """)
