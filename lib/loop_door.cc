@@ -1,5 +1,6 @@
 #include "lib/loop_door.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 namespace tierjit {
 
 PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count);
+PyObject* OnResume(PyObject* self, PyObject* const* args, Py_ssize_t count);
 
 namespace {
 
@@ -25,6 +27,9 @@ constexpr int kSuspends = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
 
 PyMethodDef kOnJumpDef = {
     "tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL, nullptr};
+
+PyMethodDef kOnResumeDef = {
+    "tierjit_resume_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnResume)), METH_FASTCALL, nullptr};
 
 // While it lives, the thread is as if no monitoring callback were running: events of other tools are delivered again.
 class OutsideCallback {
@@ -51,7 +56,19 @@ int32_t UnitOf(const _PyInterpreterFrame* frame, PyCodeObject* code) {
 
 bool AboutToReturn(const _PyInterpreterFrame* frame) {
   uint8_t opcode = BaseOpcode(frame->instr_ptr->op.code);
-  return opcode == RETURN_VALUE || opcode == RETURN_CONST;
+  return opcode == RETURN_VALUE || opcode == RETURN_CONST || opcode == YIELD_VALUE;
+}
+
+// What the interpreter enters by itself although it is compiled: the specialised constructor runs __init__, and loops resume generators.
+// Delegation has its own ways. Short code is run as soon as its entry is told of.
+bool MayBeEnteredUnseen(PyCodeObject* code) {
+  constexpr Py_ssize_t kUnitsWorthAnEvent = 100;
+  if (Py_SIZE(code) < kUnitsWorthAnEvent) return false;
+  if ((code->co_flags & kSuspends) == 0) return PyUnicode_EqualToUTF8(code->co_name, "__init__");
+  auto decoded = DecodedCode::Decode(code);
+  if (!decoded.ok() || (code->co_flags & kSuspends) != CO_GENERATOR) return false;
+  const auto& list = decoded->instructions();
+  return std::none_of(list.begin(), list.end(), [](const Instruction& in) { return in.opcode == SEND; });
 }
 
 bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
@@ -121,7 +138,16 @@ PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   if (to >= from) return door.Disable();  // not a loop
   constexpr long kUnit = sizeof(_Py_CODEUNIT);
   auto target = static_cast<int32_t>(to / kUnit);
-  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), target, static_cast<int32_t>((from - to) / kUnit));
+  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {target, target, static_cast<int32_t>((from - to) / kUnit)});
+}
+
+PyObject* OnResume(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  LoopDoor& door = Manager::Get().loop_door();
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  _PyInterpreterFrame* frame = ts->current_frame;
+  if (count != 2 || !door.open() || frame == nullptr || frame->f_executable != args[0]) Py_RETURN_NONE;
+  auto resume = static_cast<int32_t>(PyLong_AsLong(args[1]) / static_cast<long>(sizeof(_Py_CODEUNIT)));
+  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {resume + 1, resume, 0});
 }
 
 LoopDoor::LoopDoor(Manager* manager)
@@ -133,23 +159,24 @@ bool LoopDoor::Admits(CodeState* state) {
   return state->unit != nullptr || (state->phase != Phase::kRefused && manager_->CompileState(state).ok());
 }
 
-// Functions that are found running have run for a while; bodies have just begun.
+// Functions that are found running have run for a while; bodies have just begun, and what the interpreter enters by itself counts as called.
 bool LoopDoor::IsWorthwhile(CodeState* state, int32_t units) {
-  if (state == nullptr || IsFunctionCode(state->code) || policy().tier1_threshold <= 1) return true;
+  if (state == nullptr || policy().tier1_threshold <= 1) return true;
+  if (IsFunctionCode(state->code)) return units > 0 || state->unit != nullptr || IsHot(++state->calls, LooksForLoop(state));
   state->loop_work += units;
   state->fresh_work += units;
   if (state->fresh_work < kWorkToEnter) return false;
   return state->unit != nullptr || state->loop_work >= kWorkToCompile + kWorkPerUnit * Py_SIZE(state->code);
 }
 
-PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, int32_t target, int32_t units) {
+PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, const Way& way) {
   if (tier1::OthersListen(code) || manager_->paused()) Py_RETURN_NONE;
   CodeState* state = CodeStates::Get().Find(code);
-  if (!IsWorthwhile(state, units)) Py_RETURN_NONE;
+  if (!IsWorthwhile(state, way.units)) Py_RETURN_NONE;
   if (!Admits(state)) return Disable();
   ++stats().loop_entries;
-  if (LogEnabled("door")) Log("door", absl::StrCat(NameOf(code), ": entered at line ", PyCode_Addr2Line(code, target * 2)));
-  bool resumed = RunNatively(ts, frame, state, target);
+  if (LogEnabled("door")) Log("door", absl::StrCat(NameOf(code), ": entered at line ", PyCode_Addr2Line(code, way.target * 2)));
+  bool resumed = RunNatively(ts, frame, state, way);
   if (resumed && !AboutToReturn(frame) && ++state->loop_entries < kMaxLoopEntries) Offer(code);
   if (!resumed) return nullptr;
   Py_RETURN_NONE;
@@ -157,37 +184,48 @@ PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeO
 
 // Calls enter functions by their entry from now on, while bodies that run again come through this door. False when an exception is to be
 // raised by the interpreter.
-bool LoopDoor::RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, int32_t target) {
+bool LoopDoor::RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, const Way& way) {
   PyCodeObject* code = state->code;
-  if (IsFunctionCode(code)) {
+  if (IsFunctionCode(code) && way.units > 0) {
     SetEvents(code, 0);
     state->door_open = false;
   }
   OutsideCallback outside(ts);
-  frame->instr_ptr = _PyCode_CODE(code) + target;
-  return tier1::RunLoop(ts, frame, state->unit, target) == 0 || Redirect(ts, frame, code, target);
+  frame->instr_ptr = _PyCode_CODE(code) + way.target;
+  return tier1::RunLoop(ts, frame, state->unit, way.target) == 0 || Redirect(ts, frame, code, way.handled);
+}
+
+// 0 if there is no such event.
+int LoopDoor::FindEvent(PyObject* events, const char* name) {
+  PyObject* event = events != nullptr ? PyObject_GetAttrString(events, name) : nullptr;
+  int bit = event != nullptr ? static_cast<int>(PyLong_AsLong(event)) : 0;
+  Py_XDECREF(event);
+  return bit;
 }
 
 absl::Status LoopDoor::Claim() {
   monitoring_ = Py_XNewRef(PySys_GetObject("monitoring"));
   PyObject* events = monitoring_ ? PyObject_GetAttrString(monitoring_, "events") : nullptr;
-  PyObject* jump = events ? PyObject_GetAttrString(events, "JUMP") : nullptr;
-  disable_ = jump ? PyObject_GetAttrString(monitoring_, "DISABLE") : nullptr;
-  jump_event_ = jump ? static_cast<int>(PyLong_AsLong(jump)) : 0;
+  jump_event_ = FindEvent(events, "JUMP");
+  start_event_ = FindEvent(events, "PY_START");
+  resume_event_ = FindEvent(events, "PY_RESUME");
   Py_XDECREF(events);
-  Py_XDECREF(jump);
+  bool known = jump_event_ > 0 && start_event_ > 0 && resume_event_ > 0;
+  disable_ = known ? PyObject_GetAttrString(monitoring_, "DISABLE") : nullptr;
   if (disable_ == nullptr) return absl::UnavailableError("sys.monitoring is not as expected");
   PyObject* used = PyObject_CallMethod(monitoring_, "use_tool_id", "is", kToolId, "tierjit");
   if (used == nullptr) return absl::UnavailableError("another tool uses sys.monitoring's tool id 5");
   Py_DECREF(used);
-  PyObject* callback = PyCFunction_New(&kOnJumpDef, nullptr);
-  bool registered = callback != nullptr && RegisterCallback(callback);
-  Py_XDECREF(callback);
+  bool registered = RegisterCallback(jump_event_, &kOnJumpDef) && RegisterCallback(start_event_, &kOnResumeDef) &&
+                    RegisterCallback(resume_event_, &kOnResumeDef);
   return registered ? absl::OkStatus() : absl::UnavailableError("sys.monitoring does not take a callback");
 }
 
-bool LoopDoor::RegisterCallback(PyObject* callback) {
-  PyObject* old = PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, jump_event_, callback);
+// NULL: none.
+bool LoopDoor::RegisterCallback(int event, PyMethodDef* callback) {
+  PyObject* function = callback != nullptr ? PyCFunction_New(callback, nullptr) : Py_NewRef(Py_None);
+  PyObject* old = function == nullptr ? nullptr : PyObject_CallMethod(monitoring_, "register_callback", "iiO", kToolId, event, function);
+  Py_XDECREF(function);
   Py_XDECREF(old);
   return old != nullptr;
 }
@@ -223,7 +261,7 @@ void LoopDoor::Close() {
     state->door_open = false;
   });
   tier1::SetOwnTool(-1);
-  RegisterCallback(Py_None);
+  for (int event : {jump_event_, start_event_, resume_event_}) RegisterCallback(event, nullptr);
   Py_XDECREF(PyObject_CallMethod(monitoring_, "free_tool_id", "i", kToolId));
   PyErr_Clear();
   DropReferences();
@@ -250,6 +288,15 @@ bool LoopDoor::Offer(PyCodeObject* code) {
   KeepException keep;
   if (state->loop_entries >= kMaxLoopEntries || (IsFunctionCode(code) && !manager_->CanCompile(state).ok())) return false;
   return state->door_open = SetEvents(code, jump_event_);
+}
+
+bool LoopDoor::OfferStart(PyCodeObject* code) {
+  if (!open() || !IsFunctionCode(code) || !MayBeEnteredUnseen(code)) return false;
+  CodeState* state = CodeStates::Get().FindOrCreate(code);
+  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
+  KeepException keep;
+  if (state->loop_entries >= kMaxLoopEntries || !manager_->CanCompile(state).ok()) return false;
+  return state->door_open = SetEvents(code, start_event_ | resume_event_);
 }
 
 // No frame tells whether the interpreter or compiled code runs it. Where it is compiled code, the events do no harm: compiled code does

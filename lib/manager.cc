@@ -167,8 +167,19 @@ absl::Status Manager::Enable() {
   FunctionHooks::ForEachFunction([this](PyFunctionObject* func) { HookExisting(func); });
   tier1::HookGenerators();
   if (policy().loop_door) loop_door_.Open();
+  OfferStarts();
   Log("life", "enabled");
   return absl::OkStatus();
+}
+
+// What was there before. No object may come into being while functions are looked at.
+void Manager::OfferStarts() {
+  std::vector<PyCodeObject*> codes;
+  FunctionHooks::ForEachFunction([&](PyFunctionObject* func) {
+    const CodeState* state = CodeStates::Get().Find(CodeOf(func));
+    if (!IsGenerator(CodeOf(func)) || (state != nullptr && state->owned != nullptr)) codes.push_back(CodeOf(func));
+  });
+  for (PyCodeObject* code : codes) loop_door_.OfferStart(code);
 }
 
 void Manager::Disable() {
@@ -285,6 +296,7 @@ void Manager::OnNewFunction(PyFunctionObject* func) {
   CodeState* state = enabled_ ? states.FindOrCreate(code) : states.Find(code);
   if (state == nullptr) return;
   if (state->unit != nullptr || WantsCounting(state)) Rehook(func, state);
+  if (enabled_ && !state->door_open && !IsGenerator(code)) loop_door_.OfferStart(code);
 }
 
 void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
@@ -335,6 +347,7 @@ absl::Status Manager::CompileState(CodeState* state) {
     if (!unit.ok()) return Refuse(state, unit.status());
     state->owned = *std::move(unit);
     NoteCompiled(state);
+    if (IsGenerator(state->code)) loop_door_.OfferStart(state->code);
   }
   state->phase = Phase::kCompiled;
   state->reason = nullptr;

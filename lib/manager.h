@@ -83,6 +83,7 @@ class Manager : public HookClient {
   // new function asks.
   void StandBack();
   void ComeBack();
+  void OfferStarts();
   void HookExisting(PyFunctionObject* func);
   void ApplyMode(CodeState* state, Mode mode);
   void RehookFunctionsOf(const std::vector<PyCodeObject*>& codes);

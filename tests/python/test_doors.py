@@ -190,7 +190,7 @@ assert entries() > 400
 
 
 def test_constructors():
-    """The interpreter's specialised constructor enters __init__ by itself. Whatever else calls the class enters compiled code."""
+    """The interpreter's specialised constructor runs a short __init__ itself. Whatever else calls the class enters compiled code."""
     program("""
 class C:
     def __init__(self, x): self.x = x + 1
@@ -214,8 +214,112 @@ assert native(specialised, N) < N
 """)
 
 
+LONG = r"""
+steps = "; ".join(f"a{k} = x + {k}; b = a{k} * 2 - x" for k in range(14))
+source = f'''
+class C:
+    def __init__(self, x):
+        {steps}
+        if x == -1: 1 // 0
+        self.b = b
+def gen(n):
+    try:
+        for x in range(n):
+            {steps}
+            try:
+                got = yield b
+            except KeyError:
+                got = "caught"
+            if got: yield got
+            if x == 77: raise ValueError(x)
+    finally:
+        closed.append(n)
+    return 5
+'''
+closed = []
+exec(source)
+@interpreted
+def make(n):
+    total = 0
+    for i in range(n): total += C(i).b
+    return total
+@interpreted
+def consume(n):
+    total = 0
+    for x in gen(n): total += x
+    return total
+"""
+
+
+@pytest.mark.parametrize("tier2", [False, True], ids=["tier1", "tier2"])
+@pytest.mark.parametrize("drive", ["make", "consume"])
+def test_what_the_interpreter_enters_by_itself(drive, tier2):
+    """Long constructors in its specialised CALL, long generators in its FOR_ITER."""
+    program(LONG + f"""
+before = [{drive}(n) for n in (0, 1, 5, 70)]        # the interpreter specialises
+tierjit.enable()
+{drive}(70)
+count = entries()
+for _ in range(30): {drive}(70)
+assert entries() - count >= 30 * 70, entries() - count
+assert before == [{drive}(n) for n in (0, 1, 5, 70)]
+tierjit.disable()
+count = entries()
+assert before == [{drive}(n) for n in (0, 1, 5, 70)] and entries() == count
+assert mon.get_tool(5) is None
+tierjit.enable()
+{drive}(70)
+assert entries() > count
+""", tier2)
+
+
+def test_errors_where_the_interpreter_enters_by_itself():
+    program(LONG + """
+import traceback
+def outcome(run, *args):
+    try:
+        return run(*args)
+    except Exception as error:
+        return traceback.format_exc(), [line for _, line in traceback.walk_tb(error.__traceback__)]
+@interpreted
+def bad(n):
+    for i in range(n, -2, -1): C(i)
+@interpreted
+def throws():
+    seen, g = [], gen(9)
+    for x in g:
+        seen.append(x)
+        if x == 15: seen.append(g.throw(KeyError))
+    return seen, sys.exception()
+@interpreted
+def stops():
+    for x in gen(9):
+        if x > 14: break
+    return list(closed)
+def all_of_it():
+    del closed[:]
+    return outcome(bad, 3), outcome(consume, 100), outcome(throws), outcome(stops), list(closed)
+before = all_of_it()
+for _ in range(4): assert str(all_of_it()) == str(before)
+tierjit.enable()
+count = entries()
+for _ in range(8): assert str(all_of_it()) == str(before), (before, all_of_it())
+assert entries() > count + 8 * 70
+events = []
+mon.use_tool_id(2, "another")
+mon.register_callback(2, mon.events.PY_RESUME, interpreted(lambda code, at: events.append(code.co_name)))
+mon.set_local_events(2, gen.__code__, mon.events.PY_RESUME)
+count = entries()
+consume(50)
+assert events == ["gen"] * 50 and entries() == count
+mon.set_local_events(2, gen.__code__, 0)
+consume(50)
+assert entries() > count and len(events) == 50
+""")
+
+
 def test_a_generator_that_an_interpreted_loop_consumes():
-    """Its functions are compiled; from C code, and from compiled loops, it is resumed natively itself."""
+    """A short one: what it calls is compiled; from C code, and from compiled loops, it is resumed natively itself."""
     program("""
 def work(x):
     y = x + 1
