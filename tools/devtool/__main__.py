@@ -19,6 +19,7 @@ COMMANDS = {
     "survey": ("survey", "what the optimising tier makes of the standard library's code, unrun"),
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
+    "packages": ("packages", "the test suites of other packages, compiled against interpreted"),
     "refleaks": ("refleaks", "reference leaks of compiled code, hunted with CPython's own tests"),
 }
 
