@@ -185,6 +185,7 @@ void Manager::OfferStarts() {
 void Manager::Disable() {
   if (!attached_) return;
   enabled_ = false;
+  tier1::EnterUnitsAtOnce(false);
   StopPromotion();
   loop_door_.Close();
   tier1::UnhookGenerators();
@@ -217,6 +218,7 @@ void Manager::StandBack() {
   if (!enabled_ || stood_back_) return;
   KeepException keep;
   stood_back_ = true;
+  tier1::EnterUnitsAtOnce(false);
   FunctionHooks::ForEachFunction(
       [](PyFunctionObject* func) { FunctionHooks::Get().Unhook(func, CodeStates::Get().Find(CodeOf(func))); });
   Log("life", "others watch calls: functions are interpreted");
@@ -287,6 +289,7 @@ void Manager::OnNewFunction(PyFunctionObject* func) {
   PyCodeObject* code = CodeOf(func);
   if (stood_back_ && !tier1::OthersWatchCalls(PyThreadState_GetUnchecked())) ComeBack();
   if (loop_door_.sampler().parked()) loop_door_.sampler().Resume(PyThreadState_GetUnchecked());
+  tier1::EnterUnitsAtOnce(enabled_ && !stood_back_ && !loop_door_.sampler().parked());
   if (!IsFunctionCode(code)) {
     // The body of a module or class, about to run once.
     if (enabled_ && !paused()) loop_door_.Offer(code);

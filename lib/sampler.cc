@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tier1/compiler.h"
 
 namespace tierjit {
 namespace {
@@ -58,6 +59,7 @@ void Sampler::ParkForFork() {
   if (!running_) return;
   StopThread();
   parked_ = true;
+  tier1::EnterUnitsAtOnce(false);  // the next new function may resume
 }
 
 void Sampler::Start(int64_t interval_ns) {

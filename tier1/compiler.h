@@ -203,6 +203,9 @@ bool OthersListen(const PyCodeObject* code);
 // The tool id that is the library's own, -1: none. [GIL]
 void SetOwnTool(int tool_id);
 
+// Whether compiled code that makes functions gives them the entries of their units itself, without an event. Off at first. [GIL]
+void EnterUnitsAtOnce(bool on);
+
 // Private free lists of dead objects (free_lists.h). From Start on they are emptied at every full collection; Stop empties them, too.
 // kResourceExhausted. [GIL]
 absl::Status StartFreeLists();

@@ -12,6 +12,7 @@ constexpr uint32_t kBlocks = 32;
 PyFunctionObject* g_blocks[kBlocks];
 uint32_t g_count = 0;
 bool g_on = false;
+bool g_entered_at_once = false;
 
 // A name that every module has, at much the same place in its dict.
 struct ModuleName {
@@ -52,6 +53,15 @@ PyObject* DocOf(const PyCodeObject* code) {
   return PyUnicode_Check(first) ? first : Py_None;
 }
 
+// Gives a new function the entry of its compiled code, as whoever is told of new functions would.
+bool EnterUnit(PyFunctionObject* f, PyCodeObject* code) {
+  if (!g_entered_at_once || code->co_version != 0) return false;
+  UnitHeader* unit = UnitOf(code);
+  if (unit == nullptr || !BindNames(unit, f->func_globals, f->func_builtins)) return false;
+  f->vectorcall = unit->vectorcall;
+  return true;
+}
+
 // NULL, without an exception: the interpreter must make it. The reference of `code` moves into the function.
 PyObject* Take(PyThreadState* ts, PyObject* code_object, PyObject* globals) {
   if (g_count == 0 || !WatchesFunctionsAlone(ts->interp)) return nullptr;
@@ -73,13 +83,34 @@ PyObject* Take(PyThreadState* ts, PyObject* code_object, PyObject* globals) {
   f->vectorcall = DefaultVectorcall();
   f->func_version = 0;
   TrackObject(ts->interp, reinterpret_cast<PyObject*>(f));
-  ReportNewFunction(f);
+  if (!EnterUnit(f, code)) ReportNewFunction(f);
   if (code->co_version != 0) _PyFunction_SetVersion(f, code->co_version);
   return reinterpret_cast<PyObject*>(f);
 }
 
 void Unset(PyObject* value) {
   if (value != nullptr) tj_decref(value);
+}
+
+// What few functions have.
+bool HasExtras(const PyFunctionObject* f) {
+  auto bits = [](PyObject* o) { return reinterpret_cast<uintptr_t>(o); };
+  return (bits(f->func_defaults) | bits(f->func_kwdefaults) | bits(f->func_dict) | bits(f->func_closure) | bits(f->func_annotations) |
+          bits(f->func_typeparams)) != 0;
+}
+
+// In the interpreter's order.
+void UnsetFields(PyFunctionObject* f) {
+  if (HasExtras(f)) {
+    for (PyObject* field : {f->func_globals, f->func_builtins, f->func_module, f->func_defaults, f->func_kwdefaults, f->func_doc, f->func_dict,
+                            f->func_closure, f->func_annotations, f->func_typeparams, f->func_code, f->func_name, f->func_qualname}) {
+      Unset(field);
+    }
+  } else {
+    for (PyObject* field : {f->func_globals, f->func_builtins, f->func_module, f->func_doc, f->func_code, f->func_name, f->func_qualname}) {
+      Unset(field);
+    }
+  }
 }
 
 }  // namespace
@@ -98,10 +129,7 @@ bool KeepFunction(PyObject* dead) {
   if (!g_on || g_count == kBlocks || f->func_weakreflist != nullptr || !WatchesFunctionsAlone(interp)) return false;
   _PyObject_GC_UNTRACK(dead);
   if (f->func_version != 0) _PyFunction_SetVersion(f, 0);
-  for (PyObject* field : {f->func_globals, f->func_builtins, f->func_module, f->func_defaults, f->func_kwdefaults, f->func_doc, f->func_dict,
-                          f->func_closure, f->func_annotations, f->func_typeparams, f->func_code, f->func_name, f->func_qualname}) {
-    Unset(field);
-  }
+  UnsetFields(f);
   // What died with it may have made and dropped functions, or switched the lists off.
   if (g_on && g_count < kBlocks) {
     g_blocks[g_count++] = f;
@@ -110,6 +138,8 @@ bool KeepFunction(PyObject* dead) {
   }
   return true;
 }
+
+void EnterUnitsAtOnce(bool on) { g_entered_at_once = on; }
 
 void FlushFunctions() {
   while (g_count > 0) PyObject_GC_Del(g_blocks[--g_count]);

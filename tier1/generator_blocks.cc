@@ -53,7 +53,7 @@ PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
 
 bool KeepGenerator(PyObject* dead) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(dead);
-  if (!g_on || !IsFinished(gen) || PyObject_GC_IsFinalized(dead)) return false;
+  if (!g_on || !IsFinished(gen) || _PyGC_FINALIZED(dead)) return false;
   PyCodeObject* code = CodeOf(reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe));
   int slots = SlotsOf(code);
   if (slots >= kSizes || g_lists[slots].count == kBlocks) return false;
