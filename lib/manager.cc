@@ -13,6 +13,7 @@
 #include "lib/tool_watch.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/self_check.h"
+#include "runtime/deopt/reserve.h"
 
 namespace tierjit {
 namespace {
@@ -103,6 +104,7 @@ absl::Status Manager::StartHooks() {
 
 void Manager::StopHooks() {
   tier1::StopFreeLists();
+  DrainReserve();
   StopToolWatch();
   FunctionHooks::Get().Stop();
 }

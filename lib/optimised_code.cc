@@ -11,6 +11,7 @@
 #include "lib/exit_points.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
+#include "runtime/deopt/reserve.h"
 #include "tier2/lower/lower.h"
 #include "tier2/passes/pipeline.h"
 
@@ -123,6 +124,7 @@ absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit,
     e->owner = owner;
     if (absl::Status s = ResolveFrames(e.get(), unit); !s.ok()) return s;
   }
+  if (!FillReserve()) return absl::ResourceExhaustedError("TJ-304: no memory to put by for leaving its code");
   absl::StatusOr<mir::CodeHandle> code = lowered->image.Install(absl::StrCat("tierjit.t2:", name));
   if (!code.ok()) return absl::Status(code.status().code(), absl::StrCat("TJ-304: no room for its machine code: ", code.status().message()));
   std::vector<std::unique_ptr<RecordedCall>> recorded;

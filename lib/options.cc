@@ -111,11 +111,15 @@ void MakeEffective(const Option& option) {
   if (option.field == &p.perf_map) EnablePerfMap(p.perf_map);
 }
 
+absl::Status OutOfRange(const Option& option, std::string_view value) {
+  constexpr size_t kShown = 40;
+  absl::string_view more = value.size() > kShown ? "..." : "";
+  return absl::OutOfRangeError(
+      absl::StrCat(option.key, " must be between ", option.min, " and ", option.max, ", not ", View(value.substr(0, kShown)), more));
+}
+
 absl::Status StoreInt(const Option& option, int64_t value) {
-  if (value < option.min || value > option.max) {
-    return absl::OutOfRangeError(
-        absl::StrCat(option.key, " must be between ", option.min, " and ", option.max, ", not ", value));
-  }
+  if (value < option.min || value > option.max) return OutOfRange(option, absl::StrCat(value));
   if (option.type == OptionType::kBool) {
     *static_cast<bool*>(option.field) = value != 0;
   } else {
@@ -169,6 +173,12 @@ bool TakesText(const Option& option) { return option.type == OptionType::kString
 absl::Status WrongType(const Option& option, std::string_view value) {
   return absl::InvalidArgumentError(
       absl::StrCat(option.key, " needs a value of type ", TypeName(option.type), ", not '", View(value), "'"));
+}
+
+// Of any size.
+bool IsWholeNumber(std::string_view text) {
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
 }
 
 bool ParseBool(std::string_view text, int64_t* value) {
@@ -250,8 +260,8 @@ absl::Status SetOption(std::string_view key, std::string_view value) {
       if (!ParseBool(value, &number)) return WrongType(*option, value);
       return StoreInt(*option, number);
     case OptionType::kInt:
-      if (!absl::SimpleAtoi(View(value), &number)) return WrongType(*option, value);
-      return StoreInt(*option, number);
+      if (absl::SimpleAtoi(View(value), &number)) return StoreInt(*option, number);
+      return IsWholeNumber(value) ? OutOfRange(*option, value) : WrongType(*option, value);
   }
   return absl::InternalError("option type");
 }
@@ -266,8 +276,8 @@ absl::Status SetOption(std::string_view key, int64_t value) {
 absl::Status SetOption(std::string_view key, double value) {
   const Option* option = Find(key);
   if (option == nullptr) return UnknownOption(key);
-  bool whole = std::trunc(value) == value && std::fabs(value) < 9e18;
-  if (TakesText(*option) || !whole) return WrongType(*option, absl::StrCat(value));
+  if (TakesText(*option) || std::trunc(value) != value) return WrongType(*option, absl::StrCat(value));
+  if (std::fabs(value) >= 9e18) return OutOfRange(*option, absl::StrCat(value));
   return StoreInt(*option, static_cast<int64_t>(value));
 }
 

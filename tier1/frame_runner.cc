@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "runtime/bytecode/families.h"
+#include "runtime/deopt/reserve.h"
 #include "tier1/slow_path.h"
 #include "tier1/special_methods.h"
 #include "tier1/unit.h"
@@ -20,6 +21,7 @@ _PyInterpreterFrame* Push(PyThreadState* ts, PyFunctionObject* function, PyCodeO
   std::vector<PyObject*> none(static_cast<size_t>(code->co_argcount), Py_None);
   Py_INCREF(function);
   _PyInterpreterFrame* frame = _PyEvalFramePushAndInit(ts, function, nullptr, none.data(), none.size(), nullptr);
+  // Only where the data stack grows: this memory comes from the system.
   if (frame == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
   frame->stacktop = -1;
   std::fill_n(frame->localsplus, code->co_nlocalsplus + code->co_stacksize, nullptr);
@@ -27,9 +29,7 @@ _PyInterpreterFrame* Push(PyThreadState* ts, PyFunctionObject* function, PyCodeO
   ts->current_frame = frame;
   ts->py_recursion_remaining--;
   // As LinkFrame() has it: the first frame of a chunk has a frame object.
-  if (reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0] && PyEval_GetFrame() == nullptr) {
-    Py_FatalError("tierjit: no memory to leave optimised code");
-  }
+  if (reinterpret_cast<PyObject**>(frame) == &ts->datastack_chunk->data[0]) Surely([] { return reinterpret_cast<PyObject*>(PyEval_GetFrame()); });
   return frame;
 }
 

@@ -513,7 +513,11 @@ void PopFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
   frame->stacktop = CodeOf(frame)->co_nlocalsplus;
   ts->py_recursion_remaining++;
   ts->current_frame = frame->previous;
+  // Where somebody holds the frame object and there is no memory for the caller's, the interpreter loses the exception.
+  PyObject* raised = Py_XNewRef(ts->current_exception);
   _PyEval_FrameClearAndPop(ts, frame);
+  if (raised != nullptr && ts->current_exception == nullptr) ts->current_exception = std::exchange(raised, nullptr);
+  Py_XDECREF(raised);
 }
 
 PyObject* RunInInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame) {

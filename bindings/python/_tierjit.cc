@@ -1,5 +1,6 @@
 // The extension module: tierjit.h as Python functions. What is more than a conversion is in the package's Python code.
 #include <cstring>
+#include <limits>
 
 #include "run_main.h"
 #include "tierjit.h"
@@ -50,6 +51,14 @@ PyObject* WhyUnavailable(PyObject*, PyObject*) {
   return PyUnicode_FromString(reason);
 }
 
+// Of an int that int64 does not hold; only for the error's text.
+double HugeAsDouble(PyObject* number, int sign) {
+  double value = PyLong_AsDouble(number);
+  if (!PyErr_Occurred()) return value;
+  PyErr_Clear();
+  return sign * std::numeric_limits<double>::infinity();
+}
+
 PyObject* SetOption(PyObject*, PyObject* args) {
   const char* key;
   PyObject* value;
@@ -58,13 +67,18 @@ PyObject* SetOption(PyObject*, PyObject* args) {
   if (PyLong_Check(value)) {
     int overflow;
     int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow != 0) number = overflow > 0 ? INT64_MAX : INT64_MIN;
-    return Finish(tj_configure_int(key, number, &error), error);
+    if (overflow == 0) return Finish(tj_configure_int(key, number, &error), error);
+    return Finish(tj_configure_double(key, HugeAsDouble(value, overflow), &error), error);
   }
   if (PyFloat_Check(value)) return Finish(tj_configure_double(key, PyFloat_AS_DOUBLE(value), &error), error);
-  const char* text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
-  if (text != nullptr) return Finish(tj_configure(key, text, &error), error);
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : nullptr;
   if (PyErr_Occurred()) return nullptr;
+  if (text != nullptr && std::strlen(text) != static_cast<size_t>(size)) {
+    PyErr_SetString(PyExc_ValueError, "embedded null character");
+    return nullptr;
+  }
+  if (text != nullptr) return Finish(tj_configure(key, text, &error), error);
   // Let the library complain about the key first; no option accepts this text.
   if (tj_configure(key, "\x01", &error) == TJ_EUNKNOWN_OPTION) return Raise(error);
   tj_error_free(error);

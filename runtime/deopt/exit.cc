@@ -6,6 +6,7 @@
 
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/calls.h"
+#include "runtime/deopt/reserve.h"
 
 namespace tierjit {
 
@@ -63,34 +64,30 @@ PyObject* ExitObjects::Tuple(size_t index) {
   tuples_.resize(exit_.tuples.size(), nullptr);
   if (tuples_[index] != nullptr) return Py_NewRef(tuples_[index]);
   const std::vector<ExitDescriptor::Item>& items = exit_.tuples[index];
-  PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(items.size()));
-  if (tuple == nullptr) return nullptr;
+  PyObject* tuple = Surely([&] { return PyTuple_New(static_cast<Py_ssize_t>(items.size())); });
   for (size_t i = 0; i < items.size(); i++) PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), Make(items[i]));
   return tuples_[index] = tuple;
 }
 
 PyObject* ExitObjects::New(const ExitDescriptor::Item& item) {
-  PyObject* o = nullptr;
   int64_t raw = Raw(item);
   switch (item.rep) {
-    case ExitDescriptor::Rep::kBoxed:
-      o = reinterpret_cast<PyObject*>(raw);
+    case ExitDescriptor::Rep::kBoxed: {
+      PyObject* o = reinterpret_cast<PyObject*>(raw);
       return item.owned ? o : Py_XNewRef(o);
+    }
     case ExitDescriptor::Rep::kBool: return Py_NewRef(raw != 0 ? Py_True : Py_False);
-    case ExitDescriptor::Rep::kInt: o = PyLong_FromLongLong(raw); break;
+    case ExitDescriptor::Rep::kInt: return Surely([&] { return PyLong_FromLongLong(raw); });
     case ExitDescriptor::Rep::kFloat: {
       double value;
       std::memcpy(&value, &raw, sizeof value);
-      o = PyFloat_FromDouble(value);
-      break;
+      return Surely([&] { return PyFloat_FromDouble(value); });
     }
-    case ExitDescriptor::Rep::kIterator: o = PyList_New(0); break;  // what it iterates over follows
+    case ExitDescriptor::Rep::kIterator: return Surely([] { return PyList_New(0); });  // what it iterates over follows
     case ExitDescriptor::Rep::kRange: return tj_new_range_iterator(0, 0, raw);  // its fields follow
-    case ExitDescriptor::Rep::kTuple: o = Tuple(static_cast<size_t>(item.constant)); break;
+    case ExitDescriptor::Rep::kTuple: return Tuple(static_cast<size_t>(item.constant));
   }
-  // The frame cannot be told otherwise: the values exist nowhere else.
-  if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
-  return o;
+  Py_UNREACHABLE();
 }
 
 PyObject* ExitObjects::Known(const ExitDescriptor::Item& item) const {
@@ -128,26 +125,31 @@ PyObject* ExitObjects::StoreLocal(const ExitDescriptor::Item& item, PyObject** s
 }
 
 PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step) {
-  _PyRangeIterObject* it = PyObject_New(_PyRangeIterObject, &PyRangeIter_Type);
-  if (it == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
+  PyObject* made = Surely([] { return reinterpret_cast<PyObject*>(PyObject_New(_PyRangeIterObject, &PyRangeIter_Type)); });
+  _PyRangeIterObject* it = reinterpret_cast<_PyRangeIterObject*>(made);
   it->start = next;
   it->len = remaining;
   it->step = step;
-  return reinterpret_cast<PyObject*>(it);
+  return made;
 }
 
 namespace {
 
-PyObject* RequireIterator(PyObject* o) {
-  if (o == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
-  return o;
-}
-
 // Of exact builtin sequences: their iterators have one layout.
 PyObject* IteratorAt(PyObject* sequence, int64_t position) {
-  PyObject* it = RequireIterator(PyObject_GetIter(sequence));
+  PyObject* it = Surely([&] { return PyObject_GetIter(sequence); });
   reinterpret_cast<_PyListIterObject*>(it)->it_index = position;
   return it;
+}
+
+// `list`, which is released, and one item more, whose reference is taken.
+PyObject* Longer(PyObject* list, PyObject* item) {
+  Py_ssize_t size = PyList_GET_SIZE(list);
+  PyObject* longer = Surely([&] { return PyList_New(size + 1); });
+  for (Py_ssize_t i = 0; i < size; i++) PyList_SET_ITEM(longer, i, Py_NewRef(PyList_GET_ITEM(list, i)));
+  PyList_SET_ITEM(longer, size, item);
+  Py_DECREF(list);
+  return longer;
 }
 
 }  // namespace
@@ -157,7 +159,7 @@ PyObject* FreshIterator(int kind, PyObject* sources, int64_t position) {
   if (kind == 0) {
     made = IteratorAt(first, position);
   } else if (kind == 1) {
-    made = RequireIterator(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyReversed_Type), first));
+    made = Surely([&] { return PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyReversed_Type), first); });
     reinterpret_cast<_PyListIterObject*>(made)->it_index = position;
   } else {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(sources); i++) {
@@ -165,9 +167,9 @@ PyObject* FreshIterator(int kind, PyObject* sources, int64_t position) {
       PyList_SET_ITEM(sources, i, IteratorAt(sequence, position));
       Py_DECREF(sequence);
     }
-    PyTypeObject* type = kind == 2 ? &PyEnum_Type : &PyZip_Type;
+    PyObject* type = reinterpret_cast<PyObject*>(kind == 2 ? &PyEnum_Type : &PyZip_Type);
     PyObject** items = reinterpret_cast<PyListObject*>(sources)->ob_item;
-    made = RequireIterator(PyObject_Vectorcall(reinterpret_cast<PyObject*>(type), items, static_cast<size_t>(PyList_GET_SIZE(sources)), nullptr));
+    made = Surely([&] { return PyObject_Vectorcall(type, items, static_cast<size_t>(PyList_GET_SIZE(sources)), nullptr); });
   }
   Py_DECREF(sources);
   return made;
@@ -175,9 +177,7 @@ PyObject* FreshIterator(int kind, PyObject* sources, int64_t position) {
 
 void StoreIteratorField(PyObject** entry, const ExitDescriptor::Item& item, ExitObjects* objects) {
   if (item.where == ExitDescriptor::Where::kIteratorSource) {
-    PyObject* source = objects->Make(item);
-    if (PyList_Append(*entry, source) < 0) RequireIterator(nullptr);
-    Py_DECREF(source);
+    *entry = Longer(*entry, objects->Make(item));
     return;
   }
   int64_t raw = objects->Raw(item);
@@ -291,6 +291,7 @@ bool TakeMadeToFail() { return std::exchange(g_made_to_fail, false); }
 
 const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail) {
   if (made_to_fail) return exit->address;
+  RefillReserve();
   exit->count++;
   return g_resolver(ts, ts->current_frame, exit);
 }

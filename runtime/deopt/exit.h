@@ -152,14 +152,14 @@ class ExitObjects {
 // A source, or a field of the iterator in the stack entry.
 void StoreIteratorField(PyObject** entry, const ExitDescriptor::Item& item, ExitObjects* objects);
 // The iterator over `sources` (a list, which is released) that stands at `position`. 0: of one sequence; 1: reversed(), whose position goes
-// down; 2: enumerate(), which has counted to 0; 3: zip(). The process ends when there is no memory. [GIL]
+// down; 2: enumerate(), which has counted to 0; 3: zip(). Never NULL (reserve.h). [GIL]
 PyObject* FreshIterator(int kind, PyObject* sources, int64_t position);
 // Counts the exit unless it was made to fail; where execution goes on.
 const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fail = false);
 // Whether the exit that has just been taken was made to fail. To be asked before anything else can run.
 bool TakeMadeToFail();
 
-// A new iterator over ints. The process ends when there is no memory. [GIL]
+// A new iterator over ints, never NULL (reserve.h). [GIL]
 extern "C" PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step);
 
 // Finds native code for exits; registered once at start. Returns NULL when there is none: the interpreter goes on. [GIL]

@@ -295,6 +295,7 @@ def test_refused_functions_are_left_alone():
 def test_configure():
     check("""
         import tierjit
+        described = tierjit.get_config(described=True)
         assert tierjit.get_config()["tier1_threshold"] == 4
         assert tierjit.configure(tier1_threshold=7, perf_map=False) == {"tier1_threshold": 4, "perf_map": False}
         assert tierjit.get_config()["tier1_threshold"] == 7
@@ -313,6 +314,23 @@ def test_configure():
         assert "between" in error(ValueError, tier1_threshold=0)
         error(ValueError, max_bytecodes=5, tier1_threshold=10**30)
         error(ValueError, loop_door=2)
+        for key, entry in described.items():
+            for wrong in (None, [], object(), 1j, b"1", float("nan"), chr(0) + "1", chr(0xd800), "maybe"):
+                error((TypeError, ValueError), **{key: wrong})
+            if entry["type"] == "str":
+                error(TypeError, **{key: 1})
+                continue
+            low, high = (entry["min"], entry["max"]) if entry["type"] == "int" else (0, 1)
+            for wrong in (low - 1, high + 1, -10**30, 10**30, 10**5000, 1e300, float("inf"), float("-inf"), str(10**30), "-" + "9" * 200):
+                text = error(ValueError, **{key: wrong}) if entry["type"] == "int" or not isinstance(wrong, str) else ""
+                if text:
+                    assert text.startswith(f"{key} must be between {low} and {high}, not ") and "9223372036854775807" not in text, text
+            error(TypeError, **{key: 0.5})
+            for right in (low, high, float(high), True if low <= 1 else low):
+                before = tierjit.configure(**{key: right})
+                assert tierjit.get_config()[key] == right
+                tierjit.configure(**before)
+        assert "not 1e+30" in error(ValueError, tier1_threshold=10**30)
         error(TypeError, tier1_threshold="many")
         error(TypeError, tier1_threshold=1.5)
         error(TypeError, tier1_threshold=[])

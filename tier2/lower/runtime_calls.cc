@@ -2,24 +2,21 @@
 
 #include <cmath>
 
-namespace tierjit::tier2 {
+#include "runtime/deopt/reserve.h"
 
-namespace {
-PyObject* Require(PyObject* o) {
-  if (o == nullptr) Py_FatalError("tierjit: no memory for a number");
-  return o;
-}
-}  // namespace
+namespace tierjit::tier2 {
 
 PyObject* tj2_box_int(int64_t value, void (*refill)()) {
   refill();
-  return Require(PyLong_FromLongLong(value));
+  return Surely([&] { return PyLong_FromLongLong(value); });
 }
 PyObject* tj2_box_float(double value, void (*refill)()) {
   refill();
-  return Require(PyFloat_FromDouble(value));
+  return Surely([&] { return PyFloat_FromDouble(value); });
 }
-PyObject* tj2_new_tuple(int64_t size) { return Require(PyTuple_New(size)); }
+PyObject* tj2_new_tuple(int64_t size) {
+  return Surely([&] { return PyTuple_New(size); });
+}
 
 namespace {
 

@@ -7,7 +7,7 @@
 namespace tierjit::tier2 {
 
 extern "C" {
-// New references; never NULL: without memory the process ends, as the frame could not be rebuilt either. [GIL]
+// New references, never NULL (runtime/deopt/reserve.h). [GIL]
 // `refill`: of the free blocks, of which there are none as a rule, see Environment.
 PyObject* tj2_box_int(int64_t value, void (*refill)());
 PyObject* tj2_box_float(double value, void (*refill)());

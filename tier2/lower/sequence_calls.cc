@@ -6,6 +6,7 @@
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/exit.h"
 #include "runtime/deopt/quiet_death.h"
+#include "runtime/deopt/reserve.h"
 #include "runtime/helpers/collector_link.h"
 #include "runtime/helpers/short_sequences.h"
 #include "tier2/ir/helper.h"
@@ -21,11 +22,6 @@ PyObject* OrDecline(PyObject* result) {
 int64_t OrDecline(int status) {
   if (status < 0) PyErr_Clear();
   return status >= 0;
-}
-
-PyObject* Require(PyObject* o) {
-  if (o == nullptr) Py_FatalError("tierjit: no memory for a container");
-  return o;
 }
 
 bool IsAtom(PyObject* o) {
@@ -323,20 +319,20 @@ int64_t tj2_delete_item(PyObject* dict, PyObject* key) {
 }
 
 PyObject* tj2_make_list(int64_t count) {
-  PyObject* list = Require(NewList(count));
+  PyObject* list = Surely([&] { return NewList(count); });
   std::copy_n(tj2_gathered, count, ItemsOf(list));
   return Finish(list);
 }
 
 PyObject* tj2_make_iter(int64_t kind, int64_t count, int64_t position, int64_t number) {
-  PyObject* sources = Require(PyList_New(count));
+  PyObject* sources = Surely([&] { return PyList_New(count); });
   for (int64_t i = 0; i < count; i++) PyList_SET_ITEM(sources, i, Py_NewRef(tj2_gathered[i]));
   PyObject* it = FreshIterator(static_cast<int>(kind), sources, position);
   if (kind == kFreshEnumerate) reinterpret_cast<EnumerateObject*>(it)->index = number;
   return it;
 }
-PyObject* tj2_make_empty_dict() { return Require(PyDict_New()); }
-PyObject* tj2_make_empty_set() { return Require(PySet_New(nullptr)); }
+PyObject* tj2_make_empty_dict() { return Surely([] { return PyDict_New(); }); }
+PyObject* tj2_make_empty_set() { return Surely([] { return PySet_New(nullptr); }); }
 
 PyObject* tj2_call_c(const PyMethodDef* method, PyObject* self, int64_t count, int64_t checks) {
   using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/deopt/reserve.h"
 #include "tier2/lower/sequence_calls.h"
 
 namespace tierjit::tier2 {
@@ -35,9 +36,7 @@ int64_t tj2_order_of_text(PyObject* a, PyObject* b) {
 }
 
 PyObject* tj2_text_item(PyObject* text, int64_t index) {
-  PyObject* character = PyUnicode_FromOrdinal(static_cast<int>(PyUnicode_READ_CHAR(text, index)));
-  if (character == nullptr) Py_FatalError("tierjit: no memory for a character");
-  return character;
+  return Surely([&] { return PyUnicode_FromOrdinal(static_cast<int>(PyUnicode_READ_CHAR(text, index))); });
 }
 
 PyObject* tj2_format_simple(PyObject* value) {

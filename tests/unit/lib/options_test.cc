@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "lib/policy.h"
 #include "runtime/code/arena.h"
@@ -59,7 +61,11 @@ TEST_CASE("options: errors name the trouble and change nothing") {
   CHECK(SetOption("tier1_threshold", int64_t{1} << 40).code() == absl::StatusCode::kOutOfRange);
   CHECK(SetOption("tier1_threshold", Text("many")).code() == absl::StatusCode::kInvalidArgument);
   CHECK(SetOption("tier1_threshold", 2.5).code() == absl::StatusCode::kInvalidArgument);
-  CHECK(SetOption("tier1_threshold", 1e300).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(SetOption("tier1_threshold", 1e300).code() == absl::StatusCode::kOutOfRange);
+  CHECK(SetOption("tier1_threshold", std::nan("")).code() == absl::StatusCode::kInvalidArgument);
+  absl::Status huge = SetOption("tier1_threshold", Text("-100000000000000000000000000000000000000000000000"));
+  CHECK(huge.code() == absl::StatusCode::kOutOfRange);
+  CHECK(huge.message() == "tier1_threshold must be between 1 and 2147483647, not -100000000000000000000000000000000000000...");
   CHECK(SetOption("loop_door", Text("perhaps")).code() == absl::StatusCode::kInvalidArgument);
   CHECK(SetOption("loop_door", int64_t{2}).code() == absl::StatusCode::kOutOfRange);
   CHECK(SetOption("log", Text("compile,nothing")).code() == absl::StatusCode::kOutOfRange);
