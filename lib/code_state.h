@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "runtime/cpython/python.h"
+#include "runtime/cpython/suspension.h"
 #include "tier1/compiler.h"
 
 namespace tierjit {
@@ -107,11 +107,6 @@ class CodeStates {
 
 // Not the body of a module or class, nor what exec() and eval() run: it is entered by calls of functions.
 inline bool IsFunctionCode(const PyCodeObject* code) { return (code->co_flags & CO_OPTIMIZED) != 0; }
-
-// Or a coroutine: its calls return at once.
-inline bool IsGenerator(const PyCodeObject* code) {
-  return (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
-}
 
 // The qualified name, for people.
 std::string NameOf(PyCodeObject* code);

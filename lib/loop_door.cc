@@ -10,6 +10,7 @@
 #include "lib/stats.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/cpython/suspension.h"
 #include "runtime/deopt/unwind.h"
 #include "runtime/helpers/op.h"
 
@@ -21,9 +22,6 @@ PyObject* OnResume(PyObject* self, PyObject* const* args, Py_ssize_t count);
 namespace {
 
 constexpr int kToolId = 5;  // PEP 669: the optimiser's
-
-// Loops with a yield would leave at once; these are entered where they are resumed.
-constexpr int kSuspends = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
 
 PyMethodDef kOnJumpDef = {
     "tierjit_loop_door", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&OnJump)), METH_FASTCALL, nullptr};
@@ -64,7 +62,7 @@ bool AboutToReturn(const _PyInterpreterFrame* frame) {
 bool MayBeEnteredUnseen(PyCodeObject* code) {
   constexpr Py_ssize_t kUnitsWorthAnEvent = 100;
   if (Py_SIZE(code) < kUnitsWorthAnEvent) return false;
-  if ((code->co_flags & kSuspends) == 0) return PyUnicode_EqualToUTF8(code->co_name, "__init__");
+  if (!Suspends(code)) return PyUnicode_EqualToUTF8(code->co_name, "__init__");
   auto decoded = DecodedCode::Decode(code);
   if (!decoded.ok() || (code->co_flags & kSuspends) != CO_GENERATOR) return false;
   const auto& list = decoded->instructions();
@@ -280,7 +278,8 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
 }
 
 bool LoopDoor::Offer(PyCodeObject* code) {
-  if (!open() || (code->co_flags & kSuspends) != 0) return false;
+  // Loops with a yield would leave at once; these are entered where they are resumed.
+  if (!open() || Suspends(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return false;
   state->fresh_work = 0;

@@ -179,7 +179,7 @@ void Manager::OfferStarts() {
   std::vector<PyCodeObject*> codes;
   FunctionHooks::ForEachFunction([&](PyFunctionObject* func) {
     const CodeState* state = CodeStates::Get().Find(CodeOf(func));
-    if (!IsGenerator(CodeOf(func)) || (state != nullptr && state->owned != nullptr)) codes.push_back(CodeOf(func));
+    if (!Suspends(CodeOf(func)) || (state != nullptr && state->owned != nullptr)) codes.push_back(CodeOf(func));
   });
   for (PyCodeObject* code : codes) loop_door_.OfferStart(code);
 }
@@ -301,7 +301,7 @@ void Manager::OnNewFunction(PyFunctionObject* func) {
   CodeState* state = enabled_ ? states.FindOrCreate(code) : states.Find(code);
   if (state == nullptr) return;
   if (state->unit != nullptr || WantsCounting(state)) Rehook(func, state);
-  if (enabled_ && !state->door_open && !IsGenerator(code)) loop_door_.OfferStart(code);
+  if (enabled_ && !state->door_open && !Suspends(code)) loop_door_.OfferStart(code);
 }
 
 void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
@@ -352,7 +352,7 @@ absl::Status Manager::CompileState(CodeState* state) {
     if (!unit.ok()) return Refuse(state, unit.status());
     state->owned = *std::move(unit);
     NoteCompiled(state);
-    if (IsGenerator(state->code)) loop_door_.OfferStart(state->code);
+    if (Suspends(state->code)) loop_door_.OfferStart(state->code);
   }
   state->phase = Phase::kCompiled;
   state->reason = nullptr;

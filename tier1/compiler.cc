@@ -11,6 +11,7 @@
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/cpython/suspension.h"
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/short_sequences.h"
 #include "tier1/attr_lookup.h"
@@ -257,9 +258,6 @@ UnitHeader* UnitOf(PyCodeObject* code) {
 }
 
 absl::Status CanCompile(PyCodeObject* code) {
-  if (code->co_flags & CO_ASYNC_GENERATOR) {
-    return absl::UnimplementedError("TJ-101: asynchronous generators run in the interpreter");
-  }
   if (!(code->co_flags & CO_OPTIMIZED)) {
     return absl::UnimplementedError("TJ-103: module and class bodies are entered through their loops only");
   }
@@ -420,9 +418,8 @@ void UnitImpl::AdoptHeader(UnitHeader* other) {
 
 // Frames that run in the former version stay there; so do generators, which find their way back by their unit's table.
 bool UnitImpl::Settle() {
-  constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE;
   if (profile_ == nullptr || profile_->code.block.code == nullptr || settled_.size() >= kMaxSettled) return false;
-  if ((code()->co_flags & kGenerators) || !CanCompile(code()).ok()) return false;
+  if (Suspends(code()) || !CanCompile(code()).ok()) return false;
   TranslationMode mode;
   mode.known = &profile_->feedback;
   mode.known_before = &profile_->known;

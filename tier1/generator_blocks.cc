@@ -41,7 +41,9 @@ bool IsFinished(const PyGenObject* gen) {
 PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   bool coroutine = (code->co_flags & CO_COROUTINE) != 0;
-  bool plain = !coroutine || ts->coroutine_origin_tracking_depth == 0;
+  // An asynchronous generator has more fields than the blocks that are kept.
+  bool larger = (code->co_flags & CO_ASYNC_GENERATOR) != 0;
+  bool plain = !larger && (!coroutine || ts->coroutine_origin_tracking_depth == 0);
   PyGenObject* gen = plain ? TakeBlock(coroutine ? &PyCoro_Type : &PyGen_Type, SlotsOf(code)) : nullptr;
   if (gen == nullptr) return reinterpret_cast<PyGenObject*>(_Py_MakeCoro(function));
   gen->gi_name = Py_NewRef(function->func_name);

@@ -4,6 +4,7 @@
 
 #include "runtime/helpers/handlers.h"
 #include "tier1/asm_entry.h"
+#include "tier1/async_generator_path.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 #include "tier1/generator_blocks.h"
@@ -67,10 +68,7 @@ static_assert(offsetof(PyThreadState, c_recursion_remaining) == 52 && kCStackUni
 
 namespace {
 
-constexpr uintptr_t kDeclined = 1;
-
 _PyInterpreterFrame* FrameOf(PyGenObject* gen) { return reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe); }
-bool Suspended(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
 
 // What the interpreter has there itself, for good: C code goes on calling what it has found. NULL until HookGenerators().
 iternextfunc g_iternext = nullptr;
@@ -99,11 +97,14 @@ bool IsCompiled(PyGenObject* gen) {
   if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
 }
 
+// An object, neither NULL nor kDeclined.
+bool IsObject(PyObject* result) { return reinterpret_cast<uintptr_t>(result) > reinterpret_cast<uintptr_t>(kDeclined); }
+
 PyObject* IterNext(PyObject* self) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
   if (!IsCompiled(gen) && !BecomesCompiled(gen)) return g_iternext(self);
   PyObject* result = tj_enter_generator(gen, Py_None, tj_resume_next);
-  if (reinterpret_cast<uintptr_t>(result) > kDeclined) {
+  if (IsObject(result)) {
     if (Suspended(gen)) return result;
     if (result != Py_None) _PyGen_SetStopIterationValue(result);
     Py_DECREF(result);
@@ -116,12 +117,8 @@ PyObject* IterNext(PyObject* self) {
 
 PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  if (sent == nullptr || (!IsCompiled(gen) && !BecomesCompiled(gen))) return g_send(self, sent, result);
-  PyObject* got = tj_enter_generator(gen, sent, tj_resume_sent);
-  if (reinterpret_cast<uintptr_t>(got) == kDeclined) {
-    NoteDeclined();
-    return g_send(self, sent, result);
-  }
+  PyObject* got = sent == nullptr ? kDeclined : ResumeFromC(gen, sent);
+  if (got == kDeclined) return g_send(self, sent, result);
   *result = got;
   if (got == nullptr) return PYGEN_ERROR;
   return Suspended(gen) ? PYGEN_NEXT : PYGEN_RETURN;
@@ -147,18 +144,6 @@ struct Doors {
   PyWrapperDescrObject* next = nullptr;  // generator.__next__
 };
 Doors g_doors;
-
-PyMethodDef* MethodOf(PyTypeObject* type, const char* name) {
-  PyObject* method = PyDict_GetItemString(_PyType_GetDict(type), name);
-  bool found = method != nullptr && Py_IS_TYPE(method, &PyMethodDescr_Type);
-  return found ? reinterpret_cast<PyMethodDescrObject*>(method)->d_method : nullptr;
-}
-
-PyWrapperDescrObject* NextOf(PyTypeObject* type) {
-  PyObject* wrapper = PyDict_GetItemString(_PyType_GetDict(type), "__next__");
-  bool found = wrapper != nullptr && Py_IS_TYPE(wrapper, &PyWrapperDescr_Type);
-  return found ? reinterpret_cast<PyWrapperDescrObject*>(wrapper) : nullptr;
-}
 
 // False when somebody else has been there before.
 bool FindDoors() {
@@ -200,7 +185,27 @@ void PopThreadFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
 
 }  // namespace
 
+PyMethodDef* MethodOf(PyTypeObject* type, const char* name) {
+  PyObject* method = PyDict_GetItemString(_PyType_GetDict(type), name);
+  bool found = method != nullptr && Py_IS_TYPE(method, &PyMethodDescr_Type);
+  return found ? reinterpret_cast<PyMethodDescrObject*>(method)->d_method : nullptr;
+}
+
+PyWrapperDescrObject* NextOf(PyTypeObject* type) {
+  PyObject* wrapper = PyDict_GetItemString(_PyType_GetDict(type), "__next__");
+  bool found = wrapper != nullptr && Py_IS_TYPE(wrapper, &PyWrapperDescr_Type);
+  return found ? reinterpret_cast<PyWrapperDescrObject*>(wrapper) : nullptr;
+}
+
+PyObject* ResumeFromC(PyGenObject* gen, PyObject* sent) {
+  if (!IsCompiled(gen) && !BecomesCompiled(gen)) return kDeclined;
+  PyObject* got = tj_enter_generator(gen, sent, tj_resume_sent);
+  if (got == kDeclined) NoteDeclined();
+  return got;
+}
+
 void HookGenerators() {
+  HookAsyncGenerators();
   if (g_hooked || !FindDoors()) return;
   g_iternext = PyGen_Type.tp_iternext;
   g_send = PyGen_Type.tp_as_async->am_send;
@@ -210,6 +215,7 @@ void HookGenerators() {
 }
 
 void UnhookGenerators() {
+  UnhookAsyncGenerators();
   if (!DoorsAreOurs()) return;
   SetDoors(g_iternext, g_send, g_send_method);
   g_hooked = false;

@@ -6,6 +6,16 @@
 
 namespace tierjit::tier1 {
 
+// Resumes `gen` in compiled code, with `sent` (borrowed). kDeclined: nothing has happened, the interpreter has to do it. Else what it has
+// yielded or, where Suspended() is false now, returned; NULL with an exception set. [GIL]
+inline PyObject* const kDeclined = reinterpret_cast<PyObject*>(1);
+PyObject* ResumeFromC(PyGenObject* gen, PyObject* sent);
+inline bool Suspended(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
+
+// The method `name` of a static type and the wrapper of its __next__(), as the interpreter keeps them; NULL: it has none. [GIL]
+PyMethodDef* MethodOf(PyTypeObject* type, const char* name);
+PyWrapperDescrObject* NextOf(PyTypeObject* type);
+
 // See tier1/stencils/generator.cc.
 extern "C" {
 // Moves the running frame into a new generator, which begins at `resume`, and pops it. NULL with an exception set: nothing is popped.

@@ -6,8 +6,6 @@
 
 namespace tierjit::tier1 {
 
-bool Translator::IsGenerator() const { return (code_->co_flags & (CO_GENERATOR | CO_COROUTINE)) != 0; }
-
 // What follows the making of a generator and every yield is reached by resumption only.
 bool Translator::IsResumePoint(int index) const {
   if (index == 0 || mode_.loop) return false;

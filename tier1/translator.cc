@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/cpython/suspension.h"
 #include "tier1/functions.h"
 #include "tier1/known_types.h"
 #include "tier1/slow_path.h"
@@ -347,12 +348,12 @@ void Translator::Return(const Instruction& in) {
   }
   const StencilIndex& s = Stencils();
   uint64_t here = AddressOfUnit(in.offset);
-  bool inlined = nlocalsplus_ <= kMaxInlinedDrops && !IsGenerator();
+  bool inlined = nlocalsplus_ <= kMaxInlinedDrops && !Suspends(code_);
   if (!inlined || Top().kind != Kind::kLocal) ToAccumulator();
   Entry value = Top();
   Drop(1);
   if (!inlined) {
-    Emit(IsGenerator() ? s.return_generator_R : s.return_any_R).p = here;
+    Emit(Suspends(code_) ? s.return_generator_R : s.return_any_R).p = here;
     return;
   }
   // The reference of a local that is returned moves out of the frame.

@@ -172,7 +172,6 @@ class Translator {
   void AfterCall(int popped, int site);
   void ForIter(const Instruction& in);
   const Instruction* LoopStore(const Instruction& in) const;
-  bool IsGenerator() const;
   bool IsResumePoint(int index) const;
   void EnterResumePoint(int32_t unit);
   void ReturnGenerator(const Instruction& in);

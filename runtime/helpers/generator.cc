@@ -1,4 +1,5 @@
 // Delegation to other generators.
+#include "runtime/helpers/async.h"
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 
@@ -15,28 +16,49 @@ PyObject* YieldFromIterator(PyCodeObject* code, PyObject* iterable) {
 }
 
 InternedName send_name("send");
+AsendStep g_asend_step = nullptr;
 
-// What `receiver` makes of `value`: yielded (new reference); NULL: it returned or failed.
-PyObject* Send(PyObject* receiver, PyObject* value) {
-  if (value == Py_None && PyIter_Check(receiver)) return Py_TYPE(receiver)->tp_iternext(receiver);
-  PyObject* name = send_name.Get();
-  return name == nullptr ? nullptr : PyObject_CallMethodOneArg(receiver, name, value);
+AwaitStep Iterate(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* receiver, PyObject* value, PyObject** result) {
+  if (value == Py_None && PyIter_Check(receiver)) {
+    *result = Py_TYPE(receiver)->tp_iternext(receiver);
+  } else {
+    PyObject* name = send_name.Get();
+    *result = name == nullptr ? nullptr : PyObject_CallMethodOneArg(receiver, name, value);
+  }
+  if (*result != nullptr) return AwaitStep::kYielded;
+  if (_PyErr_ExceptionMatches(ts, PyExc_StopIteration)) _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  return _PyGen_FetchStopIterationValue(result) == 0 ? AwaitStep::kReturned : AwaitStep::kRaised;
+}
+
+// What `receiver` makes of `value`. Where there is a way by which it returns without an exception, that is taken.
+AwaitStep Send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* receiver, PyObject* value, PyObject** result) {
+  PyTypeObject* type = Py_TYPE(receiver);
+  if (type == &_PyAsyncGenASend_Type && g_asend_step != nullptr) {
+    AwaitStep step = g_asend_step(receiver, value, result);
+    if (step != AwaitStep::kDeclined) return step;
+  }
+  // A class made in Python may have methods of its own instead of an inherited slot.
+  bool fast = type->tp_as_async != nullptr && type->tp_as_async->am_send != nullptr && (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) != 0;
+  if (!fast) return Iterate(ts, frame, receiver, value, result);
+  switch (type->tp_as_async->am_send(receiver, value, result)) {
+    case PYGEN_NEXT: return AwaitStep::kYielded;
+    case PYGEN_RETURN: return AwaitStep::kReturned;
+    default: return AwaitStep::kRaised;
+  }
 }
 
 }  // namespace
 
+void SetAsendStep(AsendStep step) { g_asend_step = step; }
+
 // Generators and coroutines come here only if they cannot be resumed: the others the compiler resumes itself.
 PyObject** op_send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int) {
-  PyObject* value = sp[-1];
-  PyObject* result = Send(sp[-2], value);
-  bool returned = result == nullptr;
-  if (returned) {
-    if (_PyErr_ExceptionMatches(ts, PyExc_StopIteration)) _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
-    if (_PyGen_FetchStopIterationValue(&result) != 0) return OpError(frame, sp);
-  }
+  PyObject *value = sp[-1], *result;
+  AwaitStep step = Send(ts, frame, sp[-2], value, &result);
+  if (step == AwaitStep::kRaised) return OpError(frame, sp);
   sp[-1] = result;
   Py_DECREF(value);
-  return returned ? Taken(sp) : sp;
+  return step == AwaitStep::kReturned ? Taken(sp) : sp;
 }
 
 PyObject** op_get_yield_from_iter(PyThreadState*, _PyInterpreterFrame* frame, PyObject** sp, int) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
+#include "runtime/cpython/suspension.h"
 
 namespace tierjit::tier2 {
 namespace {
@@ -50,7 +51,7 @@ Lifter::Lifter(Lifter* caller, const Callee& callee, FrameState* during, const C
       graph_(caller->graph_), expected_(caller->expected_), details_(caller->details_) {}
 
 bool MayGoWithoutFrame(const PyCodeObject* code) {
-  constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  constexpr int kOthers = CO_VARARGS | CO_VARKEYWORDS | kSuspends | CO_ITERABLE_COROUTINE;
   return (code->co_flags & kOthers) == 0 && code->co_kwonlyargcount == 0 && code->co_ncellvars == 0 && code->co_nfreevars == 0;
 }
 
@@ -369,7 +370,7 @@ bool Lifter::LiftInstruction() {
       LeaveHere();
       return false;
     case RETURN_VALUE: case RETURN_CONST: {
-      if ((snapshot_.code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0) {
+      if (Suspends(snapshot_.code)) {
         // The end of a generator is more than a value.
         LeaveHere();
         return false;
