@@ -277,7 +277,7 @@ PyObject* CallObject(PyThreadState* ts, PyObject** operands, PyObject** sp, PyOb
   return AfterDirectCall(ts, result);
 }
 
-// BEFORE_WITH by its handler. Its errors leave the slot of `__exit__` empty.
+// BEFORE_WITH or BEFORE_ASYNC_WITH by its handler. Its errors leave the slot of `__exit__` empty.
 Departure EnterWithByHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, Site* site) {
   PyObject** left = site->handler(ts, frame, sp, site->oparg);
   if (left != nullptr) return {nullptr, left[-1]};
@@ -286,13 +286,13 @@ Departure EnterWithByHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyOb
   return {nullptr, nullptr};
 }
 
-// BEFORE_WITH: the manager gives way to its bound `__exit__`, and a compiled `__enter__` is entered.
+// BEFORE_WITH, BEFORE_ASYNC_WITH: the manager gives way to its bound `__exit__`, and a compiled `__enter__` is entered.
 Departure EnterWith(PyObject** lp, PyThreadState* ts, Site* site) {
   PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
   _PyInterpreterFrame* caller = FrameOf(lp);
   caller->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
   PyObject* manager = sp[-1];
-  PyFunctionObject *exit, *enter = WithMethodsOf(Py_TYPE(manager), &exit);
+  PyFunctionObject *exit, *enter = WithMethodsOf(Py_TYPE(manager), site->handler == op_before_async_with, &exit);
   UnitHeader* unit = enter == nullptr ? nullptr : CompiledUnit(enter);
   if (unit == nullptr || unit->argcount != 1 || ts->py_recursion_remaining <= 1) return EnterWithByHandler(ts, caller, sp, site);
   PyObject* bound = PyMethod_New(reinterpret_cast<PyObject*>(exit), manager);

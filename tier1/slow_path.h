@@ -13,7 +13,7 @@ enum ExtraFlags : uint8_t {
   kNoPolling = 1,    // entry checks: the interpreter does not look at pending events here
   kPlainCall = 1,    // call sites: CALL ...
   kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX, or ...
-  kEnterWith = 4,    // ... BEFORE_WITH
+  kEnterWith = 4,    // ... BEFORE_WITH, BEFORE_ASYNC_WITH
   kRecheck = 2,      // slow paths: the instruction is done, only whether the unit may go on is in doubt
   kAppendLocal = 128,  // `x = x + y` into the local that holds, or may hold, the left operand: str may grow in place
 };

@@ -117,6 +117,8 @@ void FindFunction(PyTypeObject* type, Special special, int argument, PyObject* n
     case Special::kCall: k->function = AsFunction(Lookup(type, "__call__")); return;
     case Special::kEnter: k->function = AsFunction(Lookup(type, "__enter__")); return;
     case Special::kExit: k->function = AsFunction(Lookup(type, "__exit__")); return;
+    case Special::kAsyncEnter: k->function = AsFunction(Lookup(type, "__aenter__")); return;
+    case Special::kAsyncExit: k->function = AsFunction(Lookup(type, "__aexit__")); return;
     case Special::kAttribute: return FindGetter(type, name, k);
     case Special::kNone: return;
   }
@@ -347,9 +349,9 @@ PyFunctionObject* CallMethodOf(PyTypeObject* type) {
   return FunctionFor(type, Special::kCall);
 }
 
-PyFunctionObject* WithMethodsOf(PyTypeObject* type, PyFunctionObject** exit) {
-  *exit = FunctionFor(type, Special::kExit);
-  return *exit == nullptr ? nullptr : FunctionFor(type, Special::kEnter);
+PyFunctionObject* WithMethodsOf(PyTypeObject* type, bool async, PyFunctionObject** exit) {
+  *exit = FunctionFor(type, async ? Special::kAsyncExit : Special::kExit);
+  return *exit == nullptr ? nullptr : FunctionFor(type, async ? Special::kAsyncEnter : Special::kEnter);
 }
 
 }  // namespace tierjit::tier1

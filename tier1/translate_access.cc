@@ -396,7 +396,7 @@ void Translator::Call(const Instruction& in) {
 void Translator::EnterWith(const Instruction& in) {
   SpillAll();
   Emission& e = Emit(Stencils().call_any);
-  e.site = MakeSite(DecisionFor(BEFORE_WITH).handler, 0, kEnterWith);
+  e.site = MakeSite(DecisionFor(in.opcode).handler, 0, kEnterWith);
   AfterCall(0, e.site);
 }
 

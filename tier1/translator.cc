@@ -287,7 +287,7 @@ bool Translator::TranslateInstruction() {
     case UNPACK_SEQUENCE: UnpackSequence(in); return true;
     case CALL: Call(in); return true;
     case CALL_KW: case CALL_FUNCTION_EX: CallAny(in); return true;
-    case BEFORE_WITH: EnterWith(in); return true;
+    case BEFORE_WITH: case BEFORE_ASYNC_WITH: EnterWith(in); return true;
     case FOR_ITER: ForIter(in); return true;
     case RETURN_GENERATOR: ReturnGenerator(in); return false;
     case YIELD_VALUE: Yield(in); return false;

@@ -322,6 +322,55 @@ def async_with_and_for(log):
 
 
 @case
+def async_managers_of_all_kinds(log):
+    class Plain:
+        def __aenter__(self):
+            log("counts", refcount(self) - counted[0], sys._getframe().f_back.f_code.co_name)
+            return step("enter")
+
+        async def __aexit__(self, *exception):
+            log("exit", len(exception))
+
+    class Failing(Plain):
+        def __aenter__(self):
+            raise ValueError("enter")
+
+    class Awkward(Plain):
+        async def __aenter__(self, extra=()):
+            return extra
+
+        __aexit__ = staticmethod(lambda *exception: step(len(exception)))
+
+    class NoExit:
+        async def __aenter__(self):
+            return self
+
+    class NotAwaitable(Plain):
+        def __aenter__(self):
+            return 5
+
+    class Own(Plain):
+        def __init__(self):
+            self.__aenter__ = self.__aexit__ = None
+
+    async def use(manager, n):
+        for _ in range(n):
+            async with manager as value:
+                log(value)
+        return n
+
+    for kind in (Plain, Failing, Awkward, NoExit, NotAwaitable, Own):
+        manager = kind()
+        counted = [refcount(manager)]
+        log.call(lambda: drive(use(manager, 3)))
+        log.call(lambda: refcount(manager) - counted[0])
+    Plain.__aenter__ = Awkward.__aenter__
+    log.call(lambda: drive(use(Plain(), 2)))
+    del Plain.__aexit__
+    log.call(lambda: drive(use(Plain(), 2)))
+
+
+@case
 def event_loops(log):
     async def worker(queue, out):
         while True:
