@@ -13,7 +13,6 @@
 #include "lib/tool_watch.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/self_check.h"
-#include "runtime/deopt/reserve.h"
 
 namespace tierjit {
 namespace {
@@ -104,7 +103,6 @@ absl::Status Manager::StartHooks() {
 
 void Manager::StopHooks() {
   tier1::StopFreeLists();
-  DrainReserve();
   StopToolWatch();
   FunctionHooks::Get().Stop();
 }

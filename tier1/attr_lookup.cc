@@ -5,6 +5,7 @@
 #include "tier1/class_facts.h"
 #include "tier1/item_access.h"
 #include "runtime/cpython/plain_lookup.h"
+#include "runtime/deopt/reserve.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -72,14 +73,14 @@ bool HasPlainGetattr(PyTypeObject* type) {
   if (type->tp_getattro == PyObject_GenericGetAttr) return true;
   // A class that has only `__getattr__`: it is asked last.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
-  static PyObject* name = PyUnicode_InternFromString("__getattribute__");
+  static PyObject* name = Interned("__getattribute__");
   static PyObject* plain = _PyType_Lookup(&PyBaseObject_Type, name);
-  static PyObject* hook = PyUnicode_InternFromString("__getattr__");
+  static PyObject* hook = Interned("__getattr__");
   return plain != nullptr && _PyType_Lookup(type, name) == plain && _PyType_Lookup(type, hook) != nullptr;
 }
 
 Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Known* f) {
-  static PyObject* class_name = PyUnicode_InternFromString("__class__");
+  static PyObject* class_name = Interned("__class__");
   static PyObject* class_of = _PyType_Lookup(&PyBaseObject_Type, class_name);
   if (descr == class_of) return Place::kClass;
   if (Py_TYPE(descr) == &PyMemberDescr_Type) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/deopt/reserve.h"
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/attr_lookup.h"
@@ -30,14 +31,14 @@ ClassInit g_classes[kClassCacheSize];
 
 // The Python function that is `__new__` of `type`, whose `__init__` is object's; NULL if it is anything else. Borrowed.
 PyFunctionObject* PythonNew(PyTypeObject* type) {
-  static PyObject* name = PyUnicode_InternFromString("__new__");
+  static PyObject* name = Interned("__new__");
   bool alone = type->tp_init == PyBaseObject_Type.tp_init && Py_TYPE(type) == &PyType_Type && (type->tp_flags & Py_TPFLAGS_HEAPTYPE);
   PyObject* found = alone ? _PyType_Lookup(type, name) : nullptr;
   if (found == nullptr || Py_TYPE(found) != &PyStaticMethod_Type) return nullptr;
-  PyObject* function = PyObject_GetAttrString(found, "__func__");
-  if (function == nullptr) PyErr_Clear();
-  Py_XDECREF(function);  // the class holds it
-  return function != nullptr && PyFunction_Check(function) ? reinterpret_cast<PyFunctionObject*>(function) : nullptr;
+  static PyObject* attribute = Interned("__func__");
+  PyObject* function = Surely([&] { return PyObject_GetAttr(found, attribute); });
+  Py_DECREF(function);  // the class holds it
+  return PyFunction_Check(function) ? reinterpret_cast<PyFunctionObject*>(function) : nullptr;
 }
 
 // How instances of `type` are made; NULL when that is not as plain as that.

@@ -12,6 +12,7 @@
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/cpython/suspension.h"
+#include "runtime/deopt/reserve.h"
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/short_sequences.h"
 #include "tier1/attr_lookup.h"
@@ -196,7 +197,7 @@ void FillLatin1() {
 }  // namespace
 
 PyObject* InitName() {
-  static PyObject* name = PyUnicode_InternFromString("__init__");
+  static PyObject* name = Interned("__init__");
   return name;
 }
 vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }

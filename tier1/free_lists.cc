@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/deopt/reserve.h"
 #include "runtime/feedback/feedback.h"
 #include "runtime/helpers/short_sequences.h"
 #include "tier1/compiler.h"
@@ -163,6 +164,7 @@ void FollowTracer() {
 }
 
 absl::Status StartFreeLists() {
+  if (!FillReserve()) return absl::ResourceExhaustedError("out of memory");
   FollowTracer();
   HookInts();
   if (g_collector_watch == nullptr) g_collector_watch = NewCollectorWatch();
@@ -173,6 +175,7 @@ absl::Status StartFreeLists() {
 
 void StopFreeLists() {
   UnhookInts();
+  DrainReserve();
   Py_CLEAR(g_collector_watch);
   FlushFreeLists();
 }

@@ -1,5 +1,6 @@
 #include "tier1/functions.h"
 
+#include "runtime/deopt/reserve.h"
 #include "runtime/helpers/collector_link.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/watch/watchers.h"
@@ -23,8 +24,8 @@ ModuleName g_name, g_builtins;
 
 void InitialiseNames() {
   if (g_name.name != nullptr) return;
-  g_name.name = PyUnicode_InternFromString("__name__");
-  g_builtins.name = PyUnicode_InternFromString("__builtins__");
+  g_name.name = Interned("__name__");
+  g_builtins.name = Interned("__builtins__");
 }
 
 // Borrowed; NULL: there is none, or `globals` is not the dict of a module.

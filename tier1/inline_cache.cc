@@ -4,6 +4,7 @@
 
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/plain_lookup.h"
+#include "runtime/deopt/reserve.h"
 #include "tier1/class_facts.h"
 #include "tier1/global_cache.h"
 #include "tier1/special_methods.h"
@@ -269,7 +270,7 @@ int IsInstanceOf(PyTypeObject* type, PyObject* cls) {
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) return 0;
   // Objects may claim to be of another class.
   if (type->tp_getattro != PyObject_GenericGetAttr || VersionOf(type) == 0 || !LookupIsPure(type)) return -1;
-  PyObject* name = PyUnicode_InternFromString("__class__");
+  PyObject* name = Interned("__class__");
   bool plain = _PyType_Lookup(type, name) == _PyType_Lookup(&PyBaseObject_Type, name);
   Py_DECREF(name);
   return plain ? 0 : -1;

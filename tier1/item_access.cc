@@ -8,6 +8,7 @@
 #include "tier1/free_lists.h"
 #include "tier1/global_cache.h"
 #include "runtime/cpython/plain_lookup.h"
+#include "runtime/deopt/reserve.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -87,9 +88,9 @@ bool SameMethod(PyTypeObject* type, PyTypeObject* base, PyObject* name) {
 }
 
 uint8_t FindInherited(PyTypeObject* type, PyTypeObject* base) {
-  static PyObject* const get = PyUnicode_InternFromString("__getitem__");
-  static PyObject* const set = PyUnicode_InternFromString("__setitem__");
-  static PyObject* const contains = PyUnicode_InternFromString("__contains__");
+  static PyObject* const get = Interned("__getitem__");
+  static PyObject* const set = Interned("__setitem__");
+  static PyObject* const contains = Interned("__contains__");
   if (!LookupIsPure(type)) return 0;
   bool dict = base == &PyDict_Type;
   return static_cast<uint8_t>((dict && SameMethod(type, base, get) ? kGets : 0) | (dict && SameMethod(type, base, set) ? kSets : 0) |

@@ -1,14 +1,13 @@
 #include "tier1/special_methods.h"
 
 #include "runtime/deopt/call_ending.h"
+#include "runtime/deopt/reserve.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/class_facts.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
 namespace {
-
-PyObject* Interned(const char* text) { return PyUnicode_InternFromString(text); }
 
 constexpr int kOperators = 13;  // NB_ADD ... NB_XOR, then the in-place forms in the same order
 struct Operator {

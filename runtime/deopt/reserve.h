@@ -1,5 +1,5 @@
 // Memory for when there is no other. Optimised code that leaves must make the objects that the frame is to hold: the values exist nowhere
-// else, so no MemoryError can be raised instead. What it cannot get is taken from blocks that were put by when the code was installed.
+// else, so no MemoryError can be raised instead. What it cannot get is taken from blocks that were put by before.
 //
 //   PyObject* o = Surely([&] { return PyFloat_FromDouble(value); });
 //
@@ -38,6 +38,11 @@ PyObject* Surely(Make make) {
   if (made == nullptr) [[unlikely]] return MakeFromReserve(make);
   RefillReserve();
   return made;
+}
+
+// A name that facts about classes are found by, interned; a new reference. It must not fail: "not found" would be remembered. [GIL]
+inline PyObject* Interned(const char* text) {
+  return Surely([&] { return PyUnicode_InternFromString(text); });
 }
 
 }  // namespace tierjit

@@ -20,6 +20,7 @@ COMMANDS = {
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
     "packages": ("packages", "the test suites of other packages, compiled against interpreted"),
+    "nomemory": ("nomemory", "programs in both tiers while memory fails at each of their allocations"),
     "refleaks": ("refleaks", "reference leaks of compiled code, hunted with CPython's own tests"),
 }
 

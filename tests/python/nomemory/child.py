@@ -1,10 +1,13 @@
 """Runs programs while memory fails at each of their allocations in turn; writes a line for each outcome that may not be.
 
-Usage: python child.py MODE STEP NAME...; MODE is a key of MODES, STEP how far one failing allocation lies from the next. Each program first says
+Usage: python child.py MODE STEP warm|cold NAME...; MODE is a key of MODES, STEP how far one failing allocation lies from the next. `warm`: the
+programs are compiled before; `cold`: each run has programs of its own, which are compiled while memory fails. Each program first says
 "# name"; the last line is "done".
 """
 
+import dis
 import gc
+import marshal
 import sys
 
 import _testcapi
@@ -18,7 +21,7 @@ MODES = {
               "background": False},
 }
 WARM_RUNS = 6
-PASSES = 8              # successful runs in a row after which there are no more allocations to refuse
+PASSES = 8              # successful runs in a row, less for larger steps, after which there are no more allocations to refuse
 MAX_STARTS = 5000
 # Allocations that fail in a row. Not all further ones: the interpreter never gets out of some handlers then.
 FAILURES = (1, 5, 100)
@@ -28,7 +31,7 @@ def attach(mode):
     if MODES[mode] is None:
         return None
     import tierjit
-    for function in (run_without_memory, refuse_each, check_state, check_program, prove):
+    for function in (run_without_memory, refuse_each, check_state, check_program, check_while_compiling, prove):
         tierjit.never(function)
     tierjit.configure(**MODES[mode])
     tierjit.enable()
@@ -65,7 +68,7 @@ def refuse_each(function, expected, step, failures):
     """How many runs have raised MemoryError."""
     start = failures % step
     passed = refused = 0
-    while passed < PASSES and start < MAX_STARTS:
+    while passed < max(2, PASSES // step) and start < MAX_STARTS:
         when = f"{failures} failures from {start}"
         result, error = run_without_memory(function, start, start + failures)
         if error is None:
@@ -80,6 +83,43 @@ def refuse_each(function, expected, step, failures):
         check_state(function, expected, when)
         start += step
     return refused
+
+
+def fresh_programs():
+    """A function of a program's name that makes the program anew, with code that was never compiled."""
+    with open(programs.__file__, encoding="utf-8") as source:
+        code = marshal.dumps(compile(source.read(), programs.__file__, "exec"))
+
+    def make(name):
+        namespace = {"__name__": "fresh"}
+        exec(marshal.loads(code), namespace)
+        return namespace[name]
+    return make
+
+
+def check_while_compiling(function, step, make):
+    """What memory fails for is tierjit's own work, too, up to code of the optimising tier that is entered in a running loop."""
+    expected = function()
+    for failures in FAILURES:
+        passed, start = 0, failures % step
+        while passed < max(2, PASSES // step) and start < MAX_STARTS:
+            fresh = make(function.__name__)
+            when = f"cold, {failures} failures from {start}"
+            result, error = run_without_memory(fresh, start, start + failures)
+            passed = passed + 1 if error is None else 0
+            if error is None and result != expected:
+                report(function, f"{when}: gives {result!r}, not {expected!r}")
+            if error is not None and type(error) is not MemoryError:
+                report(function, f"{when}: raises {type(error).__name__}: {error}")
+            del result, error
+            for _ in range(WARM_RUNS):
+                check_state(fresh, expected, when)
+            start += step
+
+
+def makes_functions(function):
+    """The interpreter gives a reference to the code back twice when there is no memory for the function: not for `cold`."""
+    return any(instruction.opname == "MAKE_FUNCTION" for instruction in dis.get_instructions(function))
 
 
 def check_program(function, step, jit):
@@ -108,12 +148,13 @@ def prove(function, jit):
 
 
 def main():
-    mode, step, names = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    mode, step, start, names = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
     jit = attach(mode)
+    make = fresh_programs()
     for function in programs.PROGRAMS:
-        if function.__name__ in names or not names:
+        if (function.__name__ in names or not names) and not (start == "cold" and makes_functions(function)):
             print("#", function.__name__, flush=True)
-            check_program(function, step, jit)
+            check_while_compiling(function, step, make) if start == "cold" else check_program(function, step, jit)
     print("done", flush=True)
 
 

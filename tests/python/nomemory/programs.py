@@ -6,6 +6,7 @@ interpreter itself for want of memory is left out: class bodies, type parameters
 """
 
 import functools
+import operator
 
 TURNS = 6
 PROGRAMS = []
@@ -141,14 +142,16 @@ def comparisons():
     return kept
 
 
+def double(x):
+    return x * 2 + 1000
+
+
+def mean(x, y):
+    return (double(x) + double(y)) / 2
+
+
 @program
 def inlined_numbers():
-    def double(x):
-        return x * 2 + 1000
-
-    def mean(x, y):
-        return (double(x) + double(y)) / 2
-
     total = 1000
     for i in range(1000, 1000 + TURNS):
         total = total + mean(i, total) + double(i)
@@ -306,23 +309,26 @@ def texts():
 
 # ---- calls
 
+def positional(a, b, c=1000):
+    return a + b + c
+
+
+def keywords(a, *, k=1000, **rest):
+    return a + k + len(rest)
+
+
+def stars(*args, **kw):
+    return sum(args) + sum(kw.values())
+
+
 @program
 def calls():
-    def positional(a, b, c=1000):
-        return a + b + c
-
-    def keywords(a, *, k=1000, **rest):
-        return a + k + len(rest)
-
-    def stars(*args, **kw):
-        return sum(args) + sum(kw.values())
-
     total = 0
     for i in range(1000, 1000 + TURNS):
         total += positional(i, total) + positional(i, b=total, c=i)
         total += keywords(i, k=total) + keywords(i, u=i, v=total)
         total += stars(i, *(total, i), x=i, **{"y": total})
-        total += max(i, total) + len([i]) + sum((i, total)) + min([i, 2000], key=lambda v: -v)
+        total += max(i, total) + len([i]) + sum((i, total)) + min([i, 2000], key=operator.neg)
     return total
 
 
@@ -340,26 +346,30 @@ def closures():
     return made
 
 
+def fib(n):
+    return 1000 if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def tree(depth):
+    return (tree(depth - 1), tree(depth - 1), depth) if depth else None
+
+
 @program
 def recursion():
-    def fib(n):
-        return 1000 if n < 2 else fib(n - 1) + fib(n - 2)
-
-    def tree(depth):
-        return (tree(depth - 1), tree(depth - 1), depth) if depth else None
-
     total = 0
     for _ in range(2):
         total += fib(6)
     return total, tree(3)
 
 
+def down(n, a, b, c, d, e, f, g, h):
+    k, l, m, o, p, q, r, s = a, b, c, d, e, f, g, h
+    return down(n - 1, k, l, m, o, p, q, r, s + 1) if n else s
+
+
 @program
 def deep_recursion():
     """The data stack gets new chunks on the way."""
-    def down(n, a, b, c, d, e, f, g, h):
-        k, l, m, o, p, q, r, s = a, b, c, d, e, f, g, h
-        return down(n - 1, k, l, m, o, p, q, r, s + 1) if n else s
     total = 0
     for i in range(2):
         total += down(150, 1, 2, 3, 4, 5, 6, 7, i * 1000)
@@ -398,7 +408,7 @@ def generators():
     for i in range(TURNS):
         for v in counted(3):
             kept.append(v)
-        kept.append(sum(v * i for v in counted(4)))
+        kept.append(sum(counted(4)) * i)
         kept.append(list(delegating(2)))
         g = counted(3)
         kept.append((next(g), g.send(i * 1000), next(g, None)))
@@ -407,15 +417,26 @@ def generators():
     return kept
 
 
+def outer(i):
+    try:
+        yield i
+        x = yield from counted(2)
+        yield (x, i * 1000)
+    finally:
+        i += 1000
+
+
+@program
+def generator_expressions():
+    kept = []
+    for i in range(1000, 1000 + TURNS):
+        kept.append(sum(v * i for v in counted(4)))
+        kept.append([*(v + i for v in (1, 2, 3) if v != 2)])
+    return kept
+
+
 @program
 def generator_objects():
-    def outer(i):
-        try:
-            yield i
-            x = yield from counted(2)
-            yield (x, i * 1000)
-        finally:
-            i += 1000
     kept = []
     for i in range(1000, 1000 + TURNS):
         g = outer(i)
@@ -520,16 +541,18 @@ def exceptions():
     return kept
 
 
+def fail(n, i):
+    if n == 0:
+        raise Stop(i)
+    return fail(n - 1, i) + 1
+
+
+def attribute(o):
+    return o.nothing
+
+
 @program
 def exceptions_from_calls():
-    def fail(n, i):
-        if n == 0:
-            raise Stop(i)
-        return fail(n - 1, i) + 1
-
-    def attribute(o):
-        return o.nothing
-
     kept = []
     for i in range(1000, 1000 + TURNS):
         try:
@@ -608,7 +631,7 @@ def names():
         state = state + i
         import math
         from functools import reduce
-        kept.append((state, math.floor(i / 3), reduce(lambda a, b: a + b, [i, state]), TURNS, len(PROGRAMS) > 3))
+        kept.append((state, math.floor(i / 3), reduce(positional, [i, state]), TURNS, len(PROGRAMS) > 3))
     return kept
 
 
