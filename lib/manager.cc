@@ -323,6 +323,9 @@ absl::Status Manager::CanCompile(CodeState* state) {
     return Refuse(state, absl::UnimplementedError(
                              absl::StrCat("TJ-901: longer than max_bytecodes = ", policy().max_bytecodes)));
   }
+  if (!state->has_loop && state->instructions > kMostWithoutLoop) {
+    return Refuse(state, absl::UnimplementedError(absl::StrCat("TJ-901: ", state->instructions, " instructions without a loop would run no faster")));
+  }
   if (!IsFunctionCode(state->code)) return absl::OkStatus();  // its loops may do
   absl::Status status = tier1::CanCompile(state->code);
   return status.ok() ? status : Refuse(state, status);

@@ -73,7 +73,7 @@ std::vector<Option> MakeTable() {
       {"max_code_bytes", OptionType::kInt, int64_t{1} << 16, int64_t{1} << 30, &p.max_code_bytes,
        "Cap on machine code in use, in bytes. Over it functions stay interpreted, and loops in tier 1."},
       {"max_bytecodes", OptionType::kInt, 1, 10'000'000, &p.max_bytecodes,
-       "Functions with more bytecode instructions stay interpreted."},
+       "Functions with more bytecode instructions stay interpreted, and those of more than 50,000 without a loop."},
       {"loop_door", OptionType::kBool, 0, 1, &p.loop_door,
        "Enter compiled code also in loops that are already running and in loops at module level (sys.monitoring tool "
        "id 5). Effective from the next enable()."},

@@ -107,7 +107,7 @@ void Translator::LoadAttr(const Instruction& in) {
     return;
   }
   const Stencil* plain = local ? s.method_plain_L : s.method_plain_R;
-  if (e.stencil != plain && !NeverRan(in)) AddCold(e, plain);
+  if (e.stencil != plain && !RunsRarely(in)) AddCold(e, plain);
   AddCold(e, local ? s.cold_method_L : s.cold_method_R);
   e.a = SlotOffset(depth() - 1);
   e.b = owner;
@@ -357,7 +357,7 @@ void Translator::Call(const Instruction& in) {
   const Stencil* special = SpecialCall(in, no_self);
   bool class_first = CallsClass(in.adaptive);
   // A recursive function is compiled before its first call has come to all its places.
-  bool never_ran = NeverRan(in) && range == nullptr && stack_[callable].hint != Hint::kNamesake;
+  bool never_ran = RunsRarely(in) && range == nullptr && stack_[callable].hint != Hint::kNamesake;
   bool may_hold = special == nullptr && (!class_first || no_self) && !never_ran;
   bool last_in_acc = may_hold && in.oparg > 0 && count < 5 && Top().kind != Kind::kMem && Top().kind != Kind::kNull;
   last_in_acc = last_in_acc || range != nullptr;

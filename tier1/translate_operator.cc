@@ -132,7 +132,7 @@ Site& Translator::GenericEnd(Emission& e, OpHandler handler, const Stencil* any,
 
 // Operands of builtin types that are no numbers: what asks their slot; NULL: not here. It needs a frame in order.
 const Stencil* Translator::SlotForm(const Instruction& in, Pair pair) const {
-  return NeverRan(in) || in.oparg % NB_INPLACE_ADD == NB_POWER || !CanonicalBelow(2) ? nullptr : Stencils().slot_op[pair];
+  return RunsRarely(in) || in.oparg % NB_INPLACE_ADD == NB_POWER || !CanonicalBelow(2) ? nullptr : Stencils().slot_op[pair];
 }
 void Translator::SetSlots(Emission& e, const Instruction& in) {
   e.c = kOperatorSlots[in.oparg].asked;
@@ -164,7 +164,7 @@ bool Translator::EmitArithmetic(const Instruction& in, Arithmetic op, Pair pair)
   const Stencil* mixed = constant == nullptr || float_constant ? s.mixed_op[static_cast<int>(op)][pair] : nullptr;
   const Stencil* slot = in.adaptive == BINARY_OP ? SlotForm(in, pair) : nullptr;
   for (const Stencil* link : {slot, second, wide, mixed}) {
-    if (link != nullptr && !NeverRan(in)) AddCold(e, link);
+    if (link != nullptr && !RunsRarely(in)) AddCold(e, link);
   }
   SetOperands(e, a, b, depth() - 2);
   if (slot != nullptr) SetSlots(e, in);
@@ -304,7 +304,7 @@ void Translator::CompareOp(const Instruction& in) {
   }
   Emission& e = Emit(first);
   for (const Stencil* link : {second, wide}) {
-    if (link != nullptr && !NeverRan(in)) AddCold(e, link);
+    if (link != nullptr && !RunsRarely(in)) AddCold(e, link);
   }
   SetOperands(e, a, b, depth() - 2);
   if (mirrored) e.a = e.b;

@@ -66,9 +66,13 @@ class Translator {
   void ReachHandler(int32_t unit);
   uint64_t Nulls(int depth) const;
   void FallTo(int32_t unit);
-  // Whether `in` is unlikely to run often: the interpreter has not seen it run, and it is part of no loop (functions with loops are compiled
-  // before they have run at all). Such instructions get less code.
-  bool NeverRan(const Instruction& in) const { return in.adaptive == in.opcode && !in.declined && !in_loop_[in.offset]; }
+  // Whether `in` is unlikely to run often: it is part of no loop, and the interpreter has not seen it run (functions with loops are compiled
+  // before they have run at all). Such instructions get less code. So do those of long functions: there each of them is met by a processor
+  // that has forgotten it, and costs what its code has to be fetched.
+  bool RunsRarely(const Instruction& in) const {
+    return !in_loop_[in.offset] && ((in.adaptive == in.opcode && !in.declined) || decoded_.instructions().size() > kLongFunction);
+  }
+  static constexpr size_t kLongFunction = 10'000;
   // Of what is loaded by the name.
   Hint CallableHint(int name) const {
     return PyTuple_GET_ITEM(code_->co_names, name) == code_->co_name ? Hint::kNamesake : Hint::kNone;

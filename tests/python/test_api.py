@@ -271,7 +271,7 @@ def test_limits_refuse_with_a_reason():
         assert info.state == "refused" and info.why_not.startswith("TJ-901: "), info
         stats = tierjit.stats()
         assert stats["refusals"]["TJ-901"] >= 1 and "max_bytecodes" in stats["refusal_texts"]["TJ-901"]
-        tierjit.configure(max_bytecodes=50000)
+        tierjit.configure(max_bytecodes=250000)
         assert tierjit.compile(long) is True and long(1) == 201
     """)
 
