@@ -69,6 +69,11 @@ bool MayBeEnteredUnseen(PyCodeObject* code) {
   return std::none_of(list.begin(), list.end(), [](const Instruction& in) { return in.opcode == SEND; });
 }
 
+// Whether somebody in this interpreter has called sys.settrace().
+bool IsTraced() {
+  return (PyInterpreterState_Get()->monitors.tools[PY_MONITORING_EVENT_PY_START] & 1 << PY_MONITORING_SYS_TRACE_ID) != 0;
+}
+
 bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
   ExceptionRange of_a, of_b;
   bool has_a = FindHandler(code, a, &of_a), has_b = FindHandler(code, b, &of_b);
@@ -254,15 +259,26 @@ void LoopDoor::Close() {
   sampler_.Stop();
   if (!open()) return;
   KeepException keep;
-  CodeStates::Get().ForEach([this](CodeState* state) {
-    if (state->door_open) SetEvents(state->code, 0);
-    state->door_open = false;
-  });
+  WithdrawEvents();
   tier1::SetOwnTool(-1);
   for (int event : {jump_event_, start_event_, resume_event_}) RegisterCallback(event, nullptr);
   Py_XDECREF(PyObject_CallMethod(monitoring_, "free_tool_id", "i", kToolId));
   PyErr_Clear();
   DropReferences();
+}
+
+void LoopDoor::WithdrawEvents() {
+  CodeStates::Get().ForEach([this](CodeState* state) {
+    if (state->door_open) SetEvents(state->code, 0);
+    state->door_open = false;
+  });
+  offered_ = false;
+}
+
+void LoopDoor::MakeWayForTracer() {
+  if (!open() || !offered_ || !IsTraced()) return;
+  KeepException keep;
+  WithdrawEvents();
 }
 
 void LoopDoor::End() {
@@ -277,25 +293,31 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
   return done != nullptr;
 }
 
+bool LoopDoor::MayOffer(const PyCodeObject* code) const { return open() && !IsTraced() && !tier1::OthersListen(code); }
+
 bool LoopDoor::Offer(PyCodeObject* code) {
   // Loops with a yield would leave at once; these are entered where they are resumed.
-  if (!open() || Suspends(code)) return false;
+  if (!MayOffer(code) || Suspends(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr) return false;
   state->fresh_work = 0;
   if (state->door_open || !LooksForLoop(state) || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
   if (state->loop_entries >= kMaxLoopEntries || (IsFunctionCode(code) && !manager_->CanCompile(state).ok())) return false;
-  return state->door_open = SetEvents(code, jump_event_);
+  state->door_open = SetEvents(code, jump_event_);
+  offered_ |= state->door_open;
+  return state->door_open;
 }
 
 bool LoopDoor::OfferStart(PyCodeObject* code) {
-  if (!open() || !IsFunctionCode(code) || !MayBeEnteredUnseen(code)) return false;
+  if (!MayOffer(code) || !IsFunctionCode(code) || !MayBeEnteredUnseen(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
   if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
   if (state->loop_entries >= kMaxLoopEntries || !manager_->CanCompile(state).ok()) return false;
-  return state->door_open = SetEvents(code, start_event_ | resume_event_);
+  state->door_open = SetEvents(code, start_event_ | resume_event_);
+  offered_ |= state->door_open;
+  return state->door_open;
 }
 
 // No frame tells whether the interpreter or compiled code runs it. Where it is compiled code, the events do no harm: compiled code does

@@ -37,6 +37,9 @@ class LoopDoor {
   // The same for what the interpreter may enter without asking the function, if it is long enough to be worth an event.
   bool OfferStart(PyCodeObject* code);
 
+  // A tracer may have come: takes all events back if so. There are none while it stays. A pending exception stays as it is.
+  void MakeWayForTracer();
+
   Sampler& sampler() { return sampler_; }
 
   // "on", "off", or why it is shut.
@@ -53,6 +56,8 @@ class LoopDoor {
     int32_t units;    // of a jump: how far it goes back
   };
 
+  void WithdrawEvents();
+  bool MayOffer(const PyCodeObject* code) const;
   bool open() const { return monitoring_ != nullptr; }
   absl::Status Claim();
   static int FindEvent(PyObject* events, const char* name);
@@ -75,6 +80,7 @@ class LoopDoor {
   std::string status_ = "off";
   PyObject* monitoring_ = nullptr;  // sys.monitoring
   PyObject* disable_ = nullptr;     // sys.monitoring.DISABLE
+  bool offered_ = false;            // since the events were withdrawn
   int jump_event_ = 0, start_event_ = 0, resume_event_ = 0;
 };
 

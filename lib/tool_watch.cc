@@ -1,6 +1,7 @@
 #include "lib/tool_watch.h"
 
 #include "lib/code_state.h"
+#include "lib/manager.h"
 #include "runtime/watch/builtin_calls.h"
 
 namespace tierjit {
@@ -16,6 +17,10 @@ void AfterSetLocalEvents(PyObject* const* args, Py_ssize_t count) {
 }
 
 void AfterTracemalloc(PyObject* const* args, Py_ssize_t count) { tier1::FollowTracer(); }
+
+// sys.settrace() and its sister for all threads. Where a code object has local events of any tool, the interpreter leaves out the opcode
+// events that a tracer asks for, which debuggers stop at.
+void AfterSetTrace(PyObject* const* args, Py_ssize_t count) { Manager::Get().loop_door().MakeWayForTracer(); }
 
 // `holder` is a new reference, or NULL.
 absl::Status Watch(PyObject* holder, const char* name, AfterBuiltin after) {
@@ -34,6 +39,9 @@ absl::Status WatchAll() {
   absl::Status watched = Watch(Py_XNewRef(PySys_GetObject("monitoring")), "set_local_events", &AfterSetLocalEvents);
   if (watched.ok()) watched = Watch(PyImport_ImportModule("_tracemalloc"), "start", &AfterTracemalloc);
   if (watched.ok()) watched = Watch(PyImport_ImportModule("_tracemalloc"), "stop", &AfterTracemalloc);
+  for (const char* name : {"settrace", "_settraceallthreads"}) {
+    if (watched.ok()) watched = Watch(PyImport_ImportModule("sys"), name, &AfterSetTrace);
+  }
   return watched;
 }
 
@@ -45,7 +53,7 @@ absl::Status StartToolWatch() {
   g_started = WatchAll().ok();
   if (g_started) return absl::OkStatus();
   UnwatchBuiltins();
-  return absl::UnavailableError("another tool has replaced functions of sys.monitoring or tracemalloc");
+  return absl::UnavailableError("another tool has replaced functions of sys, sys.monitoring or tracemalloc");
 }
 
 void StopToolWatch() {

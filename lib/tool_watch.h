@@ -1,5 +1,5 @@
 // Tools that are switched on while compiled code runs, and for which the interpreter has no watcher: local monitoring events of one
-// code object, and tracemalloc. Where nobody tells, compiled code would have to look at every call.
+// code object, and tracemalloc. And tracers, who must not find events of tierjit's. Where nobody tells, compiled code would have to look at every call.
 #ifndef TIERJIT_LIB_TOOL_WATCH_H_
 #define TIERJIT_LIB_TOOL_WATCH_H_
 

@@ -1,4 +1,4 @@
-"""Turns each case of tests/opcodes into one test per mode."""
+"""Turns each case of tests/opcodes and tests/observers into one test per mode."""
 
 import functools
 import os
@@ -13,12 +13,12 @@ sys.path.insert(0, TESTS)
 from harness import parent                              # noqa: E402
 from harness.modes import MODES, REFERENCE              # noqa: E402
 
-OPCODES = os.path.join(TESTS, "opcodes")
+CASE_FOLDERS = tuple(os.path.join(TESTS, name) + os.sep for name in ("opcodes", "observers"))
 
 
 def pytest_addoption(parser):
     parser.addoption("--modes", default=None, metavar="LIST",
-                     help=f"modes of tests/opcodes, comma separated ({','.join(MODES)}); named modes are never skipped, and run on "
+                     help=f"modes of tests/opcodes and tests/observers, comma separated ({','.join(MODES)}); named modes are never skipped, and run on "
                           "all files")
 
 
@@ -45,7 +45,7 @@ def missing_jit():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path, parent):
-    if str(module_path).startswith(OPCODES + os.sep):
+    if str(module_path).startswith(CASE_FOLDERS):
         return CaseFile.from_parent(parent, path=module_path)
     return None
 

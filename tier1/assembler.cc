@@ -288,7 +288,7 @@ void Assembler::EmitOne(const Emission& e, size_t index) {
   }
   if (e.dispose == nullptr) return;
   if (e.dispose_site >= 0) b_.Set(HoleValue::kSite, SiteAt(e.dispose_site));
-  b_.Set(HoleValue::kC, offsetof(PyCodeObject, co_code_adaptive) + static_cast<size_t>(e.instr) * sizeof(_Py_CODEUNIT));
+  b_.Set(HoleValue::kC, e.death);
   misfits_ |= CopyCold(e.dispose, At(cold_cursor_), b_);
   cold_cursor_ += e.dispose->size;
 }

@@ -334,6 +334,7 @@ UnitImpl::~UnitImpl() {
 }
 
 void UnitImpl::RequireCheck() {
+  tj_rt.local_events++;
   header()->expected_breaker = ~uintptr_t{0};
   if (profile_ != nullptr && profile_->code.block.code != nullptr) profile_->code.header()->expected_breaker = ~uintptr_t{0};
   for (const Assembled& version : settled_) version.header()->expected_breaker = ~uintptr_t{0};

@@ -22,7 +22,8 @@ struct Emission {
   uint64_t p = 0, q = 0;
   int32_t cell = -1;          // byte offset in Translation::cell_bytes
   int32_t site = -1;          // index of Translation::sites
-  int32_t dispose_site = -1;  // where something is pending; else `dispose` takes `instr`
+  int32_t dispose_site = -1;  // where something is pending; else `dispose` takes `death`
+  uint32_t death = 0;         // a PlainDeath
   int32_t target = -1;        // code unit of a branch target
   int32_t instr = 0;          // code unit, for `dispose` and listings
   bool returns_to_cold = false;  // a call in the cold chain goes on at the link behind it, else behind the hot stencil

@@ -80,6 +80,18 @@ const void* AfterCall(PyThreadState* ts, const ExitFrame& frame, PyObject* resul
   return frame.address;
 }
 
+const void* GoOn(PyThreadState* ts, const ExitDescriptor& exit, const void* address) {
+  _PyInterpreterFrame* frame = ts->current_frame;
+  PyCodeObject* code = CodeOf(frame);
+  uintptr_t version = ts->eval_breaker & ~static_cast<uintptr_t>(_PY_EVAL_EVENTS_MASK);
+  if (code->_co_monitoring == nullptr && code->_co_instrumentation_version == version) return address;  // as nearly always
+  UnitHeader* unit = UnitOf(code);
+  if (unit == nullptr || MayRunNatively(ts, unit)) return address;
+  frame->instr_ptr = _PyCode_CODE(code) + (exit.origin >= 0 && exit.frames.empty() ? exit.origin : exit.resume);
+  RequestInterpreter(ts, frame, frame->localsplus + code->co_nlocalsplus + exit.depth, exit.resume);
+  return ThunkAddress("exit");
+}
+
 bool HaveStack(uintptr_t* low) {
   bool room = HaveStackRoom();
   *low = tj_rt.stack_low;
@@ -88,6 +100,6 @@ bool HaveStack(uintptr_t* low) {
 
 }  // namespace
 
-FrameRunner GetFrameRunner() { return {Push, Run, AfterCall, HaveStack}; }
+FrameRunner GetFrameRunner() { return {Push, Run, AfterCall, GoOn, HaveStack}; }
 
 }  // namespace tierjit::tier1

@@ -51,6 +51,7 @@ struct Rt {
   PyTypeObject *method_type, *range_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
+  uint64_t local_events;      // how often tools have changed the events of one code object
   uint32_t calls_until_look;  // of C functions, until what has no event of its own is looked at
   PyObject* not_implemented;
   struct Site* entering;  // whose method is about to be entered by its slow path
@@ -85,6 +86,24 @@ static_assert(offsetof(_PyInterpreterFrame, localsplus) - offsetof(_PyInterprete
               offsetof(_PyInterpreterFrame, stacktop) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, stacktop) &&
               offsetof(_PyInterpreterFrame, return_offset) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, return_offset) &&
               offsetof(_PyInterpreterFrame, owner) - offsetof(_PyInterpreterFrame, f_locals) == offsetof(FreshFrame, owner));
+
+// Where an object dies when no load is pending, in 31 bits: a small operand.
+struct PlainDeath {
+  static constexpr int kUnitBits = 18, kDepthBits = 10;
+  // What is left to be done behind it, when the function goes on in the interpreter.
+  enum Rest : uint32_t {
+    kNothing,
+    kResult = 1u << 28,  // the accumulator is to be pushed
+    kHalf = 1u << 29,    // the second half of STORE_FAST_STORE_FAST or STORE_FAST_LOAD_FAST
+    kLast = 1u << 30,    // it does not go on: the function returns
+  };
+  static constexpr bool Fits(int unit, int depth) { return unit < 1 << kUnitBits && depth < 1 << kDepthBits; }
+  static constexpr uint32_t Encode(int unit, int depth, uint32_t rest) {
+    return static_cast<uint32_t>(unit) | static_cast<uint32_t>(depth) << kUnitBits | rest;
+  }
+  static constexpr int Unit(uint32_t death) { return static_cast<int>(death & ((1 << kUnitBits) - 1)); }  // of the instruction
+  static constexpr int Depth(uint32_t death) { return static_cast<int>(death >> kUnitBits & ((1 << kDepthBits) - 1)); }  // of the stack behind it
+};
 
 // How a unit is left: go on at native address `resume`, or (NULL) the frame is gone and `value` is the call's result
 // (NULL: exception set). Slow paths enter a method of an operand's class like that: `resume` is its entry, and `value` its frame's

@@ -20,6 +20,7 @@ namespace {
 
 enum class LeaveKind : uint8_t { kException, kInterpreter };
 LeaveKind g_leave = LeaveKind::kException;  // why tj_leave is called next [GIL]
+const _Py_CODEUNIT* g_done = nullptr;       // for kInterpreter: the instruction that was the last one
 
 // Operand `index` (0: the lowest one popped, at most 3) wherever it is.
 inline PyObject* Operand(PyObject** lp, PyObject* acc, const Site* site, int index) {
@@ -62,6 +63,24 @@ UnitHeader* UnitOfFrame(_PyInterpreterFrame* frame) {
   PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
   UnitHeader* unit = PyFunction_Check(frame->f_funcobj) ? CompiledUnit(function) : nullptr;
   return unit != nullptr && unit->code == CodeOf(frame) ? unit : UnitOf(CodeOf(frame));
+}
+
+Instruction InstructionOf(UnitHeader* unit, int32_t at) {
+  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code);
+  return decoded->instructions()[static_cast<size_t>(decoded->IndexAt(at))];
+}
+
+// Of STORE_FAST_STORE_FAST and STORE_FAST_LOAD_FAST. Returns the stack pointer behind it.
+PyObject** DoSecondHalf(PyObject** lp, PyObject** sp, const Instruction& in) {
+  PyObject** local = lp + (in.oparg & 15);
+  if (in.opcode == STORE_FAST_LOAD_FAST) {
+    *sp++ = Py_NewRef(*local);
+    return sp;
+  }
+  PyObject* old = std::exchange(*local, *--sp);
+  *sp = nullptr;
+  Py_XDECREF(old);
+  return sp;
 }
 
 PyObject* Fail() {
@@ -257,6 +276,7 @@ Departure RunSlowBranch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* s
 
 void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int32_t instr) {
   frame->stacktop = static_cast<int>(sp - frame->localsplus);
+  g_done = frame->instr_ptr;
   frame->instr_ptr = _PyCode_CODE(CodeOf(frame)) + instr;
   g_leave = LeaveKind::kInterpreter;
   tj_rt.deopts++;
@@ -404,9 +424,7 @@ Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* sit
     *sp++ = item;
   }
   if (!MayRunNatively(ts, site->unit)) {
-    // Behind an exhausted loop it goes on with the POP_TOP, so that it comes to the next line from that of the loop.
-    if (item == nullptr) *sp++ = Py_None;
-    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken - 1);
+    RequestInterpreter(ts, frame, sp, item != nullptr ? site->resume_next : site->resume_taken);
     return {nullptr, nullptr};
   }
   return {item != nullptr ? site->next_address : site->taken_address, item};
@@ -453,11 +471,23 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   int below = site->depth - site->popped;
   MakeCanonicalBelow(below, lp, acc, site);
   tj_dealloc(dead);
-  if (MakePending(lp, site)) return 1;
+  if (MayRunNatively(ts, site->unit) && MakePending(lp, site)) return 1;
   PyObject** sp = StackBase(lp, site) + below;
   if (site->flags & kResultInAcc) *sp++ = acc;
   if (site->fill == FillMethod) sp += 2;  // they are in their slots
+  if (site->handler == nullptr && site->flags & kHalfDone) sp = DoSecondHalf(lp, sp, InstructionOf(site->unit, site->instr));
   RequestInterpreter(ts, frame, sp, site->next);
+  return 0;
+}
+
+uintptr_t tj_after_death(PyObject** lp, PyObject* acc, PyThreadState* ts, uint32_t death) {
+  if (death & PlainDeath::kLast) return 1;
+  UnitHeader* unit = UnitOfFrame(FrameOf(lp));
+  if (MayRunNatively(ts, unit)) return 1;
+  PyObject** sp = lp + unit->nlocalsplus + PlainDeath::Depth(death);
+  if (death & PlainDeath::kResult) *sp++ = acc;
+  Instruction in = InstructionOf(unit, PlainDeath::Unit(death));
+  RequestInterpreter(ts, FrameOf(lp), death & PlainDeath::kHalf ? DoSecondHalf(lp, sp, in) : sp, in.next);
   return 0;
 }
 
@@ -484,7 +514,7 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   LeaveKind kind = g_leave;
   g_leave = LeaveKind::kException;
   bool on_loop = OnLoopVersion(frame);
-  if (kind != LeaveKind::kException) {
+  if (kind != LeaveKind::kException && TellLine(ts, frame, g_done)) {
     if (on_loop) return {nullptr, Py_None};
     return {nullptr, RunInInterpreter(ts, frame)};
   }

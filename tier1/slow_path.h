@@ -10,6 +10,7 @@ namespace tierjit::tier1 {
 enum ExtraFlags : uint8_t {
   kEntryCheck = 32,  // RESUME and backward jumps: events, tracing
   kLeave = 64,       // the interpreter goes on at `instr`
+  kHalfDone = 2,     // deaths: see PlainDeath::kHalf
   kNoPolling = 1,    // entry checks: the interpreter does not look at pending events here
   kPlainCall = 1,    // call sites: CALL ...
   kKeywordCall = 2,  // ... CALL_KW; neither: CALL_FUNCTION_EX, or ...

@@ -39,7 +39,7 @@ PRESERVE_NONE PyObject* TJ_THUNK_slow(SIGNATURE);         // y = site, z = conti
 PRESERVE_NONE PyObject* TJ_THUNK_slow_branch(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_for_end(SIGNATURE);      // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_dispose(SIGNATURE);      // x = object, y = site, z = continuation
-PRESERVE_NONE PyObject* TJ_THUNK_dispose_plain(SIGNATURE);  // x = object, y = distance of the instruction from the code object, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_dispose_plain(SIGNATURE);  // x = object, y = PlainDeath, z = continuation
 // acc = owner (R: owned), y = site, z = continuation; `or`: x = where to go on when the site's cell does not know the owner.
 PRESERVE_NONE PyObject* TJ_THUNK_attr_L(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_attr_R(SIGNATURE);

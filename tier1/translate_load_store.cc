@@ -36,11 +36,11 @@ bool Translator::LoadStore(const Instruction& in) {
       return true;
     case STORE_FAST: StoreFast(in.oparg); return true;
     case STORE_FAST_LOAD_FAST:
-      StoreFast(in.oparg >> 4);
+      StoreFast(in.oparg >> 4, true);
       LoadFast(in.oparg & 15);
       return true;
     case STORE_FAST_STORE_FAST:
-      StoreFast(in.oparg >> 4);
+      StoreFast(in.oparg >> 4, true);
       StoreFast(in.oparg & 15);
       return true;
     case POP_TOP: PopTop(); return true;
@@ -51,7 +51,7 @@ bool Translator::LoadStore(const Instruction& in) {
   }
 }
 
-void Translator::StoreFast(int local) {
+void Translator::StoreFast(int local, bool half) {
   const StencilIndex& s = Stencils();
   Entry value = Top();
   int from = depth() - 1;
@@ -76,7 +76,7 @@ void Translator::StoreFast(int local) {
   e.a = LocalOffset(local);
   e.b = value.kind == Kind::kLocal ? LocalOffset(value.value) : SlotOffset(from);
   e.p = value.value;
-  AddDispose(e, 0);
+  AddDispose(e, half ? kHalfDone : 0);
 }
 
 void Translator::PopTop() {

@@ -398,7 +398,7 @@ void Translator::DropLocals(int kept) {
     if (i == kept) continue;
     Emission& e = Emit(always_bound_[static_cast<size_t>(i)] ? Stencils().drop_local_bound : Stencils().drop_local);
     e.a = LocalOffset(static_cast<uint64_t>(i));
-    AddDispose(e, 0);
+    AddPlainDispose(e, PlainDeath::Encode(e.instr < 1 << PlainDeath::kUnitBits ? e.instr : 0, 0, PlainDeath::kLast));
   }
 }
 

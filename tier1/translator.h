@@ -109,6 +109,7 @@ class Translator {
   Site& SlowPath(Emission& e, OpHandler handler, int popped, uint8_t flags);
   Site& SlowBranch(Emission& e, OpHandler handler, int popped, uint8_t flags, const Instruction& jump);
   Site& AttachBranchSite(Emission& e, int site, const Instruction& jump);
+  void AddPlainDispose(Emission& e, uint32_t death);
   void AddDispose(Emission& e, uint8_t flags);  // called after operands are dropped and before results are pushed
   void AddCold(Emission& e, const Stencil* link);
   // An instruction by its handler alone: everything to slots, call, results.
@@ -119,7 +120,7 @@ class Translator {
 
   // Families.
   bool LoadStore(const Instruction& in);
-  void StoreFast(int local);
+  void StoreFast(int local, bool half = false);
   void LoadFast(int local) { Push(Kind::kLocal, local); }
   void CopyEntry(int n);
   void SwapEntries(int n);

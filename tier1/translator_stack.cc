@@ -1,4 +1,6 @@
 #include "tier1/slow_path.h"
+
+#include "tier1/inline_cache.h"
 #include "tier1/special_methods.h"
 #include "tier1/translator.h"
 
@@ -84,12 +86,20 @@ Site& Translator::AttachBranchSite(Emission& e, int site, const Instruction& jum
 }
 
 void Translator::AddDispose(Emission& e, uint8_t flags) {
-  bool pending = !CanonicalBelow(0);
-  e.dispose = pending ? Stencils().cold_dispose : Stencils().cold_dispose_plain;
-  if (!pending) return;
+  bool into_slots = e.site >= 0 && out_->sites[e.site].site.fill == FillMethod;
+  if (CanonicalBelow(0) && !into_slots && PlainDeath::Fits(e.instr, depth())) {
+    uint32_t rest = (flags & kResultInAcc ? PlainDeath::kResult : 0u) | (flags & kHalfDone ? PlainDeath::kHalf : 0u);
+    return AddPlainDispose(e, PlainDeath::Encode(e.instr, depth(), rest));
+  }
+  e.dispose = Stencils().cold_dispose;
   // The instruction's own site tells what is pending under the operands.
   bool shared = e.site >= 0 && (out_->sites[e.site].site.flags & kResultInAcc) == flags;
   e.dispose_site = shared ? e.site : MakeSite(nullptr, 0, flags);
+}
+
+void Translator::AddPlainDispose(Emission& e, uint32_t death) {
+  e.dispose = Stencils().cold_dispose_plain;
+  e.death = death;
 }
 
 void Translator::Spill(int i) {

@@ -115,12 +115,14 @@ UnitExit EndWithFrame(PyThreadState* ts, const ExitDescriptor& unit, const void*
 
 void SetFrameRunner(const FrameRunner& runner) { g_runner = runner; }
 
+const void* GoOn(PyThreadState* ts, const ExitDescriptor& exit, const void* address) { return g_runner.go_on(ts, exit, address); }
+
 UnitExit ExitToFrames(PyThreadState* ts, ExitDescriptor* exit) {
   bool made_to_fail = TakeMadeToFail();
   Builder builder(ts);
   builder.Add({exit, tj_exit_values}, nullptr);
   builder.Finish();
-  return EndWithFrame(ts, *exit, ResolveExit(ts, exit, made_to_fail));
+  return EndWithFrame(ts, *exit, GoOn(ts, *exit, ResolveExit(ts, exit, made_to_fail)));
 }
 
 extern "C" {
@@ -142,7 +144,8 @@ void tj_exit_frameless(PyThreadState* ts, int64_t* waiting, ExitDescriptor* exit
   }
   builder.Add({exit, tj_exit_values}, function);
   builder.Finish();
-  tj_finished_value = RunDownTo(ts, *exit, static_cast<int>(exit->frames.size()) - 1, 0, ResolveExit(ts, exit, made_to_fail));
+  const void* address = GoOn(ts, *exit, ResolveExit(ts, exit, made_to_fail));
+  tj_finished_value = RunDownTo(ts, *exit, static_cast<int>(exit->frames.size()) - 1, 0, address);
 }
 
 UnitExit tj_call_finished(PyThreadState* ts, ExitDescriptor* site) {

@@ -28,9 +28,13 @@ struct FrameRunner {
   PyObject* (*run)(PyThreadState* ts, const void* address);
   // The current frame's call has ended with `result`: where it goes on.
   const void* (*after_call)(PyThreadState* ts, const ExitFrame& frame, PyObject* result);
+  // The current frame is the innermost one that `exit` leaves: `address`, or where tools that have come meanwhile see what follows.
+  const void* (*go_on)(PyThreadState* ts, const ExitDescriptor& exit, const void* address);
   bool (*have_stack)(uintptr_t* low);  // lowest address of the C stack that may be used
 };
 void SetFrameRunner(const FrameRunner& runner);
+// FrameRunner::go_on. [GIL]
+const void* GoOn(PyThreadState* ts, const ExitDescriptor& exit, const void* address);
 
 // How many frames more there may be on top of the current one. [GIL]
 extern "C" int64_t tj_frames_left(PyThreadState* ts);

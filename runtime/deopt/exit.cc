@@ -301,7 +301,7 @@ UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {
   bool made_to_fail = TakeMadeToFail();
   tj_materialise(lp, exit);
   tj_flush_buried();
-  return {ResolveExit(ts, exit, made_to_fail), nullptr};
+  return {GoOn(ts, *exit, ResolveExit(ts, exit, made_to_fail)), nullptr};
 }
 
 }  // namespace tierjit

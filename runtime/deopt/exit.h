@@ -78,6 +78,7 @@ struct ExitDescriptor {
   bool outermost;        // the first of the frames is there, and no other call waits for the unit
   int32_t resume;        // code unit where execution goes on
   int32_t origin;        // of the instruction whose speculation has failed; below 0: of none
+  int32_t depth;         // of the operand stack of the innermost frame
   int32_t nlocalsplus;
   const void* address;   // native code for `resume`
   uint64_t count;        // how often it was taken [GIL]
@@ -162,7 +163,7 @@ bool TakeMadeToFail();
 // A new iterator over ints, never NULL (reserve.h). [GIL]
 extern "C" PyObject* tj_new_range_iterator(int64_t next, int64_t remaining, int64_t step);
 
-// Finds native code for exits; registered once at start. Returns NULL when there is none: the interpreter goes on. [GIL]
+// Finds native code for exits; registered once at start. [GIL]
 using ExitResolver = const void* (*)(PyThreadState* ts, _PyInterpreterFrame* frame, ExitDescriptor* exit);
 void SetExitResolver(ExitResolver resolver);
 

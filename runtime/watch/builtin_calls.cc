@@ -6,7 +6,7 @@
 namespace tierjit {
 namespace {
 
-constexpr int kMostBuiltins = 4;
+constexpr int kMostBuiltins = 6;
 
 // Entries keep their content after the watch has ended: a call that is under way still returns through its place.
 struct Watched {
@@ -34,14 +34,29 @@ PyObject* NoArguments(PyObject* self, PyObject* unused) {
   return result;
 }
 
-constexpr PyCFunctionFast kFastCalls[] = {FastCall<0>, FastCall<1>, FastCall<2>, FastCall<3>};
-constexpr PyCFunction kNoArguments[] = {NoArguments<0>, NoArguments<1>, NoArguments<2>, NoArguments<3>};
-static_assert(std::size(kFastCalls) == kMostBuiltins && std::size(kNoArguments) == kMostBuiltins);
+template <int place>
+PyObject* OneArgument(PyObject* self, PyObject* arg) {
+  Watched& watched = g_watched[place];
+  PyObject* result = watched.original->ml_meth(self, arg);
+  watched.after(&arg, 1);
+  return result;
+}
+
+struct Substitutes {
+  PyCFunctionFast fast_call;
+  PyCFunction no_arguments, one_argument;
+};
+
+template <int place>
+constexpr Substitutes kOfPlace = {FastCall<place>, NoArguments<place>, OneArgument<place>};
+constexpr Substitutes kSubstitutes[] = {kOfPlace<0>, kOfPlace<1>, kOfPlace<2>, kOfPlace<3>, kOfPlace<4>, kOfPlace<5>};
+static_assert(std::size(kSubstitutes) == kMostBuiltins);
 
 // The C function for a place; NULL for other conventions.
 PyCFunction Substitute(int flags, std::ptrdiff_t place) {
-  if (flags == METH_FASTCALL) return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(kFastCalls[place]));
-  return flags == METH_NOARGS ? kNoArguments[place] : nullptr;
+  const Substitutes& of_place = kSubstitutes[place];
+  if (flags == METH_FASTCALL) return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(of_place.fast_call));
+  return flags == METH_NOARGS ? of_place.no_arguments : flags == METH_O ? of_place.one_argument : nullptr;
 }
 
 }  // namespace

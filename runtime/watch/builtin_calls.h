@@ -13,7 +13,7 @@ using AfterBuiltin = void (*)(PyObject* const* args, Py_ssize_t count);
 
 // Reports every call of the builtin function `function`, whoever makes it: the function object stays the same and gets a copy of its
 // method definition, whose C function calls the original one. kInvalidArgument for anything but a builtin function of the conventions
-// METH_FASTCALL and METH_NOARGS; kResourceExhausted when too many are watched. [GIL]
+// METH_FASTCALL, METH_NOARGS and METH_O; kResourceExhausted when too many are watched. [GIL]
 absl::Status WatchBuiltin(PyObject* function, AfterBuiltin after);
 
 // Ends all of it; every function has its own definition again. [GIL]

@@ -100,8 +100,15 @@ def own_functions(*modules):
                     yield member
 
 
+def native_counters():
+    stats = sys.modules["tierjit"].stats()
+    return stats["native_bytecodes"], stats["tier2_entries"]
+
+
 def attach(mode, modules):
     import tierjit
+    observe = modules[1]
+    observe.native_counters, observe.optimising = native_counters, bool(mode.options.get("tier2"))
     for function in own_functions(*modules):
         tierjit.never(function)
     tierjit.configure(**mode.options)

@@ -35,5 +35,7 @@ MODES = {mode.name: mode for mode in (
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
 )}
 
+OBSERVER_MODES = ("tier1", "tier2", "tier2_random")     # those that the files of tests/observers run in
+
 REFERENCE = Mode("reference", False, {}, {}, 30, False, "the truth: a process that never imports tierjit")
 NATIVE_SHARE = 0.95

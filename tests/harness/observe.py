@@ -8,6 +8,9 @@ import os
 import re
 import sys
 
+native_counters = None      # in a process with tierjit: () -> (native bytecodes, entries of optimised code)
+optimising = False          # whether warm() demands optimised code too
+
 HARNESS_FOLDER = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
 TEXT_LIMIT = 4000
@@ -128,6 +131,17 @@ class Log:
 
     def error(self, error):
         self.events.append(describe_exception(error))
+
+    def warm(self, function, *args, tier2=True, times=6):
+        """Calls `function` without a tool; a process in which that did not run compiled code has an event more than the others.
+        With `tier2`, code of the optimising tier where that is on."""
+        before = native_counters() if native_counters else None
+        for _ in range(times):
+            function(*args)
+        if native_counters:
+            gained = [now - then for now, then in zip(native_counters(), before)]
+            if gained[0] == 0 or (tier2 and optimising and gained[1] == 0):
+                self.events.append(f"not compiled: {function.__name__} {gained}")
 
     def stack(self):
         """Function, line and locals of every frame outside the harness, from the inside out."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness.modes import MODES, NATIVE_SHARE, REFERENCE
+from harness.modes import MODES, NATIVE_SHARE, OBSERVER_MODES, REFERENCE
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
 FILE_SECONDS = 300
@@ -106,7 +106,10 @@ class Laboratory:
         self.workers = concurrent.futures.ThreadPoolExecutor(2)
 
     def modes_of(self, path):
-        stem = os.path.splitext(os.path.basename(path))[0]
+        folder, name = os.path.split(path)
+        if os.path.basename(folder) == "observers" and not self.everywhere:
+            return [mode for mode in self.modes if mode.name in OBSERVER_MODES]
+        stem = os.path.splitext(name)[0]
         return [mode for mode in self.modes if self.everywhere or mode.files is None or stem in mode.files]
 
     def outcome(self, path, mode):

@@ -18,9 +18,9 @@ STENCIL(cold_branch) {
 STENCIL(cold_dispose) { MUSTTAIL return TJ_THUNK_dispose(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT)); }
 // The same where nothing is pending: needs no site. C: distance of the instruction from the code object.
 STENCIL(cold_dispose_plain) {
-  void* instruction;
-  asm("movl $H_C, %k0" : "=r"(instruction));
-  MUSTTAIL return TJ_THUNK_dispose_plain(lp, rt, acc, ts, x, instruction, ADDRESS_OF(TJ_NEXT));
+  void* death;
+  asm("movl $H_C, %k0" : "=r"(death));
+  MUSTTAIL return TJ_THUNK_dispose_plain(lp, rt, acc, ts, x, death, ADDRESS_OF(TJ_NEXT));
 }
 STENCIL(cold_after_call) {
   MUSTTAIL return TJ_THUNK_after_call(lp, rt, acc, ts, x, ADDRESS_SITE, ADDRESS_OF(TJ_NEXT));

@@ -236,11 +236,19 @@ void Lowerer::Generic(const Node& n) {
       Label goes_on = f_->NewLabel();
       Reg taken = f_->And(sp, 1);
       f_->BEq(goes_on, taken, 0);
-      EmitExit(NewExit(Left(n, in.opcode == FOR_ITER ? in.target + 2 : in.target), &n, ExitKind::kInterruption));
+      EmitExit(ExitBehind(n, in, true));
       f_->Bind(goes_on);
     }
-    EmitExit(NewExit(Left(n, in.next), &n, ExitKind::kInterruption));
+    EmitExit(ExitBehind(n, in, false));
   });
+}
+
+int Lowerer::ExitBehind(const Node& n, const Instruction& in, bool taken) {
+  bool exhausted = taken && in.opcode == FOR_ITER;
+  int exit = NewExit(Left(n, exhausted ? in.target + 2 : taken ? in.target : in.next), &n, ExitKind::kInterruption);
+  int effect = exhausted ? -1 : PyCompile_OpcodeStackEffectWithJump(in.opcode, in.oparg, taken);
+  exits_[static_cast<size_t>(exit)]->depth = static_cast<int32_t>(n.state->stack.size()) + effect;
+  return exit;
 }
 
 // An exception goes to a handler of the unit, unless somebody wants to be told of it.
@@ -341,6 +349,7 @@ int Lowerer::NewExit(const FrameState& state, const Node* at, ExitKind kind) {
   exit->origin = state.origin;
   exit->nlocalsplus = graph_.local_count;
   if (graph_.frameless || !state.inlined.empty()) MakeFrames(state, exit.get());
+  exit->depth = exit->frames.empty() ? static_cast<int32_t>(state.stack.size()) : exit->frames.back().depth;
   // Places in the frame that they belong to.
   auto frame_at = [&](int index, int32_t InlinedFrame::*first) {
     int frame = static_cast<int>(state.inlined.size());

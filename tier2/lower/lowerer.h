@@ -153,6 +153,8 @@ class Lowerer {
   // The call of the runtime that does `action` with the exit's frame state.
   void RecordCall(int exit, RecordedAction action, absl::Span<const Reg> results = {});
   FrameState Left(const Node& generic, int32_t resume);
+  // For somebody who wants to be heard, behind an instruction that its handler has done.
+  int ExitBehind(const Node& generic, const Instruction& in, bool taken);
   void FailGeneric(const Node& n);
 
   const Graph& graph_;
