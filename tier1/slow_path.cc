@@ -83,6 +83,18 @@ PyObject** DoSecondHalf(PyObject** lp, PyObject** sp, const Instruction& in) {
   return sp;
 }
 
+// Behind a PlainDeath, when somebody wants something. False: leave.
+[[gnu::noinline]] bool GoesOnBehind(PyObject** lp, PyObject* acc, PyThreadState* ts, uint32_t death) {
+  if (death & PlainDeath::kLast) return true;
+  UnitHeader* unit = UnitOfFrame(FrameOf(lp));
+  if (MayRunNatively(ts, unit)) return true;
+  PyObject** sp = lp + unit->nlocalsplus + PlainDeath::Depth(death);
+  if (death & PlainDeath::kResult) *sp++ = acc;
+  Instruction in = InstructionOf(unit, PlainDeath::Unit(death));
+  RequestInterpreter(ts, FrameOf(lp), death & PlainDeath::kHalf ? DoSecondHalf(lp, sp, in) : sp, in.next);
+  return false;
+}
+
 PyObject* Fail() {
   g_leave = LeaveKind::kException;
   return nullptr;
@@ -480,17 +492,12 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   return 0;
 }
 
-uintptr_t tj_after_death(PyObject** lp, PyObject* acc, PyThreadState* ts, uint32_t death) {
-  if (death & PlainDeath::kLast) return 1;
-  UnitHeader* unit = UnitOfFrame(FrameOf(lp));
-  if (MayRunNatively(ts, unit)) return 1;
-  PyObject** sp = lp + unit->nlocalsplus + PlainDeath::Depth(death);
-  if (death & PlainDeath::kResult) *sp++ = acc;
-  Instruction in = InstructionOf(unit, PlainDeath::Unit(death));
-  RequestInterpreter(ts, FrameOf(lp), death & PlainDeath::kHalf ? DoSecondHalf(lp, sp, in) : sp, in.next);
-  return 0;
+uintptr_t tj_dispose_plain(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, uint32_t death) {
+  uintptr_t attention = ts->eval_breaker + tj_rt.local_events;
+  tj_dealloc(dead);
+  if (ts->eval_breaker + tj_rt.local_events == attention) [[likely]] return 1;
+  return GoesOnBehind(lp, acc, ts, death);
 }
-
 PyObject* tj_after_call(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth - site->popped;

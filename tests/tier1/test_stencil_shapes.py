@@ -55,7 +55,7 @@ EXTERNALS = {
     "thunk_after_call": {"tj_after_call"},
     "thunk_after_resume": {"tj_after_resume"},
     "thunk_dispose": {"tj_dispose"},
-    "thunk_dispose_plain": {"tj_dealloc"},
+    "thunk_dispose_plain": {"tj_dispose_plain"},
     "thunk_exit": {"tj_leave"},
     "thunk_for_end": {"tj_for_end"},
     "thunk_name": {"tj_load_name"},
@@ -113,7 +113,7 @@ CEILINGS = [
     ("clear_locals", 52), ("resume_next", 240), ("resume_sent", 262), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),
     ("thunk_return", 363), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 385), ("thunk_method_L", 258),
-    ("thunk_method_R", 294), ("thunk_global", 162), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),
+    ("thunk_method_R", 294), ("thunk_global", 162), ("thunk_dispose_plain", 203), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),
 ]
 
 

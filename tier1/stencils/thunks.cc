@@ -14,8 +14,8 @@ Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* sit
 Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Where something is pending. 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
-// Behind a PlainDeath, when somebody wants something. 0: leave.
-uintptr_t tj_after_death(PyObject** lp, PyObject* acc, PyThreadState* ts, uint32_t death);
+// Of a PlainDeath. 0: leave.
+uintptr_t tj_dispose_plain(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, uint32_t death);
 PyObject* tj_after_call(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Where to go on; no address: the frame's function is done with `value`, or (NULL) leave.
 Departure tj_entry(PyObject** lp, PyThreadState* ts, Site* site, const void* target);
@@ -119,12 +119,8 @@ STENCIL(thunk_dispose_plain) {
   frame->instr_ptr = _PyCode_CODE(reinterpret_cast<PyCodeObject*>(frame->f_executable)) + PlainDeath::Unit(death);
   if (is_leaf(rt, x)) {
     Py_TYPE(x)->tp_dealloc(x);
-    GO(reinterpret_cast<Continuation>(z), acc);
-  }
-  uintptr_t attention = ts->eval_breaker + rt->local_events;
-  tj_dealloc(x);
-  if (UNLIKELY(ts->eval_breaker + rt->local_events != attention)) {
-    if (tj_after_death(lp, acc, ts, death) == 0) GO(TJ_THUNK_exit, acc);
+  } else if (UNLIKELY(tj_dispose_plain(lp, acc, ts, x, death) == 0)) {
+    GO(TJ_THUNK_exit, acc);
   }
   GO(reinterpret_cast<Continuation>(z), acc);
 }
