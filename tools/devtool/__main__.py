@@ -18,6 +18,7 @@ COMMANDS = {
     "fuzz": ("fuzz", "random programs: the interpreter against the optimising tier"),
     "survey": ("survey", "what the optimising tier makes of the standard library's code, unrun"),
     "bisect": ("bisect", "which unit and which guard of the optimising tier makes a command fail"),
+    "soak": ("soak", "threads, compilation, mutation, collections and forks mixed at random"),
     "regrtest": ("regrtest", "CPython's own test suite, compiled against interpreted"),
     "packages": ("packages", "the test suites of other packages, compiled against interpreted"),
     "nomemory": ("nomemory", "programs in both tiers while memory fails at each of their allocations"),
