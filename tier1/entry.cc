@@ -174,26 +174,34 @@ void RemoveLoopRun(_PyInterpreterFrame* frame) {
   }
 }
 
-// `f(*t)`: the arguments are the items of a tuple that only the caller's stack holds.
-[[gnu::noinline]] bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* const* args, size_t nargs) {
-  PyObject* tuple = reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(args) - offsetof(PyTupleObject, ob_item));
-  for (PyObject* const* slot = bottom; slot < end; slot++) {
-    if (*slot != tuple) continue;
-    return PyTuple_CheckExact(tuple) && Py_REFCNT(tuple) == 1 && static_cast<size_t>(Py_SIZE(tuple)) == nargs && nargs > 0;
-  }
-  return false;
+// Of arguments, by position and by name.
+size_t CountOf(size_t nargsf, PyObject* kwnames) {
+  return static_cast<size_t>(PyVectorcall_NARGS(nargsf)) + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
 }
 
-// Whether `args` are operands on the stack of the interpreter's running frame, which is calling `function`. The interpreter releases
-// them from there after the call, so they may be taken and None left in their place: they die in the callee, as if it had moved
-// them itself.
-[[gnu::always_inline]] inline bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args, size_t nargs) {
+// `f(*t)`: the arguments are the items of a tuple that only the caller's stack holds. The first one found is the operand: what lies above
+// it is left from former calls.
+[[gnu::noinline]] bool OnlyInTuple(PyObject* const* bottom, PyObject* const* end, PyObject* function, PyObject* const* args, size_t nargs) {
+  PyObject* tuple = reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(args) - offsetof(PyTupleObject, ob_item));
+  PyObject* const* slot = std::find(bottom, end, tuple);
+  if (slot == end || slot - bottom < 2 || slot[-2] != function) return false;
+  return PyTuple_CheckExact(tuple) && Py_REFCNT(tuple) == 1 && static_cast<size_t>(Py_SIZE(tuple)) == nargs && nargs > 0;
+}
+
+// Whether `args` are operands on the stack of the running frame, whose instruction calls `function`. Its operands are released from there
+// after the call, so they may be taken and None left in their place: they die in the callee, as if the interpreter had moved them itself.
+// A C function that is called and passes its arguments on keeps them: it may do so several times.
+[[gnu::always_inline]] inline bool MayTakeArguments(PyThreadState* ts, PyObject* function, PyObject* const* args, size_t total) {
   _PyInterpreterFrame* frame = ts->current_frame;
   if (frame == nullptr || frame->owner == FRAME_OWNED_BY_CSTACK) return false;
   PyObject* const* bottom = frame->localsplus + CodeOf(frame)->co_nlocalsplus;
   PyObject* const* end = bottom + CodeOf(frame)->co_stacksize;
-  if (args <= bottom || args > end) return OnlyInTuple(bottom, end, args, nargs);
-  return args[-1] == function || (args[-1] == nullptr && args - bottom >= 2 && args[-2] == function);
+  size_t oparg = frame->instr_ptr->op.arg;
+  if (args <= bottom || args > end) {
+    return frame->instr_ptr->op.code == CALL_FUNCTION_EX && OnlyInTuple(bottom, end, function, args, total);
+  }
+  if (args[-1] == function) return total == oparg + 1;  // self is the first
+  return args[-1] == nullptr && args - bottom >= 2 && args[-2] == function && total == oparg;
 }
 
 // Pushes a frame whose arguments are exactly the positional parameters; NULL: no room.
@@ -216,8 +224,8 @@ constexpr size_t kMaxTaken = 32;
 // Binds arguments of any shape; NULL with an exception set when they do not fit.
 [[gnu::noinline]] _PyInterpreterFrame* PushBound(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args, size_t nargs,
                                PyObject* kwnames) {
-  size_t total = nargs + (kwnames == nullptr ? 0 : static_cast<size_t>(PyTuple_GET_SIZE(kwnames)));
-  bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, nargs);
+  size_t total = CountOf(nargs, kwnames);
+  bool take = MayTakeArguments(ts, reinterpret_cast<PyObject*>(function), args, total);
   PyObject* taken[kMaxTaken];
   take = take && total <= kMaxTaken;
   for (size_t i = 0; i < total; i++) {
@@ -314,7 +322,7 @@ extern "C" PyObject* tj_vectorcall(PyObject* callable, PyObject* const* args, si
 PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyThreadState* ts = PyThreadState_GetUnchecked();
   // A frame evaluator (PEP 523) gets its calls by the interpreter's own entry.
-  if (ts->interp->eval_frame != nullptr || !MayTakeArguments(ts, callable, args, PyVectorcall_NARGS(nargsf))) {
+  if (ts->interp->eval_frame != nullptr || !MayTakeArguments(ts, callable, args, CountOf(nargsf, kwnames))) {
     return DefaultVectorcall()(callable, args, nargsf, kwnames);
   }
   _PyInterpreterFrame* frame =

@@ -60,6 +60,7 @@ void FillModule(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
   // The dict is compared as well: another module may come to lie at the address of one that is gone.
   cell->values_offset = offsetof(PyModuleObject, md_dict);
   cell->class_version = *reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(module) + cell->values_offset);
+  cell->keys_entries = KindOf(module);
 }
 
 // `Class.name` found on the class or a base, without descriptor behaviour.
@@ -78,6 +79,7 @@ void FillClassAttr(PyObject* owner, PyObject* name, AttrCell* cell) {
   cell->value = value;
   cell->values_offset = offsetof(PyTypeObject, tp_version_tag);
   cell->class_version = version;
+  cell->keys_entries = KindOf(owner);
 }
 
 // Owner and instance forms share fields, so a site that sees both keeps what it saw first.

@@ -224,11 +224,14 @@ struct StoreResult {
 // Inline caches, one struct a family. Each form of a chain has a version field of its own, so at most one of them can hit.
 // 0 is the version of types that have none at the moment, so a field that must not match holds kNoVersion.
 inline constexpr uint32_t kNoVersion = 0xffffffffu;
+// What the type of a module or class is told by: its class may be changed like that of other objects, and nobody is told.
+inline uint32_t KindOf(PyObject* owner) { return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(Py_TYPE(owner))); }
+
 struct AttrCell {
   uint32_t values_version;  // type version: the value lies in the inline values
   uint32_t plain_version;   // type version: the value lies in the object itself (slots); methods: instances have no dict
   uint32_t class_version;   // version of the class `owner` itself
-  uint32_t keys_entries;    // methods: dk_nentries of the shared keys when the name was not among them
+  uint32_t keys_entries;    // methods: dk_nentries of the shared keys when the name was not among them; with `owner`: KindOf() it
   int32_t offset;           // of the value from the object, bytes
   int32_t values_offset;    // of the inline values header from the object, bytes
   PyTypeObject* type;       // that the instance form was filled for, to find it again after its version has changed

@@ -89,15 +89,16 @@ INLINE PolyEntry* poly_entries() {
 static_assert(kPolyEntries == 3);
 
 // Attribute of a module or class. A class is guarded by its version tag; for a module, whose cell the dict watcher clears, by the low half of
-// its dict's address.
-INLINE uint32_t* version_of(PyObject* o, AttrCell* c) {
-  return reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(o) + c->values_offset);
+// its dict's address. Both by their own class.
+INLINE bool is_unchanged(PyObject* o, AttrCell* c) {
+  uint32_t version = *reinterpret_cast<uint32_t*>(reinterpret_cast<char*>(o) + c->values_offset);
+  return LIKELY(version == c->class_version) && LIKELY(KindOf(o) == c->keys_entries);
 }
 template <K k> BODY load_fixed(SIGNATURE) {
   PyObject* o = first<k>(lp, acc);
   AttrCell* c = cell<AttrCell>();
   if (UNLIKELY(o != c->owner)) COLD();
-  if (UNLIKELY(*version_of(o, c) != c->class_version)) COLD();
+  if (UNLIKELY(!is_unchanged(o, c))) COLD();
   PyObject* v = incref(c->value);
   if constexpr (owned(k)) {
     if (decref(o)) GO_WITH(TJ_DISPOSE, v, o);
@@ -113,7 +114,7 @@ template <K k> BODY load_method_fixed(SIGNATURE) {
   if constexpr (k == K::L) o = *slot_at(lp, H_B);
   AttrCell* c = cell<AttrCell>();
   if (UNLIKELY(o != c->owner)) COLD();
-  if (UNLIKELY(*version_of(o, c) != c->class_version)) COLD();
+  if (UNLIKELY(!is_unchanged(o, c))) COLD();
   PyObject** to = slot_at(lp, H_A);
   to[0] = incref(c->value);
   to[1] = nullptr;
@@ -171,7 +172,7 @@ INLINE PyObject* load_at(PyObject* o, int32_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(o) + offset);
 }
 // What the module or class that the cell belongs to has under the name.
-INLINE PyObject* fixed_value(PyObject* o, AttrCell* c) { return LIKELY(*version_of(o, c) == c->class_version) ? c->value : nullptr; }
+INLINE PyObject* fixed_value(PyObject* o, AttrCell* c) { return is_unchanged(o, c) ? c->value : nullptr; }
 // The attribute, borrowed, by any of the forms that the cell holds; NULL: none of them matches. The form that sites begin with which the
 // interpreter knows nothing about comes behind those that are as frequent.
 INLINE PyObject* find_cached(PyObject* o, Site* site) {

@@ -234,8 +234,11 @@ STENCIL(enter_vectorcall) {
     uintptr_t size = static_cast<uintptr_t>(reinterpret_cast<PyCodeObject*>(caller->f_executable)->co_framesize) * sizeof(PyObject*);
     if (UNLIKELY(reinterpret_cast<uintptr_t>(args) - reinterpret_cast<uintptr_t>(caller->localsplus) >= size)) goto slow;
   }
-  if (UNLIKELY(args[-1] != reinterpret_cast<PyObject*>(function))) {
-    if (UNLIKELY(args[-1] != nullptr || args[-2] != reinterpret_cast<PyObject*>(function))) goto slow;
+  {
+    bool self = args[-1] == reinterpret_cast<PyObject*>(function);
+    if (!self && UNLIKELY(args[-1] != nullptr || args[-2] != reinterpret_cast<PyObject*>(function))) goto slow;
+    // The arguments of a C function that was called with this one may lie there, too, and it may pass them on several times.
+    if (UNLIKELY(caller->instr_ptr->op.arg + self != u->argcount)) goto slow;
   }
   if (UNLIKELY(ts->interp->eval_frame != nullptr)) goto slow;
   if (UNLIKELY(function->func_code != reinterpret_cast<PyObject*>(u->code))) goto slow;

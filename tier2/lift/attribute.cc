@@ -81,6 +81,7 @@ bool Lifter::ModuleAttribute(Node* module) {
   if (it == snapshot_.module_values.end() || it->second.module != module->object) return false;
   const Snapshot::ModuleValue& use = it->second;
   CellIs(use.module_cell, use.module);
+  EmitGuard(Opcode::kGuardExact, {module}, module->type)->imm = reinterpret_cast<int64_t>(&PyModule_Type);
   Node* value = CellIs(use.value_cell, use.value);
   value->object = use.value;
   Drop(1);

@@ -44,6 +44,10 @@ bool Lowerer::Guard(const Node& n) {
       f_->BNe(ExitFor(n), Field(mir::Type::kU32, IntReg(n.input(0)), offsetof(PyTypeObject, tp_version_tag)), n.imm);
       IsSame(n, n.input(0));
       return true;
+    case Opcode::kGuardExact:
+      f_->BNe(ExitFor(n), Field(mir::Type::kI64, IntReg(n.input(0)), offsetof(PyObject, ob_type)), n.imm);
+      IsSame(n, n.input(0));
+      return true;
     case Opcode::kGuardSame:
       f_->BNe(ExitFor(n), ValueOf(n.input(0)), ValueOf(n.input(1)));
       IsSame(n, n.input(0));

@@ -386,7 +386,7 @@ bool Borrows(Opcode opcode) {
 
 Node* Ownership::RootOf(Node* n) {
   while (n->Is(Opcode::kGuardType) || n->Is(Opcode::kGuardBound) || n->Is(Opcode::kGuardSame) || n->Is(Opcode::kGuardVersion) ||
-         n->Is(Opcode::kGuardClasses)) n = n->input(0);
+         n->Is(Opcode::kGuardExact) || n->Is(Opcode::kGuardClasses)) n = n->input(0);
   return n;
 }
 

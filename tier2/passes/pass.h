@@ -34,7 +34,8 @@ inline uint8_t ReadsOf(Opcode o) {
 }
 // A class by its version is a guard of what foreign code may change, and it alone, as with globals: an instance's class, and what the class has.
 inline uint8_t ReadsOf(const Node& n) {
-  bool of_class = n.Is(Opcode::kGuardVersion) || n.Is(Opcode::kGuardClasses) || (n.Is(Opcode::kGuardType) && n.type.version() != 0);
+  bool of_class = n.Is(Opcode::kGuardVersion) || n.Is(Opcode::kGuardExact) || n.Is(Opcode::kGuardClasses) ||
+                  (n.Is(Opcode::kGuardType) && n.type.version() != 0);
   return of_class ? uint8_t{kGlobals} : ReadsOf(n.opcode);
 }
 inline uint8_t WritesOf(Opcode o) {

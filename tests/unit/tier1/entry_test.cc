@@ -55,6 +55,38 @@ TEST_CASE("entry: references of arguments and results balance") {
   CHECK(Py_REFCNT(native.function()) == before_function);
 }
 
+// C functions that pass their arguments on, more than once. The first calls what it is bound to, the second its first argument.
+PyObject* CallTwice(PyObject* function, PyObject* const* args, Py_ssize_t nargs) {
+  Ref first(PyObject_Vectorcall(function, args, static_cast<size_t>(nargs), nullptr));
+  Ref second(PyObject_Vectorcall(function, args, static_cast<size_t>(nargs), nullptr));
+  return PyTuple_Pack(2, first.get(), second.get());
+}
+PyObject* ApplyTwice(PyObject*, PyObject* const* args, Py_ssize_t nargs) { return CallTwice(args[0], args + 1, nargs - 1); }
+
+PyMethodDef kCallTwice = {"call_twice", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&CallTwice)), METH_FASTCALL, nullptr};
+PyMethodDef kApplyTwice = {"apply_twice", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&ApplyTwice)), METH_FASTCALL, nullptr};
+
+TEST_CASE("entry: C functions that the interpreter calls keep the arguments that they pass on") {
+  Native callee("def f(a, b): return a, b\n");
+  Ref globals = RunSource(
+      "def star(call, f, items): return call(*[item for item in items])\n"
+      "def again(call, f, items): return [f(*tuple(items)), call(*tuple(items))]\n"
+      "def plain(call, f, items): return call(items[0], items[1])\n"
+      "def first(call, f, items): return call(f, items[0], items[1])\n"
+      "def first_star(call, f, items): return call(f, *items)\n");
+  Ref bound(PyCFunction_New(&kCallTwice, callee.function())), free(PyCFunction_New(&kApplyTwice, nullptr));
+  Ref items(Py_BuildValue("[OO]", Py_True, Py_Ellipsis));
+  for (const char* name : {"star", "again", "plain", "first", "first_star"}) {
+    CAPTURE(std::string(name));
+    bool takes_function = std::string(name).find("first") == 0;
+    Ref result(PyObject_CallFunctionObjArgs(PyDict_GetItemString(globals.get(), name), takes_function ? free.get() : bound.get(),
+                                            callee.function(), items.get(), nullptr));
+    REQUIRE(result.get() != nullptr);
+    std::string pair = "(True, Ellipsis)", twice = "(" + pair + ", " + pair + ")";
+    CHECK(Repr(result.get()) == (std::string(name) == "again" ? "[" + pair + ", " + twice + "]" : twice));
+  }
+}
+
 TEST_CASE("entry: a function with another code object runs in the interpreter") {
   Native native("def g(a): return 'other'\ndef f(a): return 'first'\n");
   Ref one = Int(1);
