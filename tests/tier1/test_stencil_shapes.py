@@ -95,11 +95,11 @@ CEILINGS = [
     ("float_bool_", 190), ("float_jump_", 181), ("float_jumpnot_", 181), ("float_negate_", 150), ("float_", 297),
     ("int_bool_", 249), ("int_jump_", 240), ("int_negate_", 225), ("int_invert_", 240), ("int_", 423),
     ("wide_bool_", 302), ("wide_jump_", 295), ("wide_", 533), ("mixed_", 451),
-    ("attr_fixed_", 96), ("attr_hint_", 172), ("attr_slot_", 96), ("attr_value_", 110),
-    ("method_fixed_", 121), ("method_plain_", 89), ("method_values_", 135),
+    ("attr_fixed_", 107), ("attr_hint_", 172), ("attr_slot_", 96), ("attr_value_", 110),
+    ("method_fixed_", 136), ("method_plain_", 89), ("method_values_", 135),
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("put_attr_", 126), ("put_global_", 104), ("put_name_", 104),
-    ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83), ("enter_vectorcall", 440), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83), ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 117), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 91),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
@@ -112,8 +112,8 @@ CEILINGS = [
     ("check_exc_match", 49), ("pop_", 55), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume_next", 240), ("resume_sent", 262), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_", 22),
-    ("thunk_return", 363), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 385), ("thunk_method_L", 258),
-    ("thunk_method_R", 294), ("thunk_global", 162), ("thunk_dispose_plain", 203), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),
+    ("thunk_return", 363), ("thunk_resume", 216), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 395), ("thunk_method_L", 270),
+    ("thunk_method_R", 303), ("thunk_global", 162), ("thunk_dispose_plain", 203), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_", 60),
 ]
 
 
