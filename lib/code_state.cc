@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/function_units.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 
 namespace tierjit {
@@ -114,7 +115,7 @@ void Examine(CodeState* state) {
   if (state->examined) return;
   state->examined = true;
   LooksForLoop(state);
-  auto decoded = DecodedCode::Decode(state->code);
+  auto decoded = OutOfMemoryAsStatus([&] { return DecodedCode::Decode(state->code); });
   state->instructions = decoded.ok() ? static_cast<int32_t>(decoded->instructions().size())
                                      : static_cast<int32_t>(Py_SIZE(state->code));
 }

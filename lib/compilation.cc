@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/optimised_code.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/feedback/feedback.h"
 #include "tier2/mir/stop_request.h"
 #include "tier2/passes/pipeline.h"
@@ -42,7 +43,8 @@ void Compilation::Work() {
   mir::StopRequest request(&stop());
   for (Piece& piece : pieces_) {
     if (stop()) break;
-    piece.result.lowered = CompileGraph(piece.graph.get(), snapshot_, piece.options, &piece.result.texts);
+    piece.result.lowered =
+        OutOfMemoryAsStatus([&] { return CompileGraph(piece.graph.get(), snapshot_, piece.options, &piece.result.texts); });
     piece.graph.reset();  // large, and its nodes are freed one by one
     if (!piece.result.lowered.ok()) break;
   }

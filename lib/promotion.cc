@@ -19,6 +19,7 @@
 #include "lib/pending_compilation.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
+#include "runtime/base/out_of_memory.h"
 #include "lib/tier2_report.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/loop_nest.h"
@@ -213,8 +214,9 @@ bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
     loop->phase = Loop::Phase::kWaiting;
     return false;
   }
-  absl::StatusOr<std::shared_ptr<Compilation>> made = Prepare(hot, loop);
-  if (MaySpare(loop, made.status(), nullptr)) made = Prepare(hot, loop);
+  auto prepare = [&] { return OutOfMemoryAsStatus([&] { return Prepare(hot, loop); }); };
+  absl::StatusOr<std::shared_ptr<Compilation>> made = prepare();
+  if (MaySpare(loop, made.status(), nullptr)) made = prepare();
   loop->lift_ns = NowNs() - start;
   loop->compile_ns += loop->lift_ns;
   NotePause(loop->lift_ns);
@@ -490,7 +492,8 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         return {nullptr, nullptr};
       }
       if (!HasProfile(hot)) {
-        GiveUp(loop, absl::ResourceExhaustedError("no profiled version"));
+        bool too_long = Py_SIZE(hot.unit->code()) > tier1::kMaxProfiledUnits;
+        GiveUp(loop, absl::ResourceExhaustedError(too_long ? "no profiled version" : "TJ-304: no room for the version that notes types"));
         break;
       }
       return BeginProfile(hot, loop);

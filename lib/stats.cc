@@ -107,6 +107,7 @@ std::string ReasonText(const absl::Status& status) {
   std::string message(status.message());
   if (absl::StartsWith(message, "TJ-")) return message;
   if (absl::IsResourceExhausted(status)) return absl::StrCat("TJ-902: no room for machine code: ", message);
+  if (absl::IsUnavailable(status)) return absl::StrCat("TJ-205: ", message);
   if (absl::IsUnimplemented(status)) return absl::StrCat("TJ-903: not supported: ", message);
   return absl::StrCat("TJ-904: compilation failed: ", message);
 }

@@ -345,6 +345,7 @@ absl::StatusOr<Assembled> Assembler::Run() {
 
 // Where compiled code finds the C functions that stencils call.
 absl::Status FindExternals() {
+  if (absl::Status reserved = Arena::Get().Reserve(); !reserved.ok()) return reserved;
   for (size_t i = 0; i < kExternalCount; i++) {
     const void* address = Arena::Get().Reachable(kExternals[i]);
     if (address == nullptr) return absl::ResourceExhaustedError("no code memory in reach of libpython");

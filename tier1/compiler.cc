@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/opcode_info.h"
@@ -162,7 +163,7 @@ int64_t NowNs() {
 
 constexpr int32_t kMaxKeptUnits = 4096;  // code units that the memory kept between compilations is good for
 
-absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, int* bytecodes) {
+absl::StatusOr<Assembled> CompileInWorkspace(PyCodeObject* code, TranslationMode mode, int* bytecodes) {
   static Workspace& workspace = *new Workspace;
   // Long functions are rare: what they need is given back.
   if (workspace.decoded.unit_count() > kMaxKeptUnits) workspace = Workspace{};
@@ -176,6 +177,10 @@ absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, in
   if (absl::Status translated = translator.Run(); !translated.ok()) return translated;
   *bytecodes = workspace.translation.bytecodes;
   return Assemble(code, workspace.translation);
+}
+
+absl::StatusOr<Assembled> CompileAs(PyCodeObject* code, TranslationMode mode, int* bytecodes) {
+  return OutOfMemoryAsStatus([&] { return CompileInWorkspace(code, mode, bytecodes); });
 }
 
 // The builtin function of that name, NULL if somebody has put something else in its place.
@@ -374,11 +379,6 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   loops_.push_back(new Loop{loop_header, *std::move(assembled)});
   return &loops_.back()->code;
 }
-
-namespace {
-// The program waits for the profiled version, 0.4 to 0.7 us a code unit: two milliseconds at most.
-constexpr Py_ssize_t kMaxProfiledUnits = 3000;
-}  // namespace
 
 void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit* unit), int64_t entries, int64_t edges) {
   g_promotion = hook;

@@ -257,6 +257,7 @@ struct Arena::State {
   // Code pages below are executable but for those that an open scope writes to; the ones from here on are writable, as nothing has been
   // written to them yet. One border instead of a patch of other rights in the middle makes changes of protection cheap.
   uintptr_t sealed_end = 0;
+  uint8_t* probe = nullptr;  // a page without code: what the system allows now is tried on it
   size_t zone_size = 0;  // 0 until the address range is reserved
   size_t max_code_bytes = kDefaultMaxCodeBytes;
   size_t blocks = 0;
@@ -276,11 +277,14 @@ absl::Status Arena::State::Reserve() {
     for (bool near_self : {true, false}) {
       uint8_t* base = TryReserve(2 * size, near_self);
       if (base == nullptr) continue;
-      if (!MayToggle(base)) {
+      void* page = mmap(nullptr, PageSize(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (page == MAP_FAILED || !MayToggle(base) || !MayToggle(static_cast<uint8_t*>(page))) {
         absl::Status refused = NoExecutableMemory();
+        if (page != MAP_FAILED) munmap(page, PageSize());
         munmap(base, 2 * size);
         return refused;
       }
+      probe = static_cast<uint8_t*>(page);
       // Toggling the protection of single pages would split huge pages each time.
       madvise(base, size, MADV_NOHUGEPAGE);
       code.Init(base, size, true);
@@ -329,6 +333,8 @@ Arena& Arena::Get() {
   static Arena& arena = *new Arena;
   return arena;
 }
+
+absl::Status Arena::Reserve() { return state_->Reserve(); }
 
 void Arena::SetMaxCodeBytes(size_t bytes) { state_->max_code_bytes = bytes; }
 
@@ -390,6 +396,12 @@ Arena::WriteScope::WriteScope(const CodeBlock& block) {
   begin_ = reinterpret_cast<uint8_t*>(begin);
   size_ = end - begin;
   if (size_ == 0) return;
+  // A program may shut itself off from executable memory while it runs; pages that were made writable would never run again.
+  if (OpenScopes().empty() && !MayToggle(Get().state_->probe)) {
+    status_ = NoExecutableMemory();
+    size_ = 0;
+    return;
+  }
   if (begin < sealed_end && mprotect(begin_, sealed_end - begin, PROT_READ | PROT_WRITE) != 0) {
     status_ = absl::UnavailableError(absl::StrCat("cannot make code pages writable: ", strerror(errno)));
     Protect({begin, sealed_end});  // mprotect may have changed some of the pages before it failed

@@ -34,13 +34,17 @@ class Arena {
   // Cap on the code bytes in use; blocks over it are refused with kResourceExhausted. Default 64 MiB.
   void SetMaxCodeBytes(size_t bytes);
 
+  // Reserves the address range. kResourceExhausted: there is none within reach; kUnavailable as Allocate().
+  absl::Status Reserve();
+
   // Reserves a block (16-byte aligned code, 64-byte aligned data, data zeroed). kResourceExhausted at the cap or out of
   // address space; kUnavailable when the system refuses executable memory.
   absl::StatusOr<CodeBlock> Allocate(size_t code_size, size_t data_size);
   void Free(const CodeBlock& block);
 
   // Makes the pages of `block` writable (not executable) until the scope ends, then executable (not writable). The
-  // caller holds the GIL for the whole scope, so no other thread runs code on those pages meanwhile.
+  // caller holds the GIL for the whole scope, so no other thread runs code on those pages meanwhile. Where the system has begun to refuse
+  // executable memory meanwhile, the status is kUnavailable and all pages stay as they are.
   class WriteScope {
    public:
     explicit WriteScope(const CodeBlock& block);
