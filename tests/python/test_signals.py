@@ -8,7 +8,7 @@ pytest.importorskip("tierjit")
 
 # A process that no signal gets through to is ended by the alarm of the last resort.
 PRELUDE = """
-import asyncio, faulthandler, os, signal, sys, threading
+import faulthandler, signal, sys
 import tierjit
 faulthandler.dump_traceback_later(30, exit=True)
 tierjit.configure(tier1_threshold=1, tier2={tier2}, osr_threshold=1000, tier2_threshold=1000, profiled_turns=8)
@@ -109,11 +109,12 @@ def signals(source, tier2):
 
 @TIERS
 def test_interrupts(tier2):
-    """As Ctrl-C does it: KeyboardInterrupt, in the loop's function or what it calls, every time."""
+    """By the handler of Ctrl-C: KeyboardInterrupt, in the loop's function or what it calls, every time."""
     signals("""
+signal.signal(signal.SIGALRM, signal.default_int_handler)
 def interrupted(loop):
-    threading.Timer(0.03, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.03)
         loop()
     except KeyboardInterrupt as error:
         entry, names = error.__traceback__.tb_next, []
@@ -127,9 +128,9 @@ def interrupted(loop):
     raise AssertionError(loop)
 for loop in LOOPS:
     for _ in range(3):
-        names = interrupted(loop)
-        # The timer's thread ends while the interrupt comes.
-        assert names[0] in (loop.__name__, "default_int_handler"), (loop, names)
+        names = []
+        while not names: names = interrupted(loop)     # on a busy machine it may come before the loop begins
+        assert names[0] == loop.__name__, (loop, names)
         assert sys.exception() is None
     assert tierjit.is_compiled(loop), (loop, tierjit.info(loop).why_not)
 assert tierjit.stats()["native_share"] > 0.9, tierjit.stats()["native_share"]
@@ -143,17 +144,19 @@ def test_handlers_that_raise_and_look(tier2):
 calls = []
 def handler(number, frame):
     assert number == signal.SIGALRM and frame is sys._getframe(1)
+    if len(calls) == 20: return     # one that was under way when the timer ended
     calls.append((frame.f_code.co_name, frame.f_lineno))
     assert frame.f_lineno in {line for _, _, line in frame.f_code.co_lines()}, calls[-1]
     dict(frame.f_locals)
-    if len(calls) == 20: raise Stop("enough")
+    if len(calls) == 20:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Stop("enough")
 signal.signal(signal.SIGALRM, handler)
 for loop in LOOPS:
     calls.clear()
     signal.setitimer(signal.ITIMER_REAL, 0.002, 0.0005)
     try: loop()
     except Stop as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         assert str(error) == "enough" and innermost(error).tb_frame.f_code is handler.__code__
         entry = error.__traceback__
         while entry.tb_next.tb_next is not None: entry = entry.tb_next
