@@ -264,4 +264,5 @@ def warm(log, program):
     """Runs it without a tool until it is compiled. Its code is a new one, of which nothing is known from other cases."""
     program.__code__ = program.__code__.replace()
     quiet = Hook()
+    quiet.actions[-1] = lambda: None    # a new function: now it is noticed that a tool that watched calls is gone
     log.warm(program, TURNS, quiet, tier2=program not in NOT_OPTIMISED)

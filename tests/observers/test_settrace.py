@@ -60,31 +60,31 @@ def off():
     sys.settrace(None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_before(log):
     for program in ALL:
         traced(log, program, Hook(), Tracer(log))
 
 
-@case(times=2)
+@case(times=1)
 def opcodes_before(log):
     for program in ALL:
         traced(log, program, Hook(), Tracer(log, opcodes=True))
 
 
-@case(times=2)
+@case(times=1)
 def opcodes_without_lines(log):
     for program in ALL:
         traced(log, program, Hook(), Tracer(log, lines=False, opcodes=True))
 
 
-@case(times=2)
+@case(times=1)
 def calls_and_returns_only(log):
     for program in ALL:
         traced(log, program, Hook(), Tracer(log, lines=False))
 
 
-@case(times=2)
+@case(times=1)
 def tracer_comes_in_a_callee(log):
     """It sees frames that begin afterwards, and not those that are running."""
     for program in ALL:
@@ -92,7 +92,7 @@ def tracer_comes_in_a_callee(log):
         traced(log, program, Hook(at2=lambda: sys.settrace(tracer), at4=off), None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_comes_for_running_frames(log):
     for program in ALL:
         for opcodes in (False, True):
@@ -100,7 +100,7 @@ def tracer_comes_for_running_frames(log):
             traced(log, program, Hook(at2=lambda: set_for_callers(tracer), at4=off), None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_comes_and_goes(log):
     for program in ALL:
         tracer = Tracer(log)
@@ -108,7 +108,7 @@ def tracer_comes_and_goes(log):
         traced(log, program, Hook(at1=on, at2=off, at3=on, at4=off, at5=on), None)
 
 
-@case(times=2)
+@case(times=1)
 def settings_of_a_running_frame(log):
     """f_trace_lines and f_trace_opcodes change while the frame runs."""
     def set_flags(name, value):
@@ -130,7 +130,7 @@ def settings_of_a_running_frame(log):
                                   at3=lambda: set_flags("f_trace_opcodes", False), at4=lambda: set_flags("f_trace_lines", True)), tracer)
 
 
-@case(times=2)
+@case(times=1)
 def f_trace_without_a_tracer(log):
     """f_trace alone does nothing until a tracer is set, which may be in another function."""
     for program in ALL:
@@ -146,7 +146,7 @@ def f_trace_without_a_tracer(log):
         traced(log, program, Hook(at1=mark, at3=lambda: sys.settrace(lambda *event: None), at5=off), None)
 
 
-@case(times=2)
+@case(times=1)
 def f_trace_removed(log):
     for program in ALL:
         def forget():
@@ -159,7 +159,7 @@ def f_trace_removed(log):
         traced(log, program, Hook(at2=forget), Tracer(log))
 
 
-@case(times=2)
+@case(times=1)
 def locals_at_every_line(log):
     class Locals(Tracer):
         def note(self, frame, event, arg):
@@ -171,7 +171,7 @@ def locals_at_every_line(log):
         traced(log, program, Hook(at3=lambda: set_for_callers(tracer)), None)
 
 
-@case(times=2)
+@case(times=1)
 def locals_changed(log):
     """A tracer that came while the loop ran changes its variables, new ones among them."""
     class Changing(Tracer):
@@ -206,7 +206,7 @@ class Jumping(Tracer):
                 self.log(str(error))
 
 
-@case(times=2)
+@case(times=1)
 def jumps(log):
     for program, pairs in ((subjects.numbers, ((3, 5), (4, 3), (5, 3), (6, 2), (3, 6), (1, 6))), (subjects.nested, ((3, 8), (7, 8), (8, 9), (4, 1))),
                            (subjects.errors, ((4, 5), (6, 12), (8, 9), (12, 4), (13, 1))),
@@ -217,7 +217,7 @@ def jumps(log):
             traced(log, program, Hook(at2=lambda: set_for_callers(tracer)), None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_raises(log):
     """Once the loop is running; the exception comes out of the line, and there is no tracer any more."""
     class Raising(Tracer):
@@ -233,7 +233,7 @@ def tracer_raises(log):
             log(sys.gettrace() is None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_from_another_thread(log):
     """threading.settrace_all_threads() while this thread is in a loop."""
     for program in ALL:
@@ -248,7 +248,7 @@ def tracer_from_another_thread(log):
                                   at4=lambda: from_elsewhere(threading.settrace_all_threads, None)), None)
 
 
-@case(times=2)
+@case(times=1)
 def tracer_of_new_threads(log):
     threads = []
 
@@ -266,7 +266,7 @@ def tracer_of_new_threads(log):
         sys.settrace(None)      # the interpreter keeps the events on when a thread ends that was traced
 
 
-@case(times=2)
+@case(times=1)
 def call_tracing(log):
     """sys.call_tracing() from within a tracer: the inner call is traced as well."""
     class Nested(Tracer):
@@ -280,7 +280,7 @@ def call_tracing(log):
     traced(log, subjects.calls, Hook(), Nested(log))
 
 
-@case(times=2)
+@case(times=1)
 def generators_that_are_suspended(log):
     """The tracer comes while a compiled generator waits; it is resumed by loops, C code, send, throw and close."""
     def resumed(way, tracer):
@@ -309,7 +309,7 @@ def generators_that_are_suspended(log):
             log.call(resumed, way, Tracer(log, opcodes=opcodes))
 
 
-@case(times=2)
+@case(times=1)
 def frames_of_suspended_generators(log):
     """f_trace of a frame that is suspended when the tracer is set."""
     def run(tracer):
@@ -537,7 +537,7 @@ def at_comprehension(comes, dies):
 PLACES = [function for name, function in list(globals().items()) if name.startswith("at_")]
 
 
-@case(times=2)
+@case(times=1)
 def tracer_comes_at_any_place(log):
     """The event of the line that follows is told, wherever in a line the tracer comes for the running frame."""
     def quiet():

