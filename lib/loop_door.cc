@@ -1,6 +1,7 @@
 #include "lib/loop_door.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -67,11 +68,6 @@ bool MayBeEnteredUnseen(PyCodeObject* code) {
   if (!decoded.ok() || (code->co_flags & kSuspends) != CO_GENERATOR) return false;
   const auto& list = decoded->instructions();
   return std::none_of(list.begin(), list.end(), [](const Instruction& in) { return in.opcode == SEND; });
-}
-
-// Whether somebody in this interpreter has called sys.settrace().
-bool IsTraced() {
-  return (PyInterpreterState_Get()->monitors.tools[PY_MONITORING_EVENT_PY_START] & 1 << PY_MONITORING_SYS_TRACE_ID) != 0;
 }
 
 bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
@@ -276,7 +272,7 @@ void LoopDoor::WithdrawEvents() {
 }
 
 void LoopDoor::MakeWayForTracer() {
-  if (!open() || !offered_ || !IsTraced()) return;
+  if (!open() || !offered_) return;
   KeepException keep;
   WithdrawEvents();
 }
@@ -293,7 +289,16 @@ bool LoopDoor::SetEvents(PyCodeObject* code, int events) {
   return done != nullptr;
 }
 
-bool LoopDoor::MayOffer(const PyCodeObject* code) const { return open() && !IsTraced() && !tier1::OthersListen(code); }
+// By what tools want now: what the code's own instructions have may be out of date until it runs.
+bool LoopDoor::MayOffer(const PyCodeObject* code) const {
+  if (!open()) return false;
+  const _Py_GlobalMonitors& global = PyInterpreterState_Get()->monitors;
+  auto by_others = [](uint8_t tools) { return (tools & ~(1u << kToolId)) != 0; };
+  if (std::any_of(std::begin(global.tools), std::end(global.tools), by_others)) return false;
+  if (code->_co_monitoring == nullptr) return true;
+  const _Py_LocalMonitors& local = code->_co_monitoring->local_monitors;
+  return std::none_of(std::begin(local.tools), std::end(local.tools), by_others);
+}
 
 bool LoopDoor::Offer(PyCodeObject* code) {
   // Loops with a yield would leave at once; these are entered where they are resumed.

@@ -37,7 +37,8 @@ class LoopDoor {
   // The same for what the interpreter may enter without asking the function, if it is long enough to be worth an event.
   bool OfferStart(PyCodeObject* code);
 
-  // A tracer may have come: takes all events back if so. There are none while it stays. A pending exception stays as it is.
+  // A tracer comes, or a debugger takes the old one away to set its own: takes all events back. There are none while a tracer stays. A
+  // pending exception stays as it is.
   void MakeWayForTracer();
 
   Sampler& sampler() { return sampler_; }

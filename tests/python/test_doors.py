@@ -461,3 +461,29 @@ assert entries() == count
 exec(code, {})
 assert entries() == count + 1
 """)
+
+
+def test_debuggers_find_no_events_of_the_door():
+    """Where code has local events of another tool the interpreter leaves out the opcode events that pdb's first stop needs."""
+    check("""
+        import sys, tierjit
+        events = []
+        def trace(frame, event, arg):
+            frame.f_trace_opcodes = True
+            events.append(event)
+            return trace
+        def comes():
+            tierjit.enable()                    # f() is running: its code gets events
+            assert sys.monitoring.get_local_events(5, f.__code__)
+            sys.settrace(None)                  # as bdb does
+            frame = sys._getframe(1)
+            frame.f_trace, frame.f_trace_opcodes = trace, True
+            sys.settrace(lambda *event: None)
+        def f(n):
+            for i in range(n):
+                if i == 1:
+                    comes()
+        f(4)
+        sys.settrace(None)
+        assert events.count("opcode") > 10, events
+    """)
