@@ -10,8 +10,8 @@ import pytest
 TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TESTS)
 
-from harness import parent                              # noqa: E402
-from harness.modes import MODES, REFERENCE              # noqa: E402
+from harness import parent                                        # noqa: E402
+from harness.modes import MODES, NOT_INSPECTED, reference_of     # noqa: E402
 
 CASE_FOLDERS = tuple(os.path.join(TESTS, name) + os.sep for name in ("opcodes", "observers"))
 
@@ -54,7 +54,8 @@ class CaseFile(pytest.File):
     def collect(self):
         names, _ = parent.parse_file(str(self.path))
         for mode in self.config.laboratory.modes_of(str(self.path)):
-            for name in names:
+            left_out = {case for stem, case in NOT_INSPECTED if stem == self.path.stem} if mode.inspects else ()
+            for name in (name for name in names if name not in left_out):
                 yield CaseItem.from_parent(self, name=f"{name}[{mode.name}]", case_name=name, mode=mode)
             if mode.checks_share:
                 yield ShareItem.from_parent(self, name=f"native_share[{mode.name}]", case_name=None, mode=mode)
@@ -74,7 +75,7 @@ class CaseItem(pytest.Item):
             pytest.fail(problem, pytrace=False)
 
     def check(self, laboratory, path):
-        reference = laboratory.outcome(path, REFERENCE)
+        reference = laboratory.outcome(path, reference_of(self.mode))
         return parent.compare_case(reference, laboratory.outcome(path, self.mode), self.case_name, self.mode.name)
 
     def reportinfo(self):

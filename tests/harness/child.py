@@ -20,8 +20,8 @@ WARMING = 200           # further repeats of a case that grew: caches and free l
 CONFIRMING = 1000       # and the repeats after those over which it must not have grown by a block each
 
 
-def run_once(function, log_type, describe, typed):
-    """One call of a case; returns its record as text."""
+def run_once(function, log_type, describe, typed, seen=None):
+    """One call of a case; returns its record as text. `seen()` tells what an inspector has seen."""
     log = log_type()
     stdout, sys.stdout = sys.stdout, io.StringIO()
     record = {}
@@ -38,6 +38,8 @@ def run_once(function, log_type, describe, typed):
     record["alive_after_gc"] = log.alive
     record["clean"] = sys.gettrace() is None and sys.getprofile() is None and sys.exception() is None
     record["events"] = log.events
+    if seen is not None:
+        record["seen"] = seen()
     return json.dumps(record)
 
 
@@ -60,11 +62,11 @@ def leaked_blocks(run, repeats):
     return max(0, growth(run, CONFIRMING) // CONFIRMING)
 
 
-def run_case(case, repeats, observe):
+def run_case(case, repeats, observe, seen):
     """Equal consecutive records are stored once, with their count."""
     runs = []
     for _ in range(min(repeats, case.times)):
-        text = run_once(case.function, observe.Log, observe.describe_exception, observe.typed)
+        text = run_once(case.function, observe.Log, observe.describe_exception, observe.typed, seen)
         if runs and runs[-1][1] == text:
             runs[-1][0] += 1
         else:
@@ -77,8 +79,10 @@ def run_case(case, repeats, observe):
     return {"case": case.name, "runs": runs, "leaked": leaked_blocks(again, min(repeats, case.times)) if steady else 0}
 
 
-def load(path):
+def load(path, inspector):
     name = os.path.splitext(os.path.basename(path))[0]
+    if inspector is not None:
+        return inspector.load(path, name)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -118,22 +122,25 @@ def attach(mode, modules):
 
 
 def run_file(path, mode, output, skip):
-    from harness import casebook, observe
-    jit = attach(mode, [casebook, observe, sys.modules[__name__]]) if mode.jit else None
+    from harness import casebook, inspector, observe
+    if not mode.inspects:
+        inspector = None
+    modules = [module for module in (casebook, observe, inspector, sys.modules[__name__]) if module is not None]
+    jit = attach(mode, modules) if mode.jit else None
 
     def emit(record):
         output.write(json.dumps(record, default=repr) + "\n")
         output.flush()
 
     emit({"start": "(import)"})
-    load(path)
+    load(path, inspector)
     gc.collect()
     gc.freeze()
     gc.disable()
     for case in casebook.cases[skip:]:
         emit({"start": case.name})
         faulthandler.dump_traceback_later(CASE_SECONDS, exit=True)
-        emit(run_case(case, mode.repeats, observe))
+        emit(run_case(case, mode.repeats, observe, inspector and inspector.take))
     faulthandler.cancel_dump_traceback_later()
     emit({"done": True, "stats": jit.stats() if jit else None})
 
@@ -142,8 +149,8 @@ def main():
     path, mode_name, output_path, skip = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     faulthandler.enable()
-    from harness.modes import MODES, REFERENCE
-    mode = REFERENCE if mode_name == REFERENCE.name else MODES[mode_name]
+    from harness.modes import MODES, REFERENCES
+    mode = REFERENCES.get(mode_name) or MODES[mode_name]
     with open(output_path, "w", encoding="utf-8") as output:
         run_file(path, mode, output, int(skip))
 

@@ -13,6 +13,7 @@ class Mode:
     checks_share: bool      # the share of natively run bytecodes must reach the file's floor
     why: str
     files: frozenset = None  # the only ones that it is run on unless it is asked for by name; None: all
+    inspects: bool = False   # an inspector looks at all frames wherever a function or a loop body begins
 
 
 MODES = {mode.name: mode for mode in (
@@ -33,9 +34,46 @@ MODES = {mode.name: mode for mode in (
          frozenset({"test_binary_op", "test_branch", "test_frames", "test_generators", "test_global", "test_iter", "test_threads",
                     "test_tracing"})),
     Mode("tierup", True, {}, {}, 30, False, "default thresholds: the tier changes between and inside the calls"),
+    Mode("inspected", True, {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1,
+                             "profiled_turns": 2, "background": False}, {}, 5, False,
+         "as tier2, and all frames have the lines, instructions and variables of the interpreter's, which may be written", inspects=True),
+    Mode("inspected_tier1", True, {"tier1_threshold": 1, "tier2": False}, {}, 3, False, "the same in Tier 1", frozenset(), inspects=True),
 )}
+
+# Cases that the inspecting modes leave out: file, case, and why what is seen there is not the same twice, or not by design.
+CHANCE = "how many turns pass until a signal or another thread is heard is chance"
+DEPTH = "the interpreter's specialised calls of classes and properties take more of the recursion limit than compiled ones"
+NOT_INSPECTED = {
+    ("test_python_calls", "interrupted"): CHANCE,
+    ("test_python_calls", "threads"): CHANCE,
+    ("test_generators_in_c", "threads"): CHANCE,
+    ("test_generators_in_c", "shared_by_threads"): CHANCE,
+    ("test_mutation_classes", "changed_by_another_thread"): CHANCE,
+    ("test_threads", "attribute_changes_in_other_thread"): CHANCE,
+    ("test_threads", "daemon_and_timers"): CHANCE,
+    ("test_threads", "handler_changes_locals"): CHANCE,
+    ("test_threads", "handler_sees_frame"): CHANCE,
+    ("test_threads", "signal_ends_endless_loops"): CHANCE,
+    ("test_threads", "signal_in_the_middle_of_large_numbers"): CHANCE,
+    ("test_threads", "several_threads"): CHANCE,
+    ("test_threads", "shared_counter_with_lock"): CHANCE,
+    ("test_threads", "threads_switch_in_loops"): CHANCE,
+    ("test_call_class", "construction_under_recursion"): DEPTH,
+    ("test_constructed_instances", "instances_of_their_own_class"): DEPTH,
+    ("test_first_run", "recursion_has_its_limit"): DEPTH,
+    ("test_recursion", "runaway_recursion"): DEPTH,
+    ("test_special_methods", "recursion"): DEPTH,
+    ("test_finalizer", "gc_callbacks_and_automatic_collection"): "when the collector runs by itself depends on the blocks in use",
+    ("test_gc", "memory_stays_flat"): "a variable holds the number of blocks in use",
+}
 
 OBSERVER_MODES = ("tier1", "tier2", "tier2_random")     # those that the files of tests/observers run in
 
 REFERENCE = Mode("reference", False, {}, {}, 30, False, "the truth: a process that never imports tierjit")
+INSPECTED_REFERENCE = Mode("inspected_reference", False, {}, {}, 5, False, "the same, with the inspector", inspects=True)
+REFERENCES = {mode.name: mode for mode in (REFERENCE, INSPECTED_REFERENCE)}
+
+
+def reference_of(mode):
+    return INSPECTED_REFERENCE if mode.inspects else REFERENCE
 NATIVE_SHARE = 0.95

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness.modes import MODES, NATIVE_SHARE, OBSERVER_MODES, REFERENCE
+from harness.modes import MODES, NATIVE_SHARE, OBSERVER_MODES, reference_of
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
 FILE_SECONDS = 300
@@ -114,8 +114,10 @@ class Laboratory:
 
     def outcome(self, path, mode):
         if (path, mode.name) not in self.outcomes:
-            for wanted in (REFERENCE, *self.modes_of(path)):
-                self.outcomes[path, wanted.name] = self.workers.submit(run_mode, path, wanted)
+            modes = self.modes_of(path)
+            for wanted in [*map(reference_of, modes), *modes, reference_of(mode), mode]:
+                if (path, wanted.name) not in self.outcomes:
+                    self.outcomes[path, wanted.name] = self.workers.submit(run_mode, path, wanted)
         return self.outcomes[path, mode.name].result()
 
     def close(self):
