@@ -42,7 +42,7 @@ MODES = {mode.name: mode for mode in (
 
 # Cases that the inspecting modes leave out: file, case, and why what is seen there is not the same twice, or not by design.
 CHANCE = "how many turns pass until a signal or another thread is heard is chance"
-DEPTH = "the interpreter's specialised calls of classes and properties take more of the recursion limit than compiled ones"
+DEPTH = "the interpreter's specialised constructor takes two levels of the recursion limit for each __init__, compiled code one"
 NOT_INSPECTED = {
     ("test_python_calls", "interrupted"): CHANCE,
     ("test_python_calls", "threads"): CHANCE,
