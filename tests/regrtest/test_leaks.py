@@ -18,6 +18,11 @@ def test_no_leaks_of_our_own(file, tier):
     assert refleaks.own_leaks(file, tier) == []
 
 
+@pytest.mark.parametrize("file", "test_class test_with".split())
+def test_no_leaks_where_code_is_left_at_random(file):
+    assert refleaks.own_leaks(file, "2r") == []
+
+
 def test_a_leak_is_read():
     text = "test_x leaked [2, 2, 2] references, sum=6\ntest_x leaked [0, 1, 0] memory blocks, sum=1 (this is fine)\n"
     assert refleaks.LEAK.findall(text) == ["[2, 2, 2] references"]
