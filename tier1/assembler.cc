@@ -242,7 +242,9 @@ void Assembler::FillResumePoints() {
   int32_t* table = reinterpret_cast<int32_t*>(out_.block.data + resume_at_);
   std::memset(table, 0, static_cast<size_t>(Py_SIZE(code_)) * sizeof(int32_t));
   for (const ResumePoint& point : t_.resume_points) {
-    table[point.unit] = static_cast<int32_t>(hot_[static_cast<size_t>(point.emission)] - entry_);
+    const Emission& e = t_.emissions[static_cast<size_t>(point.emission)];
+    size_t at = hot_[static_cast<size_t>(point.emission)] + (e.entered ? 0 : HotSize(e.stencil));
+    table[point.unit] = static_cast<int32_t>(at - entry_);
   }
   out_.header()->resume_points = table;
 }

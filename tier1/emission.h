@@ -44,7 +44,7 @@ struct SiteDraft {
 
 struct ResumePoint {
   int32_t unit;      // where instr_ptr of the suspended frame stands
-  int32_t emission;  // an entered one
+  int32_t emission;  // an entered one, or a SEND's
 };
 
 struct Translation {

@@ -69,6 +69,8 @@ inline constexpr uint32_t kCallsBetweenLooks = 64;
 inline constexpr int kCStackUnits = 2;
 // A unit's vectorcall entry is `mov r8, imm64 unit; jmp tj_vectorcall_entry`: where the address of the unit stands in it.
 inline constexpr int kEntryUnitOffset = 2;
+// From the SEND of `yield from` and `await` to where the frame stands meanwhile: SEND, its cache, YIELD_VALUE.
+inline constexpr int kSendBytes = 3 * sizeof(_Py_CODEUNIT);
 inline constexpr int kPrologueSize = 4;  // of a native entry: push rbp; mov rbp, rsp
 
 // What all fresh frames of a unit have in common, in the order of _PyInterpreterFrame from `f_locals` on.
@@ -133,7 +135,7 @@ struct UnitHeader {
   Departure (*optimised)(PyObject** lp, PyThreadState* ts);
   int32_t entry_weight, loop_weight;  // bytecodes that an entry and a back-edge stand for
   // Generators and coroutines: by code unit, where a suspended frame whose instr_ptr stands there goes on, as distance from
-  // native_entry; 0: nowhere. NULL for all others.
+  // native_entry; 0: nowhere. At a SEND: where it goes on when what was sent to has come back. NULL for all others.
   const int32_t* resume_points;
   void* owner;                   // the tier1::Unit
 

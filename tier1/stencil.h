@@ -62,6 +62,7 @@ PRESERVE_NONE PyObject* TJ_THUNK_return_code(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_after_call(SIGNATURE);  // y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_after_resume(SIGNATURE);  // y = site
 PRESERVE_NONE PyObject* TJ_THUNK_return_generator(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_delegate(SIGNATURE);  // x = what a generator waits for, y = value to send (owned), z = its unit
 // Entered by a call: y = site.
 PRESERVE_NONE PyObject* TJ_THUNK_call(SIGNATURE);
 // Likewise; x = operands, z = number of arguments.

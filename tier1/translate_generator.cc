@@ -38,9 +38,20 @@ void Translator::Yield(const Instruction& in) {
   e.a = static_cast<uint32_t>(nlocalsplus_ + depth());
 }
 
+// What the interpreter's compiler makes of `yield from` and `await`: SEND, YIELD_VALUE 1, RESUME, JUMP_BACKWARD_NO_INTERRUPT to the SEND.
+bool Translator::IsDelegation(int index) const {
+  const std::vector<Instruction>& all = decoded_.instructions();
+  if (mode_.loop || index + 3 >= static_cast<int>(all.size()) || nlocalsplus_ + code_->co_stacksize > UINT16_MAX) return false;
+  const Instruction *send = &all[static_cast<size_t>(index)], *yield = send + 1, *resume = send + 2, *jump = send + 3;
+  bool opcodes = yield->opcode == YIELD_VALUE && resume->opcode == RESUME && jump->opcode == JUMP_BACKWARD_NO_INTERRUPT;
+  return opcodes && yield->oparg == 1 && (resume->offset - send->offset) * static_cast<int>(sizeof(_Py_CODEUNIT)) == kSendBytes &&
+         jump->target == send->offset;
+}
+
 void Translator::Send(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
+  if (IsDelegation(current_)) out_->resume_points.push_back({in.offset, static_cast<int32_t>(out_->emissions.size())});
   Emission& e = Emit(s.send);
   e.after_call = s.after_send;
   e.a = SlotOffset(depth() - 2);

@@ -178,6 +178,7 @@ class Translator {
   void ForIter(const Instruction& in);
   const Instruction* LoopStore(const Instruction& in) const;
   bool IsResumePoint(int index) const;
+  bool IsDelegation(int index) const;
   void EnterResumePoint(int32_t unit);
   void ReturnGenerator(const Instruction& in);
   void Yield(const Instruction& in);

@@ -34,12 +34,9 @@ STENCIL(make_generator) {
 // The first emission of a resume point: gives the prologue its place.
 STENCIL(enter) { NEXT(DEAD); }
 
-// The accumulator is the value. P: the RESUME to go on at; A: stack entries that stay, locals included.
-template <int state> BODY yield(SIGNATURE) {
-  _PyInterpreterFrame* frame = frame_of(lp);
+// Unlinks a generator whose frame has been told where it goes on. Its consumer's localsplus.
+INLINE PyObject** suspend(PyThreadState* ts, _PyInterpreterFrame* frame, int8_t state) {
   PyGenObject* gen = generator_of(frame);
-  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
-  asm("movl $H_A, %0" : "=m"(frame->stacktop));
   gen->gi_frame_state = state;
   ts->exc_info = gen->gi_exc_state.previous_item;
   gen->gi_exc_state.previous_item = nullptr;
@@ -47,7 +44,14 @@ template <int state> BODY yield(SIGNATURE) {
   _PyInterpreterFrame* consumer = frame->previous;
   ts->current_frame = consumer;
   frame->previous = nullptr;
-  lp = consumer->localsplus;
+  return consumer->localsplus;
+}
+// The accumulator is the value. P: the RESUME to go on at; A: stack entries that stay, locals included.
+template <int state> BODY yield(SIGNATURE) {
+  _PyInterpreterFrame* frame = frame_of(lp);
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  asm("movl $H_A, %0" : "=m"(frame->stacktop));
+  lp = suspend(ts, frame, state);
   GO(TJ_RETURN, acc);
 }
 STENCIL(yield_R) { MUSTTAIL return yield<FRAME_SUSPENDED>(lp, rt, acc, ts, REST); }
@@ -80,6 +84,52 @@ STENCIL(thunk_return_generator) {
   GO(TJ_RETURN, acc);
 }
 
+// The running frame's generator resumes `gen`, which has been found to have compiled code. The stack entries it was suspended with.
+INLINE int32_t link_generator(PyThreadState* ts, PyGenObject* gen, _PyInterpreterFrame* frame) {
+  ts->py_recursion_remaining--;
+  int32_t stacktop = frame->stacktop;
+  frame->stacktop = -1;
+  gen->gi_exc_state.previous_item = ts->exc_info;
+  ts->exc_info = &gen->gi_exc_state;
+  gen->gi_frame_state = FRAME_EXECUTING;
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  return stacktop;
+}
+INLINE int32_t resume_distance(UnitHeader* u, int64_t bytes) {
+  return *reinterpret_cast<const int32_t*>(reinterpret_cast<const char*>(u->resume_points) + 2 * bytes);
+}
+INLINE Continuation native_at(UnitHeader* u, int32_t distance) {
+  return reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(u->native_entry)) + distance);
+}
+INLINE int64_t instr_bytes(_PyInterpreterFrame* frame, PyCodeObject* code) {
+  return reinterpret_cast<char*>(frame->instr_ptr) - reinterpret_cast<char*>(code->co_code_adaptive);
+}
+// NULL: the frame's function has another unit, or none.
+INLINE UnitHeader* unit_of_frame(Rt* rt, _PyInterpreterFrame* frame) {
+  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  if (UNLIKELY(!is_compiled(rt, function))) return nullptr;
+  UnitHeader* u = unit_of(function);
+  return LIKELY(reinterpret_cast<PyObject*>(u->code) == frame->f_executable) ? u : nullptr;
+}
+
+// A suspended generator that stands behind its SEND, where it will only resume what it waits for and hand on what that yields: its code
+// need not run for that. What it waits for, if compiled code can resume it; else NULL.
+INLINE PyObject* delegate_of(Rt* rt, PyThreadState* ts, UnitHeader* u, PyGenObject* gen, int64_t at) {
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  if (LIKELY(gen->gi_frame_state != FRAME_SUSPENDED_YIELD_FROM)) return nullptr;
+  if (UNLIKELY(resume_distance(u, at - kSendBytes) == 0 || ts->eval_breaker != u->expected_breaker)) return nullptr;
+  PyObject* receiver = frame->localsplus[frame->stacktop - 1];
+  if (UNLIKELY(Py_TYPE(receiver) != rt->generator_type && Py_TYPE(receiver) != rt->coroutine_type)) return nullptr;
+  return LIKELY(suspended(as_generator(receiver))) ? receiver : nullptr;
+}
+// It is made the running one, at its SEND.
+INLINE void link_delegating(PyThreadState* ts, PyGenObject* gen) {
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  frame->return_offset = static_cast<uint16_t>(link_generator(ts, gen, frame));  // no use for it while what is called is native
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(reinterpret_cast<char*>(frame->instr_ptr) - kSendBytes);
+}
+
 // x: suspended generator or coroutine, y: what its RESUME finds on the stack. Entered by a call.
 // kCompiled: of a consumer whose frame is the current one; y is owned. kNext, kSent: of C code, for an item or with a value (borrowed); the
 // function has an entry of ours, and a level of C recursion is taken.
@@ -92,40 +142,67 @@ enum class Consumer { kCompiled, kNext, kSent };
 template <Consumer consumer> BODY resume_generator(SIGNATURE) {
   PyGenObject* gen = as_generator(x);
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
-  PyFunctionObject* function = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
-  if constexpr (consumer == Consumer::kCompiled) {
-    if (UNLIKELY(!is_compiled(rt, function))) RESUME_ELSEWHERE();
-  } else {
+  if constexpr (consumer != Consumer::kCompiled) {
     ts = *rt->running;
     if (UNLIKELY(ts->c_recursion_remaining <= kCStackUnits || ts->interp->eval_frame != nullptr)) RESUME_ELSEWHERE();
   }
   if constexpr (consumer == Consumer::kSent) {
     if (UNLIKELY(gen->gi_frame_state == FRAME_CREATED && y != rt->none_object)) RESUME_ELSEWHERE();
   }
-  UnitHeader* u = unit_of(function);
-  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
-  if (UNLIKELY(u->code != code)) RESUME_ELSEWHERE();
-  int64_t at = reinterpret_cast<char*>(frame->instr_ptr) - reinterpret_cast<char*>(code->co_code_adaptive);
-  int64_t distance = *reinterpret_cast<const int32_t*>(reinterpret_cast<const char*>(u->resume_points) + 2 * at);
+  UnitHeader* u = unit_of_frame(rt, frame);
+  if (UNLIKELY(u == nullptr)) RESUME_ELSEWHERE();
+  int64_t at = instr_bytes(frame, u->code);
+  int32_t distance = resume_distance(u, at);
   if (UNLIKELY(distance == 0)) RESUME_ELSEWHERE();
   if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) RESUME_ELSEWHERE();
-  ts->py_recursion_remaining--;
   if constexpr (consumer != Consumer::kCompiled) ts->c_recursion_remaining -= kCStackUnits;
   PyObject* sent = consumer == Consumer::kNext ? rt->none_object : static_cast<PyObject*>(y);
   if constexpr (consumer == Consumer::kSent) incref(sent);
-  frame->localsplus[frame->stacktop] = sent;
-  frame->stacktop = -1;
-  gen->gi_exc_state.previous_item = ts->exc_info;
-  ts->exc_info = &gen->gi_exc_state;
-  gen->gi_frame_state = FRAME_EXECUTING;
-  frame->previous = ts->current_frame;
-  ts->current_frame = frame;
+  PyObject* receiver = delegate_of(rt, ts, u, gen, at);
+  if (receiver != nullptr) {
+    link_delegating(ts, gen);
+    MUSTTAIL return TJ_THUNK_delegate(frame->localsplus, rt, DEAD, ts, receiver, sent, u);
+  }
+  int32_t stacktop = link_generator(ts, gen, frame);
   lp = frame->localsplus;
-  GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(u->native_entry)) + distance), DEAD);
+  lp[stacktop] = sent;
+  GO(native_at(u, distance), DEAD);
 }
 STENCIL(thunk_resume) { MUSTTAIL return resume_generator<Consumer::kCompiled>(lp, rt, acc, ts, REST); }
 STENCIL(resume_next) { MUSTTAIL return resume_generator<Consumer::kNext>(lp, rt, acc, ts, REST); }
 STENCIL(resume_sent) { MUSTTAIL return resume_generator<Consumer::kSent>(lp, rt, acc, ts, REST); }
+
+// The running generator stands at a SEND. Its unit waits on the C stack: the function may have another one afterwards.
+INLINE PyObject* call_resume(PyObject**& lp, Rt* rt, PyThreadState* ts, PyObject* receiver, void* sent, void*& unit) {
+  register PyObject** lp_ asm("r12") = lp;
+  register Rt* rt_ asm("r13") = rt;
+  register PyObject* acc_ asm("r14");
+  register PyThreadState* ts_ asm("r15") = ts;
+  register PyObject* x_ asm("rdi") = receiver;
+  register void* y_ asm("rsi") = sent;
+  register void* z_ asm("rbx") = unit;
+  asm volatile("pushq %%rbp\n\tmovq %%rsp, %%rbp\n\tpushq %[z]\n\tpushq %[z]\n\tcall TJ_THUNK_resume\n\tpopq %[z]\n\tpopq %[z]"
+               : "+r"(lp_), "=r"(acc_), "+r"(x_), "+r"(y_), [z] "+r"(z_)
+               : "r"(rt_), "r"(ts_)
+               : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                 "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+  lp = lp_;
+  unit = z_;
+  return acc_;
+}
+// The running generator has just been linked by link_delegating(). One that is returned to, or raised in, goes on in its code behind the
+// SEND. A call for each, not a loop: processors predict where returns go, and not how often a loop is run through.
+STENCIL(thunk_delegate) {
+  acc = call_resume(lp, rt, ts, x, y, z);
+  _PyInterpreterFrame* frame = frame_of(lp);
+  UnitHeader* u = static_cast<UnitHeader*>(z);
+  bool ordinary = acc != nullptr && suspended(as_generator(lp[frame->return_offset - 1])) && ts->eval_breaker == u->expected_breaker;
+  if (UNLIKELY(!ordinary)) GO(native_at(u, resume_distance(u, instr_bytes(frame, u->code))), acc);
+  frame->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(reinterpret_cast<char*>(frame->instr_ptr) + kSendBytes);
+  frame->stacktop = frame->return_offset;
+  lp = suspend(ts, frame, FRAME_SUSPENDED_YIELD_FROM);
+  GO(TJ_RETURN, acc);
+}
 
 #define RESUME_GENERATOR(generator, sent) \
   do { void* z_; MUSTTAIL return TJ_CALL_resume(lp, rt, acc, ts, generator, sent, z_); } while (0)
