@@ -1,7 +1,8 @@
 #include "tier1/generator_blocks.h"
 
-#include "runtime/helpers/op.h"
+#include "runtime/cpython/opcode_info.h"
 #include "runtime/helpers/collector_link.h"
+#include "runtime/helpers/op.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -36,6 +37,47 @@ bool IsFinished(const PyGenObject* gen) {
   return gen->gi_frame_state == FRAME_CLEARED && gen->gi_weakreflist == nullptr && gen->gi_exc_state.exc_value == nullptr;
 }
 
+// Whether closing it runs none of its code: it has not begun, or stands at a yield outside of all handlers of its own.
+bool ClosesPlainly(const PyGenObject* gen) {
+  const _PyInterpreterFrame* frame = reinterpret_cast<const _PyInterpreterFrame*>(gen->gi_iframe);
+  if (!Py_IS_TYPE(gen, &PyGen_Type) || frame->frame_obj != nullptr || gen->gi_weakreflist != nullptr) return false;
+  if (gen->gi_exc_state.exc_value != nullptr) return false;
+  if (gen->gi_frame_state == FRAME_CREATED) return true;
+  bool resume = frame->instr_ptr->op.code == RESUME || frame->instr_ptr->op.code == RESUME_CHECK;
+  return gen->gi_frame_state == FRAME_SUSPENDED && resume && (frame->instr_ptr->op.arg & RESUME_OPARG_DEPTH1_MASK) != 0;
+}
+
+void ClearFrame(_PyInterpreterFrame* frame) {
+  int count = frame->stacktop;
+  frame->stacktop = 0;
+  for (int i = 0; i < count; i++) {
+    if (frame->localsplus[i] != nullptr) tj_decref(frame->localsplus[i]);
+  }
+  Py_CLEAR(frame->f_locals);
+}
+
+// As the interpreter closes a generator that dies, which may be found, and kept alive, while its locals die. False: it was.
+bool Close(PyGenObject* gen) {
+  bool created = gen->gi_frame_state == FRAME_CREATED;
+  gen->gi_frame_state = FRAME_COMPLETED;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  PyObject* self = reinterpret_cast<PyObject*>(gen);
+  if (!created) {
+    Py_SET_REFCNT(self, 1);
+    ClearFrame(frame);
+    Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
+    if (Py_REFCNT(self) > 0) {
+      _PyGC_SET_FINALIZED(self);
+      return false;
+    }
+  }
+  UntrackObject(self);
+  ClearFrame(frame);
+  tj_decref(frame->f_funcobj);
+  gen->gi_frame_state = FRAME_CLEARED;
+  return true;
+}
+
 }  // namespace
 
 PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
@@ -55,13 +97,23 @@ PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
 
 bool KeepGenerator(PyObject* dead) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(dead);
-  if (!g_on || !IsFinished(gen) || _PyGC_FINALIZED(dead)) return false;
+  bool finished = IsFinished(gen);
+  if (!g_on || !(finished || ClosesPlainly(gen)) || _PyGC_FINALIZED(dead)) return false;
   PyCodeObject* code = CodeOf(reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe));
   int slots = SlotsOf(code);
   if (slots >= kSizes || g_lists[slots].count == kBlocks) return false;
-  UntrackObject(dead);
+  if (finished) {
+    UntrackObject(dead);
+  } else if (!Close(gen)) {
+    return true;
+  }
   PyObject *name = gen->gi_name, *qualname = gen->gi_qualname;
-  g_lists[slots].blocks[g_lists[slots].count++] = gen;
+  // What died with it may have made and dropped generators, or switched the lists off.
+  if (g_on && g_lists[slots].count < kBlocks) {
+    g_lists[slots].blocks[g_lists[slots].count++] = gen;
+  } else {
+    PyObject_GC_Del(dead);
+  }
   Py_DECREF(code);
   Py_DECREF(name);
   Py_DECREF(qualname);

@@ -11,8 +11,8 @@ namespace tierjit::tier1 {
 // set. [GIL]
 PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function);
 
-// Takes over the dead object if it is a finished generator or coroutine and nothing forbids to keep its block. False: nothing was
-// done. [GIL]
+// Takes over the dead object if it is a generator that has come to its end, or whose closing runs none of its code, or a finished coroutine,
+// and nothing forbids to keep its block. The locals of one that is closed may run foreign code as they die. False: nothing was done. [GIL]
 bool KeepGenerator(PyObject* dead);
 
 // Gives all blocks back. [GIL]

@@ -1,6 +1,8 @@
 #include "tier1/iterators.h"
 
 #include "runtime/helpers/collector_link.h"
+#include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/unit.h"
 
 namespace tierjit::tier1 {
@@ -15,6 +17,23 @@ PyTypeObject* SequenceIterator(const PyObject* iterable) {
   return PyTuple_CheckExact(iterable) ? &PyTupleIter_Type : nullptr;
 }
 
+// Those whose iterators are made by C code that runs no other code.
+bool IsBuiltinIterable(PyTypeObject* type) {
+  return type == &PyDict_Type || type == &PyUnicode_Type || type == &PySet_Type || type == &PyFrozenSet_Type || type == &PyRange_Type ||
+         type == &PyDictItems_Type || type == &PyDictKeys_Type || type == &PyDictValues_Type || type == &PyBytes_Type;
+}
+
+// NULL: no memory, without an exception.
+PyObject* NewIterator(PyObject* iterable) {
+  PyObject* iterator = Py_TYPE(iterable)->tp_iter(iterable);
+  if (iterator == nullptr) {
+    PyErr_Clear();
+  } else {
+    tj_decref(iterable);
+  }
+  return iterator;
+}
+
 bool HasRoom(const FreeList& list) { return list.count < list.limit; }
 
 }  // namespace
@@ -22,7 +41,10 @@ bool HasRoom(const FreeList& list) { return list.count < list.limit; }
 extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable) {
   PyTypeObject* type = SequenceIterator(iterable);
   FreeList& list = tj_rt.sequence_iters;
-  if (type == nullptr) return Py_TYPE(iterable)->tp_iter == PyObject_SelfIter && PyIter_Check(iterable) ? iterable : nullptr;
+  if (type == nullptr) {
+    if (IsBuiltinIterable(Py_TYPE(iterable))) return NewIterator(iterable);
+    return Py_TYPE(iterable)->tp_iter == PyObject_SelfIter && PyIter_Check(iterable) ? iterable : nullptr;
+  }
   if (list.count == 0) return nullptr;
   PyObject* o = list.items[--list.count];
   o->ob_refcnt = 1;
@@ -32,6 +54,18 @@ extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable) {
   it->it_seq = reinterpret_cast<PyListObject*>(iterable);
   TrackObject(ts->interp, o);
   return o;
+}
+
+extern "C" Departure tj_next(PyObject** lp, PyObject* iterator, PyThreadState* ts, Site* site, const void* next) {
+  PyTypeObject* type = Py_TYPE(iterator);
+  PyFunctionObject* method = site->misses < kMaxFills ? NextMethodOf(type) : nullptr;
+  if (method != nullptr) {
+    site->misses++;
+    site->fill(nullptr, iterator, reinterpret_cast<PyObject*>(method), site);
+  }
+  PyObject* item = type->tp_iternext(iterator);
+  if (item != nullptr && MayRunNatively(ts, site->unit)) return {next, item};
+  return tj_for_end(lp, item, ts, site);
 }
 
 bool KeepIterator(PyObject* dead) {

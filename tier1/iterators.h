@@ -1,4 +1,4 @@
-// Iterators of ranges, lists and tuples, from free lists of their own. [GIL]
+// Iterators: those of ranges, lists and tuples come from free lists of their own. [GIL]
 #ifndef TIERJIT_TIER1_ITERATORS_H_
 #define TIERJIT_TIER1_ITERATORS_H_
 
@@ -8,6 +8,10 @@ namespace tierjit::tier1 {
 
 // The iterator of `iterable`, whose reference moves into it; NULL without an exception: the interpreter must make it.
 extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable);
+
+// The next item of an instance of a class for a FOR_ITER, by its type's slot: code goes on with it at `next`, or as tj_for_end() says. The
+// site's cell gets to know a `__next__` in Python, which can be entered from then on.
+extern "C" Departure tj_next(PyObject** lp, PyObject* iterator, PyThreadState* ts, Site* site, const void* next);
 
 // Takes the block of a dead iterator; false: it is no such iterator, or there is no room.
 bool KeepIterator(PyObject* dead);

@@ -184,7 +184,7 @@ enum SiteFlags : uint8_t {
 // Operations that a class may implement by a method of its own.
 enum class Special : uint8_t {
   kNone, kBinary, kCompare, kContains, kTruth, kNegative, kInvert, kSubscript, kStoreSubscript, kAttribute, kCall, kEnter, kExit,
-  kAsyncEnter, kAsyncExit,
+  kAsyncEnter, kAsyncExit, kIter, kNext,
 };
 
 // One per place that can leave the fast path.

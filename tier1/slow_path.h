@@ -65,6 +65,9 @@ void RequestInterpreter(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject*
 // Sets rt's soft stack limit for the running thread; false when the stack pointer is below it. [GIL]
 bool RefreshStackLimit();
 
+// FOR_ITER has no item (NULL: the end, or an error), or one while something is pending.
+extern "C" Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site);
+
 // A compiled method that does the operation of the site: localsplus of its frame, which is linked and has its arguments, and where to
 // enter it. NULL: there is none, and nothing has happened. `acc`: the operand that the site expects in the accumulator, if any. The
 // operands stay on the stack as the interpreter leaves them there, unless it would move them. tj_end_special() is the end of it. [GIL]

@@ -118,6 +118,8 @@ void FindFunction(PyTypeObject* type, Special special, int argument, PyObject* n
     case Special::kExit: k->function = AsFunction(Lookup(type, "__exit__")); return;
     case Special::kAsyncEnter: k->function = AsFunction(Lookup(type, "__aenter__")); return;
     case Special::kAsyncExit: k->function = AsFunction(Lookup(type, "__aexit__")); return;
+    case Special::kNext: k->function = AsFunction(Lookup(type, "__next__")); return;
+    case Special::kIter: k->function = AsFunction(Lookup(type, "__iter__")); return;
     case Special::kAttribute: return FindGetter(type, name, k);
     case Special::kNone: return;
   }
@@ -279,6 +281,13 @@ PyObject* EndTruth(PyObject* result, uint16_t flags) {
   return nullptr;
 }
 
+PyObject* EndIter(PyObject* result) {
+  if (PyIter_Check(result)) return result;
+  PyErr_Format(PyExc_TypeError, "iter() returned non-iterator of type '%.100s'", Py_TYPE(result)->tp_name);
+  Py_DECREF(result);
+  return nullptr;
+}
+
 }  // namespace
 
 Special SpecialOf(OpHandler handler) {
@@ -290,6 +299,7 @@ Special SpecialOf(OpHandler handler) {
   if (handler == op_unary_invert) return Special::kInvert;
   if (handler == op_binary_subscr) return Special::kSubscript;
   if (handler == op_store_subscr) return Special::kStoreSubscript;
+  if (handler == op_get_iter || handler == op_get_yield_from_iter) return Special::kIter;
   return handler == op_load_attr ? Special::kAttribute : Special::kNone;
 }
 
@@ -331,6 +341,7 @@ PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* resu
       if (PyBool_Check(result)) return PyBool_FromLong((result == Py_True) ^ site->oparg);
       return Truth(result, site->oparg);
     case Special::kTruth: return EndTruth(result, flags);
+    case Special::kIter: return EndIter(result);
     case Special::kStoreSubscript: Py_DECREF(result); return Py_None;
     default: return result;
   }
@@ -342,6 +353,8 @@ PyFunctionObject* GetterOf(PyTypeObject* type, PyObject* name) {
   const Known* k = Find(type, Special::kAttribute, 0, name);
   return k == nullptr ? nullptr : k->function;
 }
+
+PyFunctionObject* NextMethodOf(PyTypeObject* type) { return FunctionFor(type, Special::kNext); }
 
 PyFunctionObject* CallMethodOf(PyTypeObject* type) {
   if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) return nullptr;

@@ -40,6 +40,8 @@ PyFunctionObject* GetItemMethodOf(PyTypeObject* type);
 PyFunctionObject* GetterOf(PyTypeObject* type, PyObject* name);
 // The `__call__` of plain functions' kind that instances of `type` are called by, or NULL. Borrowed.
 PyFunctionObject* CallMethodOf(PyTypeObject* type);
+// Likewise `__next__`.
+PyFunctionObject* NextMethodOf(PyTypeObject* type);
 // Likewise `__enter__` and, in *exit, `__exit__`, or what `async with` calls; NULL unless both are functions.
 PyFunctionObject* WithMethodsOf(PyTypeObject* type, bool async, PyFunctionObject** exit);
 

@@ -51,6 +51,12 @@ PRESERVE_NONE PyObject* TJ_THUNK_global(SIGNATURE);  // y = site, z = continuati
 PRESERVE_NONE PyObject* TJ_THUNK_name(SIGNATURE);    // likewise
 PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = localsplus of the callee, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
+PRESERVE_NONE PyObject* TJ_THUNK_iter(SIGNATURE);  // x = instance, y = site, z = continuation
+PRESERVE_NONE PyObject* TJ_THUNK_next(SIGNATURE);  // likewise
+// acc = native entry, x = localsplus of the callee, y, z likewise.
+PRESERVE_NONE PyObject* TJ_THUNK_call_iter(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_call_next(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_ask_next(SIGNATURE);  // x = instance, y, z likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_finished(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_entry(SIGNATURE);      // y = site, z = continuation
@@ -195,6 +201,26 @@ INLINE bool begin_call(PyThreadState* ts) {
   if (UNLIKELY(ts->py_recursion_remaining <= 1)) return false;
   asm("decl %0" : "+m"(ts->py_recursion_remaining));  // in memory: clang would keep what the test has loaded
   return true;
+}
+
+// A frame for `function` with `self`, if there is one, and `count` further arguments; it becomes the running one. NULL: nothing has happened.
+INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** args,
+                             int64_t count) {
+  if (UNLIKELY(!is_compiled(rt, function))) return nullptr;
+  UnitHeader* u = unit_of(function);
+  if (UNLIKELY(u->argcount != count + (self != nullptr))) return nullptr;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
+  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
+  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) return nullptr;
+  if (UNLIKELY(!begin_call(ts))) return nullptr;
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  start_frame(frame, frame_of(lp), function, u);
+  PyObject** to = frame->localsplus;
+  if (self != nullptr) *to++ = incref(self);
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (; count > 0; count--) *to++ = *args++;
+  ts->current_frame = frame;
+  return frame->localsplus;
 }
 
 INLINE void push_free(FreeList* list, PyObject* o) {

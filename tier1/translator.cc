@@ -8,6 +8,7 @@
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/cpython/suspension.h"
 #include "tier1/functions.h"
+#include "tier1/inline_cache.h"
 #include "tier1/known_types.h"
 #include "tier1/slow_path.h"
 
@@ -293,9 +294,7 @@ bool Translator::TranslateInstruction() {
     case YIELD_VALUE: Yield(in); return false;
     case SEND: Send(in); return true;
     case END_SEND: EndSend(in); return true;
-    case GET_ITER: case GET_YIELD_FROM_ITER:
-      EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_iter, Stencils().get_iter_any});
-      return true;
+    case GET_ITER: case GET_YIELD_FROM_ITER: GetIter(in); return true;
     case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_awaitable}); return true;
     case PUSH_EXC_INFO: PushHandled(); return true;
     case POP_EXCEPT: PopHandled(); return true;
@@ -412,15 +411,29 @@ const Instruction* Translator::LoopStore(const Instruction& in) const {
   return in.adaptive == FOR_ITER_RANGE || (in.adaptive == FOR_ITER && of_call) ? &list[index + 1] : nullptr;
 }
 
+void Translator::GetIter(const Instruction& in) {
+  const StencilIndex& s = Stencils();
+  SpillAll();
+  Emission& e = Emit(s.get_iter);
+  e.a = SlotOffset(depth() - 1);
+  e.p = AddressOfUnit(in.offset);
+  e.cell = NewCell(sizeof(GetterCell));
+  AddCold(e, s.get_iter_any);
+  AddCold(e, s.cold_iter);
+  SetSite(e, DecisionFor(in.opcode).handler, 1, kResultInAcc).fill = FillGetter;
+  Drop(1);
+  PushAccumulator();
+}
+
 void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
-  std::array<const Stencil*, 5> order = {s.for_range, s.for_list, s.for_tuple, s.for_generator, s.for_any};
+  std::array<const Stencil*, 6> order = {s.for_range, s.for_list, s.for_tuple, s.for_generator, s.for_instance, s.for_any};
   if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_any};
   if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_any};
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
   if (in.adaptive == FOR_ITER_GEN) order = {s.for_generator, s.for_any};
-  if (in.declined) order = {s.for_any};
+  if (in.declined) order = {s.for_instance, s.for_any};
   if (const Instruction* store = LoopStore(in)) {
     Emission& shortcut = Emit(s.for_range_local);
     shortcut.a = SlotOffset(depth() - 1);
@@ -437,7 +450,9 @@ void Translator::ForIter(const Instruction& in) {
   e.p = AddressOfUnit(in.offset);
   e.after_call = s.after_for_generator;
   e.target = in.target + 2;
-  AttachBranchSite(e, MakeSite(nullptr, 0, 0), in);
+  if (order[order.size() - 2] == s.for_instance || in.declined) e.cell = NewCell(sizeof(GetterCell));
+  Site& site = AttachBranchSite(e, MakeSite(nullptr, 0, 0), in);
+  if (e.cell >= 0) site.fill = FillGetter;
   Reach(e.target, depth() - 1);
   PushAccumulator(order[0] == s.for_range ? Hint::kInt : Hint::kNone);
 }

@@ -176,6 +176,7 @@ class Translator {
   void EnterWith(const Instruction& in);
   void AfterCall(int popped, int site);
   void ForIter(const Instruction& in);
+  void GetIter(const Instruction& in);
   const Instruction* LoopStore(const Instruction& in) const;
   bool IsResumePoint(int index) const;
   bool IsDelegation(int index) const;

@@ -257,25 +257,6 @@ INLINE bool is_usual(Rt* rt, PyThreadState* ts) {
   asm("decl %0" : "+m"(rt->calls_until_look), "=@ccz"(look));
   return LIKELY(!look && (ts->eval_breaker & _PY_EVAL_EVENTS_MASK) == 0 && ts->interp->eval_frame == nullptr);
 }
-// A frame for `function` with `self`, if there is one, and `count` further arguments; it becomes the running one. NULL: nothing has happened.
-INLINE PyObject** push_plain(PyObject** lp, Rt* rt, PyThreadState* ts, PyFunctionObject* function, PyObject* self, PyObject** args,
-                             int64_t count) {
-  if (UNLIKELY(!is_compiled(rt, function))) return nullptr;
-  UnitHeader* u = unit_of(function);
-  if (UNLIKELY(u->argcount != count + (self != nullptr))) return nullptr;
-  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(ts->datastack_top);
-  char* top = reinterpret_cast<char*>(frame) + u->frame_bytes;
-  if (UNLIKELY(top >= reinterpret_cast<char*>(ts->datastack_limit))) return nullptr;
-  if (UNLIKELY(!begin_call(ts))) return nullptr;
-  ts->datastack_top = reinterpret_cast<PyObject**>(top);
-  start_frame(frame, frame_of(lp), function, u);
-  PyObject** to = frame->localsplus;
-  if (self != nullptr) *to++ = incref(self);
-#pragma clang loop vectorize(disable) unroll(disable)
-  for (; count > 0; count--) *to++ = *args++;
-  ts->current_frame = frame;
-  return frame->localsplus;
-}
 // Enters the function of the frame that has been pushed, from where a prologue has been made already.
 #define ENTER_FRESH(entry) \
   GO(reinterpret_cast<Continuation>(const_cast<char*>(static_cast<const char*>(entry)) + kPrologueSize), DEAD)

@@ -91,20 +91,33 @@ template <int n> BODY call_range(SIGNATURE) {
 STENCIL(call_range_1R) { MUSTTAIL return call_range<1>(lp, rt, acc, ts, REST); }
 STENCIL(call_range_2R) { MUSTTAIL return call_range<2>(lp, rt, acc, ts, REST); }
 
-// GET_ITER. What is its own iterator, by the commonest types; then what a helper sees to; else the handler follows, whose operands these
-// are. A: the slot above the object.
+// GET_ITER. What is its own iterator, by the commonest types; then what a helper sees to; else the slow path. A: slot of the object.
 STENCIL(get_iter) {
-  acc = slot_at(lp, H_A)[-1];
+  acc = *slot_at(lp, H_A);
   if (UNLIKELY(Py_TYPE(acc) != rt->range_iter_type && Py_TYPE(acc) != rt->generator_type)) COLD_EMPTY();
   NEXT(acc);
 }
 extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable);
 STENCIL(get_iter_any) {
-  acc = tj_get_iter(ts, slot_at(lp, H_A)[-1]);
+  PyObject* o = *slot_at(lp, H_A);
+  if ((Py_TYPE(o)->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) COLD_EMPTY();
+  acc = tj_get_iter(ts, o);
   if (UNLIKELY(acc == nullptr)) COLD_EMPTY();
   NEXT(acc);
 }
+// P: address of the instruction.
+STENCIL(cold_iter) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  MUSTTAIL return TJ_THUNK_iter(lp, rt, DEAD, ts, *slot_at(lp, H_A), ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
 
+// Instances of Python classes. P: address of the instruction.
+STENCIL(for_instance) {
+  PyObject* it = *slot_at(lp, H_A);
+  if ((Py_TYPE(it)->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  MUSTTAIL return TJ_THUNK_next(lp, rt, DEAD, ts, it, ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
 // Any iterator. P: address of the instruction. The cold end gets what there is: no item, or an item while an event is
 // pending.
 STENCIL(for_any) {

@@ -11,6 +11,8 @@ PyObject* tj_end_special(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* 
 Departure tj_slow_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // The same after an iterator has been asked for its next item, which is in the accumulator (NULL: none).
 Departure tj_for_end(PyObject** lp, PyObject* item, PyThreadState* ts, Site* site);
+// The next item by the type's slot, with which to go on at `next`. Lets the cell know for next time.
+Departure tj_next(PyObject** lp, PyObject* iterator, PyThreadState* ts, Site* site, const void* next);
 Departure tj_end_special_branch(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site);
 // Where something is pending. 0: leave.
 uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* dead, Site* site);
@@ -25,14 +27,13 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts);
 void tj_pop_chunk(PyThreadState* ts, _PyInterpreterFrame* frame);
 }
 
-// Calls a compiled method that does the work of a slow path: x is its localsplus, the accumulator its entry, z where to go on. These and
-// the site wait on the C stack meanwhile.
-INLINE PyObject* call_method(PyObject**& lp, Rt* rt, PyObject* entry, PyThreadState* ts, PyObject* callee_lp, void*& y, void*& z) {
-  register PyObject** lp_ asm("r12") = reinterpret_cast<PyObject**>(callee_lp);
+// Calls a compiled method that does the work of an operation. y, the site, and z, where to go on, wait on the C stack meanwhile.
+INLINE PyObject* call_method(PyObject**& lp, Rt* rt, const void* entry, PyThreadState* ts, PyObject** callee_lp, void*& y, void*& z) {
+  register PyObject** lp_ asm("r12") = callee_lp;
   register Rt* rt_ asm("r13") = rt;
-  register PyObject* acc_ asm("r14") = entry;
+  register const void* acc_ asm("r14") = entry;
   register PyThreadState* ts_ asm("r15") = ts;
-  register void* y_ asm("rcx") = rt->entering;
+  register void* y_ asm("rcx") = y;
   register void* z_ asm("rbx") = z;
   asm volatile("pushq %[y]\n\tpushq %[z]\n\tcall *%[entry]\n\tpopq %[z]\n\tpopq %[y]"
                : "+r"(lp_), [entry] "+r"(acc_), [y] "+r"(y_), [z] "+r"(z_)
@@ -42,19 +43,74 @@ INLINE PyObject* call_method(PyObject**& lp, Rt* rt, PyObject* entry, PyThreadSt
   lp = lp_;
   y = y_;
   z = z_;
-  return acc_;
+  return static_cast<PyObject*>(const_cast<void*>(acc_));
 }
 
 STENCIL(thunk_method) {
-  acc = call_method(lp, rt, acc, ts, x, y, z);
+  y = rt->entering;
+  acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
   acc = tj_end_special(lp, acc, ts, static_cast<Site*>(y));
   if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
   GO(reinterpret_cast<Continuation>(z), acc);
 }
 
 STENCIL(thunk_method_branch) {
-  acc = call_method(lp, rt, acc, ts, x, y, z);
+  y = rt->entering;
+  acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
   Departure d = tj_end_special_branch(lp, acc, ts, static_cast<Site*>(y));
+  if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
+  GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
+}
+
+// A frame for the method that the site's cell tells for the class of `self`; NULL: it tells none.
+INLINE PyObject** push_known(PyObject** lp, Rt* rt, PyThreadState* ts, PyObject* self, const GetterCell* cell) {
+  if (UNLIKELY(Py_TYPE(self)->tp_version_tag != cell->version)) return nullptr;
+  PyObject** pushed = push_plain(lp, rt, ts, cell->function, self, nullptr, 0);
+  if (LIKELY(pushed != nullptr)) incref(frame_of(pushed)->f_funcobj);
+  return pushed;
+}
+#define CELL static_cast<GetterCell*>(static_cast<Site*>(y)->cell)
+#define NATIVE_ENTRY(pushed) unit_of(reinterpret_cast<PyFunctionObject*>(frame_of(pushed)->f_funcobj))->native_entry
+// What follows a call is a stencil of its own: one with a call must keep nothing on the C stack.
+#define CALL_KNOWN(thunk, pushed) \
+  MUSTTAIL return thunk(lp, rt, static_cast<PyObject*>(const_cast<void*>(NATIVE_ENTRY(pushed))), ts, reinterpret_cast<PyObject*>(pushed), y, z)
+
+// GET_ITER of an instance whose class has an `__iter__` in Python. x: the instance.
+STENCIL(thunk_iter) {
+  PyObject** pushed = push_known(lp, rt, ts, x, CELL);
+  if (UNLIKELY(pushed == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, y, z);
+  CALL_KNOWN(TJ_THUNK_call_iter, pushed);
+}
+STENCIL(thunk_call_iter) {
+  acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
+  Site* site = static_cast<Site*>(y);
+  if (LIKELY(acc != nullptr && Py_TYPE(acc) == rt->generator_type && ts->eval_breaker == site->unit->expected_breaker)) {
+    PyObject* iterable = *slot_at_offset(lp, site->operands);
+    if (LIKELY(*refcount32(iterable) != 1)) {
+      decref_shared(iterable);
+      GO(reinterpret_cast<Continuation>(z), acc);
+    }
+  }
+  acc = tj_end_special(lp, acc, ts, site);
+  if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+// FOR_ITER over an instance whose class has a `__next__` in Python, maybe. x: the instance.
+STENCIL(thunk_next) {
+  PyObject** pushed = push_known(lp, rt, ts, x, CELL);
+  if (UNLIKELY(pushed == nullptr)) MUSTTAIL return TJ_THUNK_ask_next(lp, rt, acc, ts, x, y, z);
+  CALL_KNOWN(TJ_THUNK_call_next, pushed);
+}
+STENCIL(thunk_call_next) {
+  acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
+  bool usual = acc != nullptr && ts->eval_breaker == static_cast<Site*>(y)->unit->expected_breaker;
+  if (LIKELY(usual)) GO(reinterpret_cast<Continuation>(z), acc);
+  PyObject* x_;
+  MUSTTAIL return TJ_THUNK_for_end(lp, rt, acc, ts, x_, y, z);
+}
+STENCIL(thunk_ask_next) {
+  Departure d = tj_next(lp, x, ts, static_cast<Site*>(y), z);
   if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
   GO(reinterpret_cast<Continuation>(const_cast<void*>(d.resume)), d.value);
 }
