@@ -152,8 +152,7 @@ template <Consumer consumer> BODY resume_generator(SIGNATURE) {
   UnitHeader* u = unit_of_frame(rt, frame);
   if (UNLIKELY(u == nullptr)) RESUME_ELSEWHERE();
   int64_t at = instr_bytes(frame, u->code);
-  int32_t distance = resume_distance(u, at);
-  if (UNLIKELY(distance == 0)) RESUME_ELSEWHERE();
+  if (UNLIKELY(resume_distance(u, at) == 0)) RESUME_ELSEWHERE();
   if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) RESUME_ELSEWHERE();
   if constexpr (consumer != Consumer::kCompiled) ts->c_recursion_remaining -= kCStackUnits;
   PyObject* sent = consumer == Consumer::kNext ? rt->none_object : static_cast<PyObject*>(y);
@@ -163,10 +162,12 @@ template <Consumer consumer> BODY resume_generator(SIGNATURE) {
     link_delegating(ts, gen);
     MUSTTAIL return TJ_THUNK_delegate(frame->localsplus, rt, DEAD, ts, receiver, sent, u);
   }
+  asm("" : "+r"(at));  // the distance is loaded anew: a register less
+  Continuation resume = native_at(u, resume_distance(u, at));
   int32_t stacktop = link_generator(ts, gen, frame);
   lp = frame->localsplus;
   lp[stacktop] = sent;
-  GO(native_at(u, distance), DEAD);
+  GO(resume, DEAD);
 }
 STENCIL(thunk_resume) { MUSTTAIL return resume_generator<Consumer::kCompiled>(lp, rt, acc, ts, REST); }
 STENCIL(resume_next) { MUSTTAIL return resume_generator<Consumer::kNext>(lp, rt, acc, ts, REST); }
