@@ -74,8 +74,8 @@ EXTERNALS = {
     "thunk_slow_branch": {"tj_slow_branch"},
 }
 
-# Stencils that call an opcode's handler, whose address is an operand, or a slot of a type.
-INDIRECT = {"handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class", "thunk_dispose",
+# Stencils that call an opcode's handler, whose address is an operand, a slot of a type, or compiled code.
+INDIRECT = {"thunk_delegate", "thunk_call_next", "handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class", "thunk_dispose",
             "thunk_dispose_plain"} | {f"slot_op_{pair}" for pair in ("LL", "LR", "RL", "MR")} | {f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
 
 # Element access runs no foreign code in its helpers; owned operands die there, containers apart.
