@@ -221,7 +221,7 @@ bool Construct(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
   }
   operands[1] = Py_NewRef(self);
   // The interpreter would move the arguments only if they were just those of the parameters.
-  bool exact = (site->flags & kPlainCall) && unit->argcount == site->popped - 1;
+  bool exact = (site->flags & kPlainCall) && unit->argcount == site->popped - 1 && Py_TYPE(type) == &PyType_Type;
   *out = EnterInstead(ts, sp, site, init, exact ? sp : operands + 2, self);
   Py_DECREF(type);
   return true;
@@ -246,6 +246,11 @@ void ExpandMethod(PyObject** operands) {
   Py_DECREF(callable);
 }
 
+// A metaclass without a `__call__` of its own.
+bool CallsAsType(PyTypeObject* kind) {
+  return PyType_FastSubclass(kind, Py_TPFLAGS_TYPE_SUBCLASS) && kind->tp_call == PyType_Type.tp_call;
+}
+
 // Calls that the interpreter does not inline but that end in a compiled function, which takes the place of self. False: nothing has
 // happened to the operands that a call of the general kind would mind.
 bool CallIndirectly(PyThreadState* ts, PyObject** sp, Site* site, Departure* out) {
@@ -260,7 +265,7 @@ bool CallIndirectly(PyThreadState* ts, PyObject** sp, Site* site, Departure* out
     return EnterBeside(ts, sp, site, reinterpret_cast<PyFunctionObject*>(function), PyMethod_GET_SELF(operands[0]), operands + 1,
                        nullptr, out);
   }
-  if (kind == &PyType_Type) return Construct(ts, sp, site, out);
+  if (kind == &PyType_Type || CallsAsType(kind)) return Construct(ts, sp, site, out);
   if (kind->tp_flags & Py_TPFLAGS_HEAPTYPE) return CallInstance(ts, sp, site, out);
   ExpandMethod(operands);
   return false;
