@@ -733,3 +733,54 @@ def instance_resurrected_by_init(log):
     for i in range(30):
         log.call(f, i)
     log(len(kept), [c.x for c in kept])
+
+
+@case
+def classes_with_metaclasses(log):
+    import abc
+
+    class Meta(type):
+        pass
+
+    class Calls(type):
+        def __call__(cls, *args):
+            log("called", cls.__name__, args)
+            return super().__call__(*args)
+
+    class Thing(metaclass=Meta):
+        def __init__(self, x, y=2):
+            self.x, self.y = x, y
+
+    class Shape(abc.ABC):
+        def __init__(self, x):
+            self.x = x
+
+        @abc.abstractmethod
+        def area(self):
+            pass
+
+    class Square(Shape):
+        def area(self):
+            return self.x
+
+    class Called(metaclass=Calls):
+        def __init__(self, x):
+            if x == 3:
+                raise ValueError(log.probe("died"))
+            self.x = x
+
+    def make(cls, x):
+        return cls(x).x
+
+    for x in range(6):
+        for cls in (Thing, Square, Shape, Called):
+            log.call(make, cls, x)
+    log.call(lambda: Thing())
+    log.call(lambda: Thing(1, y=3).y)
+    for x in range(6):
+        log.call(make, Thing, x)
+        if x == 2:
+            Meta.__call__ = lambda cls, x: cls.made(x)
+            Thing.made = classmethod(lambda cls, x: log.probe("other"))
+        if x == 4:
+            del Meta.__call__

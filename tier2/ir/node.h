@@ -54,7 +54,7 @@ const OpcodeInfo& InfoOf(Opcode opcode);
 // `imm` of a leave that is the unit's regular end.
 inline constexpr int64_t kPlannedLeave = 1;
 // `imm` of a generic operation that is a call: of Python code, or what might be that; of a Python class.
-inline constexpr int64_t kPythonCall = 1, kConstruction = 2;
+inline constexpr int64_t kPythonCall = 1, kConstruction = 2, kSlotCall = 3;
 // `imm` of iter_field and set_iter_field.
 enum IteratorField : int64_t { kPosition, kRemaining, kStep };
 

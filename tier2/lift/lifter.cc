@@ -476,6 +476,7 @@ Node* Lifter::CallHandler() {
   Node* call = Emit(Opcode::kGeneric, operands);
   call->index = in().offset;
   if (in().opcode == CALL || in().opcode == CALL_KW) call->imm = CallKind(KnownCallable(operands[0]));
+  if (in().opcode == GET_ITER && SeenClass(operands[0]) != nullptr) call->imm = kSlotCall;  // most likely
   call->state = state;
   return call;
 }

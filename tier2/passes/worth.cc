@@ -12,6 +12,7 @@ constexpr int64_t kGainOfNode = 4;      // a node that Tier 1 does as a step on 
 constexpr int64_t kGainOfCall = 40;     // without a frame
 constexpr int64_t kLossOfHandler = 40;  // a call of a handler in place of a stencil
 constexpr int64_t kLossOfCall = 120;    // the same for a call of Python code, which Tier 1 enters directly
+constexpr int64_t kLossOfSlotCall = 240;  // the same through a slot of the operand's type
 constexpr int64_t kLossOfConstruction = 360;
 constexpr int64_t kLossOfNumber = 40;   // a number that a C function makes, of several kinds
 constexpr int64_t kLossOfLocal = 14;    // a local that may have to be boxed for it
@@ -19,12 +20,20 @@ constexpr int kTurns = 8;               // of a loop, for each turn of the one a
 constexpr int kMaxDepth = 5;
 constexpr int kRarity = 32;             // turns for each exception; what that takes by itself is the same in both tiers
 
+int64_t LossOf(int64_t kind) {
+  switch (kind) {
+    case kPythonCall: return kLossOfCall;
+    case kSlotCall: return kLossOfSlotCall;
+    case kConstruction: return kLossOfConstruction;
+    default: return kLossOfHandler;
+  }
+}
+
 int64_t Value(const Node& n) {
   if (n.Is(Opcode::kGeneric)) {
     int64_t locals = 0;
     for (const FrameState::Local& l : n.state->locals) locals += l.value != nullptr;
-    int64_t handler = n.imm == kConstruction ? kLossOfConstruction : n.imm == kPythonCall ? kLossOfCall : kLossOfHandler;
-    return -handler - kLossOfLocal * locals;
+    return -LossOf(n.imm) - kLossOfLocal * locals;
   }
   if (n.Is(Opcode::kCallTyped)) return kGainOfCall;
   if (n.Is(Opcode::kNumberOp) || n.Is(Opcode::kFindAttribute)) return -kLossOfNumber;
