@@ -1,8 +1,11 @@
 #include "tier1/async_generator_path.h"
 
+#include <utility>
+
 #include "runtime/cpython/async_generator_objects.h"
 #include "runtime/helpers/async.h"
 #include "tier1/generator_path.h"
+#include "tier1/rt.h"
 
 namespace tierjit::tier1 {
 namespace {
@@ -18,32 +21,30 @@ Doors g_doors;
 bool g_hooked = false;
 
 bool HandsOut(PyObject* result) {
-  static PyTypeObject* wrapped = nullptr;
-  if (wrapped == nullptr && IsWrappedValue(Py_TYPE(result))) wrapped = Py_TYPE(result);
-  return Py_TYPE(result) == wrapped;
+  if (tj_rt.wrapped_value_type == nullptr && IsWrappedValue(Py_TYPE(result))) tj_rt.wrapped_value_type = Py_TYPE(result);
+  return Py_TYPE(result) == tj_rt.wrapped_value_type;
 }
 
-// The generator has raised, or returned.
-AwaitStep End(AsendObject* awaitable, PyObject* result) {
+// The generator has raised, or returned `result`.
+AwaitStep End(PyAsyncGenObject* gen, PyObject* result) {
   if (result != nullptr) {
     Py_DECREF(result);
     PyErr_SetNone(PyExc_StopAsyncIteration);
   }
   bool closes = PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit);
-  if (closes) awaitable->generator->ag_closed = 1;
-  awaitable->generator->ag_running_async = 0;
-  awaitable->state = AsendObject::kClosed;
+  if (closes) gen->ag_closed = 1;
+  gen->ag_running_async = 0;
   return AwaitStep::kRaised;
 }
 
-// It has yielded; `*result` is what.
-AwaitStep HandOut(AsendObject* awaitable, PyObject** result) {
+// What it means that `gen` has been resumed and `*result` has come of it, NULL for an exception.
+AwaitStep Understand(PyAsyncGenObject* gen, PyObject** result) {
+  if (*result == nullptr || !Suspended(reinterpret_cast<PyGenObject*>(gen))) return End(gen, std::exchange(*result, nullptr));
   if (!HandsOut(*result)) return AwaitStep::kYielded;
   PyObject* wrapped = *result;
   *result = Py_NewRef(reinterpret_cast<WrappedValueObject*>(wrapped)->value);
   Py_DECREF(wrapped);
-  awaitable->generator->ag_running_async = 0;
-  awaitable->state = AsendObject::kClosed;
+  gen->ag_running_async = 0;
   return AwaitStep::kReturned;
 }
 
@@ -63,9 +64,10 @@ AwaitStep Step(PyObject* self, PyObject* sent, PyObject** result) {
     gen->ag_running_async = running;
     return AwaitStep::kDeclined;
   }
-  if (got == nullptr || !Suspended(reinterpret_cast<PyGenObject*>(gen))) return End(awaitable, got);
   *result = got;
-  return HandOut(awaitable, result);
+  AwaitStep step = Understand(gen, result);
+  if (step != AwaitStep::kYielded) awaitable->state = AsendObject::kClosed;
+  return step;
 }
 
 PyObject* AsIteration(AwaitStep step, PyObject* result) {
@@ -110,8 +112,24 @@ bool DoorsAreOurs() { return _PyAsyncGenASend_Type.tp_iternext == IterNext && g_
 
 }  // namespace
 
+AwaitStep AfterAnext(PyObject** receiver, PyObject** result) {
+  PyAsyncGenObject* gen = reinterpret_cast<PyAsyncGenObject*>(*receiver);
+  AwaitStep step = Understand(gen, result);
+  if (step != AwaitStep::kYielded) return step;
+  PyObject* awaitable = PyAsyncGen_Type.tp_as_async->am_anext(*receiver);
+  if (awaitable == nullptr) {
+    Py_CLEAR(*result);
+    gen->ag_running_async = 0;
+    return AwaitStep::kRaised;
+  }
+  reinterpret_cast<AsendObject*>(awaitable)->state = AsendObject::kIterating;
+  Py_SETREF(*receiver, awaitable);
+  return AwaitStep::kYielded;
+}
+
 void HookAsyncGenerators() {
   if (g_hooked || !FindDoors()) return;
+  tj_rt.async_generator_type = &PyAsyncGen_Type;
   SetDoors(IterNext, SendMethod);
   SetAsendStep(Step);
   g_hooked = true;

@@ -258,12 +258,17 @@ Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Si
   bool is_send = site->handler == op_send;
   PyObject** receiver = lp + site->unit->nlocalsplus + site->depth - (is_send ? 2 : 1);
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(*receiver);
+  bool anext = PyAsyncGen_CheckExact(*receiver), yielded = Suspended(gen);
+  if (anext) {
+    AwaitStep step = AfterAnext(receiver, &result);
+    if (step == AwaitStep::kReturned) TellOfReturn(ts, frame, &result);
+    yielded = step == AwaitStep::kYielded;
+  }
   if (result == nullptr) {
-    OpLeave::callee_failed = gen->gi_frame_state == FRAME_CLEARED;
+    OpLeave::callee_failed = !anext && gen->gi_frame_state == FRAME_CLEARED;
     OpError(frame, receiver + 1);
     return {nullptr, nullptr};
   }
-  bool yielded = Suspended(gen);
   PyObject** sp = receiver + 1;
   if (yielded || is_send) {
     *sp++ = result;

@@ -258,7 +258,7 @@ OfClass FindOfClass(PyTypeObject* type, PyObject* name) {
 
 OperationMethod FindOperationMethod(uint8_t opcode, int oparg, PyTypeObject* const* types) {
   Special special = SpecialOf(DecisionFor(opcode).handler);
-  if (special == Special::kNone || special == Special::kAttribute || special == Special::kIter) return {nullptr, 0, false};
+  if (special == Special::kNone || special == Special::kAttribute || special >= Special::kIter) return {nullptr, 0, false};
   for (int i = 0; i < OrderOf(special).count; i++) {
     if (types[i] != nullptr && VersionOf(types[i]) == 0) return {nullptr, 0, false};
   }

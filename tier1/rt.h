@@ -48,6 +48,8 @@ struct Rt {
   PyThreadState* const* running;  // where the lock's holder stands: a thread finds its state here without asking for thread-local data
   uintptr_t code_low, code_span;  // all compiled code lies in [code_low, code_low + code_span)
   PyTypeObject *generator_type, *coroutine_type;
+  // NULL while nothing is known about the layout of the objects that asynchronous generators are driven by, or of the second one.
+  PyTypeObject *async_generator_type, *wrapped_value_type;
   PyTypeObject *method_type, *range_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;
@@ -184,7 +186,7 @@ enum SiteFlags : uint8_t {
 // Operations that a class may implement by a method of its own.
 enum class Special : uint8_t {
   kNone, kBinary, kCompare, kContains, kTruth, kNegative, kInvert, kSubscript, kStoreSubscript, kAttribute, kCall, kEnter, kExit,
-  kAsyncEnter, kAsyncExit, kIter, kNext,
+  kAsyncEnter, kAsyncExit, kIter, kNext, kAwait, kAnext,
 };
 
 // One per place that can leave the fast path.

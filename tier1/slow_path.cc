@@ -396,7 +396,10 @@ PyObject* tj_end_special(PyObject** lp, PyObject* result, PyThreadState* ts, Sit
   uint16_t flags = frame->return_offset;
   frame->return_offset = 0;
   if (result != nullptr) result = EndSpecial(site, operands, result, flags);
-  if (!OrderOf(site->special).moved) {
+  const ArgumentOrder& order = OrderOf(site->special);
+  if (order.kept) {
+    operands += site->popped;
+  } else if (!order.moved) {
     for (int i = 0; i < site->popped; i++) tj_decref(operands[i]);
   }
   if (result == nullptr) {

@@ -2,6 +2,7 @@
 
 #include "runtime/deopt/call_ending.h"
 #include "runtime/deopt/reserve.h"
+#include "runtime/helpers/async.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/class_facts.h"
 #include "tier1/unit.h"
@@ -120,6 +121,8 @@ void FindFunction(PyTypeObject* type, Special special, int argument, PyObject* n
     case Special::kAsyncExit: k->function = AsFunction(Lookup(type, "__aexit__")); return;
     case Special::kNext: k->function = AsFunction(Lookup(type, "__next__")); return;
     case Special::kIter: k->function = AsFunction(Lookup(type, "__iter__")); return;
+    case Special::kAwait: k->function = AsFunction(Lookup(type, "__await__")); return;
+    case Special::kAnext: k->function = AsFunction(Lookup(type, "__anext__")); return;
     case Special::kAttribute: return FindGetter(type, name, k);
     case Special::kNone: return;
   }
@@ -288,6 +291,18 @@ PyObject* EndIter(PyObject* result) {
   return nullptr;
 }
 
+PyObject* EndAwait(PyObject* result) {
+  if (IsCoroutine(result)) {
+    PyErr_SetString(PyExc_TypeError, "__await__() returned a coroutine");
+  } else if (PyIter_Check(result)) {
+    return result;
+  } else {
+    PyErr_Format(PyExc_TypeError, "__await__() returned non-iterator of type '%.100s'", Py_TYPE(result)->tp_name);
+  }
+  Py_DECREF(result);
+  return nullptr;
+}
+
 }  // namespace
 
 Special SpecialOf(OpHandler handler) {
@@ -300,11 +315,13 @@ Special SpecialOf(OpHandler handler) {
   if (handler == op_binary_subscr) return Special::kSubscript;
   if (handler == op_store_subscr) return Special::kStoreSubscript;
   if (handler == op_get_iter || handler == op_get_yield_from_iter) return Special::kIter;
+  if (handler == op_get_awaitable) return Special::kAwait;
+  if (handler == op_get_anext) return Special::kAnext;
   return handler == op_load_attr ? Special::kAttribute : Special::kNone;
 }
 
 const ArgumentOrder& OrderOf(Special special) {
-  static constexpr ArgumentOrder kOne = {1, {0}, false}, kTwo = {2, {0, 1}, false};
+  static constexpr ArgumentOrder kOne = {1, {0}, false}, kTwo = {2, {0, 1}, false}, kKept = {1, {0}, false, true};
   static constexpr ArgumentOrder kContainer = {2, {1, 0}, false}, kStore = {3, {1, 2, 0}, false};
   static constexpr ArgumentOrder kOwner = {1, {0}, true}, kItem = {2, {0, 1}, true};
   switch (special) {
@@ -313,6 +330,7 @@ const ArgumentOrder& OrderOf(Special special) {
     case Special::kSubscript: return kItem;
     case Special::kStoreSubscript: return kStore;
     case Special::kAttribute: return kOwner;
+    case Special::kAnext: return kKept;
     default: return kOne;
   }
 }
@@ -342,6 +360,8 @@ PyObject* EndSpecial(const Site* site, PyObject* const* operands, PyObject* resu
       return Truth(result, site->oparg);
     case Special::kTruth: return EndTruth(result, flags);
     case Special::kIter: return EndIter(result);
+    case Special::kAwait: return EndAwait(result);
+    case Special::kAnext: return TakeAnextAwaitable(result);
     case Special::kStoreSubscript: Py_DECREF(result); return Py_None;
     default: return result;
   }

@@ -27,6 +27,7 @@ struct ArgumentOrder {
   int8_t count;
   int8_t at[3];
   bool moved;  // as the interpreter does here: the arguments' references become the callee's
+  bool kept = false;  // the operation leaves its operands on the stack
 };
 const ArgumentOrder& OrderOf(Special special);
 

@@ -53,9 +53,11 @@ PRESERVE_NONE PyObject* TJ_THUNK_method(SIGNATURE);         // acc = entry, x = 
 PRESERVE_NONE PyObject* TJ_THUNK_method_branch(SIGNATURE);  // acc, x likewise
 PRESERVE_NONE PyObject* TJ_THUNK_iter(SIGNATURE);  // x = instance, y = site, z = continuation
 PRESERVE_NONE PyObject* TJ_THUNK_next(SIGNATURE);  // likewise
+PRESERVE_NONE PyObject* TJ_THUNK_anext(SIGNATURE);  // likewise
 // acc = native entry, x = localsplus of the callee, y, z likewise.
 PRESERVE_NONE PyObject* TJ_THUNK_call_iter(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_call_next(SIGNATURE);
+PRESERVE_NONE PyObject* TJ_THUNK_call_anext(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_ask_next(SIGNATURE);  // x = instance, y, z likewise
 PRESERVE_NONE PyObject* TJ_THUNK_exit(SIGNATURE);
 PRESERVE_NONE PyObject* TJ_THUNK_finished(SIGNATURE);

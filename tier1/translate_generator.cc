@@ -48,12 +48,26 @@ bool Translator::IsDelegation(int index) const {
          jump->target == send->offset;
 }
 
+// GET_ANEXT, LOAD_CONST, SEND: an asynchronous generator stands for the awaitable of its __anext__() meanwhile. `index` is that of the SEND.
+bool Translator::IsAnextOf(int index) const {
+  const std::vector<Instruction>& all = decoded_.instructions();
+  if (index < 2 || index >= static_cast<int>(all.size())) return false;
+  const Instruction* send = &all[static_cast<size_t>(index)];
+  return send->opcode == SEND && send[-1].opcode == LOAD_CONST && send[-2].opcode == GET_ANEXT;
+}
+
+void Translator::GetAnext(const Instruction& in) {
+  if (IsAnextOf(current_ + 2)) return AskOperand(in, {Stencils().get_anext, Stencils().cold_anext});
+  EmitHandler(in, DecisionFor(in.opcode).handler, 1, 2);
+}
+
 void Translator::Send(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
   if (IsDelegation(current_)) out_->resume_points.push_back({in.offset, static_cast<int32_t>(out_->emissions.size())});
-  Emission& e = Emit(s.send);
-  e.after_call = s.after_send;
+  bool anext = IsAnextOf(current_);
+  Emission& e = Emit(anext ? s.send_anext : s.send);
+  e.after_call = anext ? s.after_send_anext : s.after_send;
   e.a = SlotOffset(depth() - 2);
   e.b = SlotOffset(depth() - 1);
   e.p = AddressOfUnit(in.offset);

@@ -294,8 +294,11 @@ bool Translator::TranslateInstruction() {
     case YIELD_VALUE: Yield(in); return false;
     case SEND: Send(in); return true;
     case END_SEND: EndSend(in); return true;
-    case GET_ITER: case GET_YIELD_FROM_ITER: GetIter(in); return true;
-    case GET_AWAITABLE: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().get_awaitable}); return true;
+    case GET_ITER: case GET_YIELD_FROM_ITER:
+      AskOperand(in, {Stencils().get_iter, Stencils().get_iter_any, Stencils().cold_iter});
+      return true;
+    case GET_AWAITABLE: AskOperand(in, {Stencils().get_awaitable, Stencils().cold_iter}); return true;
+    case GET_ANEXT: GetAnext(in); return true;
     case PUSH_EXC_INFO: PushHandled(); return true;
     case POP_EXCEPT: PopHandled(); return true;
     case CHECK_EXC_MATCH: EmitHandler(in, DecisionFor(in.opcode).handler, 1, 1, {Stencils().check_exc_match}); return true;
@@ -411,17 +414,15 @@ const Instruction* Translator::LoopStore(const Instruction& in) const {
   return in.adaptive == FOR_ITER_RANGE || (in.adaptive == FOR_ITER && of_call) ? &list[index + 1] : nullptr;
 }
 
-void Translator::GetIter(const Instruction& in) {
-  const StencilIndex& s = Stencils();
+void Translator::AskOperand(const Instruction& in, std::initializer_list<const Stencil*> chain) {
   SpillAll();
-  Emission& e = Emit(s.get_iter);
+  Emission& e = Emit(*chain.begin());
   e.a = SlotOffset(depth() - 1);
   e.p = AddressOfUnit(in.offset);
   e.cell = NewCell(sizeof(GetterCell));
-  AddCold(e, s.get_iter_any);
-  AddCold(e, s.cold_iter);
+  for (size_t i = 1; i < chain.size(); i++) AddCold(e, chain.begin()[i]);
   SetSite(e, DecisionFor(in.opcode).handler, 1, kResultInAcc).fill = FillGetter;
-  Drop(1);
+  Drop(NumPopped(in.opcode, in.oparg) + 1 - NumPushed(in.opcode, in.oparg));
   PushAccumulator();
 }
 
@@ -429,9 +430,9 @@ void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
   std::array<const Stencil*, 6> order = {s.for_range, s.for_list, s.for_tuple, s.for_generator, s.for_instance, s.for_any};
-  if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_any};
-  if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_any};
-  if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_any};
+  if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_generator, s.for_any};
+  if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_generator, s.for_any};
+  if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_generator, s.for_any};
   if (in.adaptive == FOR_ITER_GEN) order = {s.for_generator, s.for_any};
   if (in.declined) order = {s.for_instance, s.for_any};
   if (const Instruction* store = LoopStore(in)) {

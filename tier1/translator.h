@@ -176,7 +176,8 @@ class Translator {
   void EnterWith(const Instruction& in);
   void AfterCall(int popped, int site);
   void ForIter(const Instruction& in);
-  void GetIter(const Instruction& in);
+  // The operand on top of the stack is asked for something by a method of its class, maybe: the first of `chain` that can does it.
+  void AskOperand(const Instruction& in, std::initializer_list<const Stencil*> chain);
   const Instruction* LoopStore(const Instruction& in) const;
   bool IsResumePoint(int index) const;
   bool IsDelegation(int index) const;
@@ -184,6 +185,8 @@ class Translator {
   void ReturnGenerator(const Instruction& in);
   void Yield(const Instruction& in);
   void Send(const Instruction& in);
+  void GetAnext(const Instruction& in);
+  bool IsAnextOf(int index) const;
   void EndSend(const Instruction& in);
   uint64_t AddressOfUnit(int32_t unit) const;
   void Return(const Instruction& in);

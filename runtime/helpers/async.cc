@@ -1,4 +1,6 @@
 // `await` and `async for`.
+#include "runtime/helpers/async.h"
+
 #include "runtime/helpers/frame_access.h"
 #include "runtime/helpers/handlers.h"
 
@@ -36,17 +38,6 @@ PyObject* TakeAiter(PyObject* iterable) {
   return nullptr;
 }
 
-// New reference to what `await object.__anext__()` drives, or NULL with an exception set. `next` is consumed.
-PyObject* TakeAnextAwaitable(PyObject* next) {
-  PyObject* awaitable = _PyCoro_GetAwaitableIter(next);
-  if (awaitable == nullptr) {
-    _PyErr_FormatFromCause(PyExc_TypeError, "'async for' received an invalid object from __anext__: %.100s",
-                           TypeName(next));
-  }
-  Py_DECREF(next);
-  return awaitable;
-}
-
 PyObject* AnextAwaitable(PyObject* iterator) {
   unaryfunc getter = AnextSlot(iterator);
   if (getter == nullptr) {
@@ -72,6 +63,23 @@ PyObject* RefuseSecondAwait(PyObject* iterator) {
 }
 
 }  // namespace
+
+PyObject* TakeAnextAwaitable(PyObject* next) {
+  PyObject* awaitable = _PyCoro_GetAwaitableIter(next);
+  if (awaitable == nullptr) {
+    _PyErr_FormatFromCause(PyExc_TypeError, "'async for' received an invalid object from __anext__: %.100s",
+                           TypeName(next));
+  }
+  Py_DECREF(next);
+  return awaitable;
+}
+
+bool IsCoroutine(PyObject* object) {
+  if (PyCoro_CheckExact(object)) return true;
+  if (!PyGen_CheckExact(object)) return false;
+  void* frame = reinterpret_cast<PyGenObject*>(object)->gi_iframe;
+  return (CodeOf(static_cast<_PyInterpreterFrame*>(frame))->co_flags & CO_ITERABLE_COROUTINE) != 0;
+}
 
 PyObject** op_get_awaitable(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int oparg) {
   PyObject* iterable = sp[-1];

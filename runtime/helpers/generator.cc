@@ -35,6 +35,7 @@ AwaitStep Send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* receiver
   PyTypeObject* type = Py_TYPE(receiver);
   if (type == &_PyAsyncGenASend_Type && g_asend_step != nullptr) {
     AwaitStep step = g_asend_step(receiver, value, result);
+    if (step == AwaitStep::kReturned) return TellOfReturn(ts, frame, result);
     if (step != AwaitStep::kDeclined) return step;
   }
   // A class made in Python may have methods of its own instead of an inherited slot.
@@ -50,6 +51,14 @@ AwaitStep Send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject* receiver
 }  // namespace
 
 void SetAsendStep(AsendStep step) { g_asend_step = step; }
+
+AwaitStep TellOfReturn(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** result) {
+  if (ts->interp->monitors.tools[PY_MONITORING_EVENT_RAISE] == 0) return AwaitStep::kReturned;
+  _PyGen_SetStopIterationValue(*result);
+  Py_CLEAR(*result);
+  _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  return _PyGen_FetchStopIterationValue(result) == 0 ? AwaitStep::kReturned : AwaitStep::kRaised;
+}
 
 // Generators and coroutines come here only if they cannot be resumed: the others the compiler resumes itself.
 PyObject** op_send(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp, int) {

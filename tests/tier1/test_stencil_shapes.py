@@ -65,6 +65,8 @@ EXTERNALS = {
     "thunk_return": {"tj_dealloc", "tj_pop_chunk", "tj_return_slow"},
     "thunk_method": {"tj_end_special"},
     "thunk_call_iter": {"tj_end_special"},
+    "thunk_call_anext": {"tj_end_special"},
+    "after_send_anext": {"tj_dealloc"},
     "thunk_ask_next": {"tj_next"},
     "thunk_method_branch": {"tj_end_special_branch"},
     "thunk_return_code": {"tj_dealloc"},
@@ -75,8 +77,9 @@ EXTERNALS = {
 }
 
 # Stencils that call an opcode's handler, whose address is an operand, a slot of a type, or compiled code.
-INDIRECT = {"thunk_delegate", "thunk_call_next", "handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function", "thunk_call_c_class", "thunk_dispose",
-            "thunk_dispose_plain"} | {f"slot_op_{pair}" for pair in ("LL", "LR", "RL", "MR")} | {f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
+INDIRECT = {"thunk_delegate", "thunk_call_next", "handler", "handler_R", "for_any", "thunk_call_c_method", "thunk_call_c_function",
+            "thunk_call_c_class", "thunk_dispose", "thunk_dispose_plain"} | {f"slot_op_{pair}" for pair in ("LL", "LR", "RL", "MR")} | {
+                f"call_c_{form}_{n}" for form in ("plain", "method") for n in range(4)}
 
 # Element access runs no foreign code in its helpers; owned operands die there, containers apart.
 PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
@@ -101,21 +104,25 @@ CEILINGS = [
     ("method_fixed_", 136), ("method_plain_", 89), ("method_values_", 135),
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("put_attr_", 126), ("put_global_", 104), ("put_name_", 104),
-    ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83), ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83),
+    ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 117), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 91),
-    ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send", 80),
-    ("after_send", 66), ("end_send", 48), ("get_iter", 50), ("get_awaitable", 48),
+    ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send_anext", 84), ("send", 80),
+    ("after_send_anext", 181), ("after_send", 66), ("get_anext", 79), ("end_send", 48), ("get_iter", 50), ("get_awaitable", 48),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("array_get_", 284), ("array_set_", 328),
     ("item_get_", 125), ("item_contains_", 154), ("item_set_", 195), ("list_append", 50),
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 37), ("load_name", 152), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 63), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_free_vars", 82), ("copy_", 42), ("push_exc_info", 61), ("pop_except", 78),
     ("check_exc_match", 49), ("pop_", 55), ("check_local", 23), ("take_local", 29),
-    ("clear_locals", 52), ("resume_next", 432), ("resume_sent", 467), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118), ("jump", 5),
-    ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_iter", 42), ("cold_", 22),
+    ("clear_locals", 52), ("resume_next", 432), ("resume_sent", 467), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118),
+    ("jump", 5),
+    ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_iter", 42), ("cold_anext", 42),
+    ("cold_", 22),
     ("thunk_return", 363), ("thunk_resume", 371), ("thunk_call_c_", 410), ("thunk_call", 1039), ("thunk_attr_", 395), ("thunk_method_L", 270),
-    ("thunk_method_R", 303), ("thunk_global", 162), ("thunk_dispose_plain", 203), ("thunk_dispose", 172), ("thunk_entry", 128), ("thunk_delegate", 146), ("thunk_iter", 243), ("thunk_next", 243), ("thunk_", 60),
+    ("thunk_method_R", 303), ("thunk_global", 162), ("thunk_dispose_plain", 203), ("thunk_dispose", 172), ("thunk_entry", 128),
+    ("thunk_delegate", 146), ("thunk_iter", 243), ("thunk_anext", 243), ("thunk_next", 243), ("thunk_", 60),
 ]
 
 
@@ -155,7 +162,7 @@ def test_no_stack_use(shapes):
     method for an operation, or look a name up, keep the site and the address to go on at there, and those that stand between caller
     and callee make the callee's prologue; the one that stands for a waiting generator keeps its unit there as well."""
     users = {name: (shape.pushes, shape.stack) for name, shape in shapes.items() if shape.pushes or shape.stack != 0}
-    keeping = ("thunk_method", "thunk_method_branch", "thunk_name", "thunk_call_iter", "thunk_call_next")
+    keeping = ("thunk_method", "thunk_method_branch", "thunk_name", "thunk_call_iter", "thunk_call_next", "thunk_call_anext")
     between = ("thunk_call", "thunk_call_plain", "thunk_call_method")
     assert users == {name: (2, 16) for name in keeping} | {name: (1, 8) for name in between} | {"thunk_delegate": (3, 24)}
 
@@ -188,7 +195,7 @@ def test_calls_of_compiled_functions_end_in_the_call(shapes):
     names = [name for name in shapes if re.fullmatch(r"call_((plain|method)_\w+|any|attr_\w|getitem_\w+)", name)]
     assert names and {shapes[name].ending for name in names} == {"kCallee"}
     constructions = {name for name in shapes if name.startswith("call_class_")}
-    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "send"} | constructions
+    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "send", "send_anext"} | constructions
 
 
 def test_most_stencils_fall_through(shapes):

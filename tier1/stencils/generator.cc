@@ -2,6 +2,7 @@
 // resume what the other has suspended.
 //
 // A consumer enters a generator by a call (TJ_CALL_resume), as it enters a function; yield and return come back behind it.
+#include "runtime/cpython/async_generator_objects.h"
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -240,6 +241,50 @@ STENCIL(after_send) {
   TARGET(DEAD);
 }
 
+INLINE PyAsyncGenObject* as_async_generator(PyObject* o) { return reinterpret_cast<PyAsyncGenObject*>(o); }
+
+// GET_ANEXT. An asynchronous generator of which nobody wants an item at the moment is driven by SEND itself: nobody sees that it is not the
+// awaitable of its __anext__() that lies on the stack meanwhile. A: slot of the asynchronous iterator.
+STENCIL(get_anext) {
+  PyObject* it = *slot_at(lp, H_A);
+  if (UNLIKELY(Py_TYPE(it) != rt->async_generator_type)) COLD_EMPTY();
+  bool ready = suspended(as_generator(it)) && as_async_generator(it)->ag_hooks_inited && !as_async_generator(it)->ag_running_async;
+  if (UNLIKELY(!ready)) COLD_EMPTY();
+  acc = incref(it);
+  NEXT(acc);
+}
+// P: address of the instruction.
+STENCIL(cold_anext) {
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  MUSTTAIL return TJ_THUNK_anext(lp, rt, DEAD, ts, *slot_at(lp, H_A), ADDRESS_OF(H_SITE), ADDRESS_OF(TJ_NEXT));
+}
+
+// SEND behind GET_ANEXT.
+STENCIL(send_anext) {
+  PyObject* receiver = *slot_at(lp, H_A);
+  bool direct = Py_TYPE(receiver) == rt->async_generator_type;
+  if (UNLIKELY(!direct && Py_TYPE(receiver) != rt->coroutine_type)) COLD_EMPTY();
+  if (UNLIKELY(!suspended(as_generator(receiver)))) COLD_EMPTY();  // never one that GET_ANEXT has chosen
+  as_async_generator(receiver)->ag_running_async |= direct;
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  RESUME_GENERATOR(receiver, *slot_at(lp, H_B));
+}
+STENCIL(after_send_anext) {
+  PyObject* receiver = *slot_at(lp, H_A);
+  bool ordinary = acc != nullptr && ts->eval_breaker == unit()->expected_breaker;
+  if (UNLIKELY(!ordinary)) AFTER_RESUME();
+  if (LIKELY(Py_TYPE(acc) == rt->wrapped_value_type && Py_TYPE(receiver) == rt->async_generator_type)) {
+    as_async_generator(receiver)->ag_running_async = 0;
+    *slot_at(lp, H_B) = incref(reinterpret_cast<WrappedValueObject*>(acc)->value);
+    if (decref(acc)) tj_dealloc(acc);
+    TARGET(DEAD);
+  }
+  if (UNLIKELY(Py_TYPE(receiver) == rt->async_generator_type)) AFTER_RESUME();
+  if (suspended(as_generator(receiver))) NEXT(acc);
+  *slot_at(lp, H_B) = acc;
+  TARGET(DEAD);
+}
+
 STENCIL(thunk_after_resume) {
   Departure d = tj_after_resume(lp, acc, ts, static_cast<Site*>(y));
   if (UNLIKELY(d.resume == nullptr)) GO(TJ_THUNK_exit, DEAD);
@@ -253,9 +298,9 @@ STENCIL(end_send) {
   NEXT(acc);
 }
 
-// A coroutine is its own awaitable; for others the handler follows, whose operands these are. A: the slot above the object.
+// A coroutine is its own awaitable; others are asked. A: slot of the object.
 STENCIL(get_awaitable) {
-  acc = slot_at(lp, H_A)[-1];
+  acc = *slot_at(lp, H_A);
   if (UNLIKELY(Py_TYPE(acc) != rt->coroutine_type)) COLD_EMPTY();
   // Somebody may be awaiting it already.
   if (UNLIKELY(as_generator(acc)->gi_frame_state == FRAME_SUSPENDED_YIELD_FROM)) COLD_EMPTY();

@@ -75,21 +75,44 @@ INLINE PyObject** push_known(PyObject** lp, Rt* rt, PyThreadState* ts, PyObject*
 #define CALL_KNOWN(thunk, pushed) \
   MUSTTAIL return thunk(lp, rt, static_cast<PyObject*>(const_cast<void*>(NATIVE_ENTRY(pushed))), ts, reinterpret_cast<PyObject*>(pushed), y, z)
 
-// GET_ITER of an instance whose class has an `__iter__` in Python. x: the instance.
+// GET_ITER or GET_AWAITABLE of an instance whose class has an `__iter__` or `__await__` in Python. x: the instance.
 STENCIL(thunk_iter) {
   PyObject** pushed = push_known(lp, rt, ts, x, CELL);
   if (UNLIKELY(pushed == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, y, z);
   CALL_KNOWN(TJ_THUNK_call_iter, pushed);
 }
+// Not one that a decorator has made a coroutine.
+INLINE bool is_plain_generator(Rt* rt, PyObject* o) {
+  if (UNLIKELY(Py_TYPE(o) != rt->generator_type)) return false;
+  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<PyGenObject*>(o)->gi_iframe);
+  return LIKELY((reinterpret_cast<PyCodeObject*>(frame->f_executable)->co_flags & CO_ITERABLE_COROUTINE) == 0);
+}
 STENCIL(thunk_call_iter) {
   acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
   Site* site = static_cast<Site*>(y);
-  if (LIKELY(acc != nullptr && Py_TYPE(acc) == rt->generator_type && ts->eval_breaker == site->unit->expected_breaker)) {
+  if (LIKELY(acc != nullptr && is_plain_generator(rt, acc) && ts->eval_breaker == site->unit->expected_breaker)) {
     PyObject* iterable = *slot_at_offset(lp, site->operands);
     if (LIKELY(*refcount32(iterable) != 1)) {
       decref_shared(iterable);
       GO(reinterpret_cast<Continuation>(z), acc);
     }
+  }
+  acc = tj_end_special(lp, acc, ts, site);
+  if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
+  GO(reinterpret_cast<Continuation>(z), acc);
+}
+
+// GET_ANEXT of an instance whose class has an `__anext__` in Python. x: the instance, which stays on the stack.
+STENCIL(thunk_anext) {
+  PyObject** pushed = push_known(lp, rt, ts, x, CELL);
+  if (UNLIKELY(pushed == nullptr)) MUSTTAIL return TJ_THUNK_slow(lp, rt, acc, ts, x, y, z);
+  CALL_KNOWN(TJ_THUNK_call_anext, pushed);
+}
+STENCIL(thunk_call_anext) {
+  acc = call_method(lp, rt, acc, ts, reinterpret_cast<PyObject**>(x), y, z);
+  Site* site = static_cast<Site*>(y);
+  if (LIKELY(acc != nullptr && Py_TYPE(acc) == rt->coroutine_type && ts->eval_breaker == site->unit->expected_breaker)) {
+    GO(reinterpret_cast<Continuation>(z), acc);
   }
   acc = tj_end_special(lp, acc, ts, site);
   if (UNLIKELY(acc == nullptr)) GO(TJ_THUNK_exit, acc);
