@@ -296,7 +296,7 @@ Departure EnterWithByHandler(PyThreadState* ts, _PyInterpreterFrame* frame, PyOb
 Departure EnterWith(PyObject** lp, PyThreadState* ts, Site* site) {
   PyObject** sp = lp + site->unit->nlocalsplus + site->depth;
   _PyInterpreterFrame* caller = FrameOf(lp);
-  caller->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  caller->instr_ptr = PlaceOf(site);
   PyObject* manager = sp[-1];
   PyFunctionObject *exit, *enter = WithMethodsOf(Py_TYPE(manager), site->handler == op_before_async_with, &exit);
   UnitHeader* unit = enter == nullptr ? nullptr : CompiledUnit(enter);
@@ -350,7 +350,7 @@ Departure Call(PyObject** lp, PyThreadState* ts, Site* site) {
   PyObject** operands = sp - site->popped;
   // All operands lie in their slots, but for the NULL that stands for no self.
   for (int i = 0; i < site->pending_count; i++) lp[site->unit->nlocalsplus + site->pending[i].slot] = nullptr;
-  frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  frame->instr_ptr = PlaceOf(site);
   if (Py_TYPE(operands[0]) == &PyFunction_Type && (site->flags & (kPlainCall | kKeywordCall))) {
     UnitHeader* callee;
     _PyInterpreterFrame* pushed = PushFast(ts, sp, site, &callee);
@@ -438,7 +438,7 @@ extern "C" Departure tj_call_getitem(PyThreadState* ts, PyObject** sp) {
 extern "C" Departure tj_call_attr(PyThreadState* ts, PyObject** sp, Site* site) {
   const void* entry;
   g_failed_without_frame = false;
-  ts->current_frame->instr_ptr = _PyCode_CODE(site->unit->code) + site->instr;
+  ts->current_frame->instr_ptr = PlaceOf(site);
   FoundAttr found = ReadAttr(sp[-1], site);
   if (found.form != AttrForm::kNone) {
     tj_decref(sp[-1]);

@@ -61,7 +61,7 @@ inline PyObject* Finish(PyObject** lp, PyThreadState* ts, const Site* site, PyOb
   return FinishDisturbed(lp, ts, site, result);
 }
 
-inline void ShowInstruction(PyObject** lp, const Site* site) { FrameOf(lp)->instr_ptr = InstructionAt(site, site->instr); }
+inline void ShowInstruction(PyObject** lp, const Site* site) { FrameOf(lp)->instr_ptr = PlaceOf(site); }
 
 bool SameText(PyObject* a, PyObject* b) {
   if (a == b) return true;

@@ -197,7 +197,7 @@ struct Site {
   void* cell;
   UnitHeader* unit;
   int32_t oparg;
-  int32_t instr;        // code unit of the instruction
+  int32_t instr;        // code unit of the instruction, where the interpreter may begin it
   int32_t next;         // code unit of the following instruction (of the fused jump when fused)
   int32_t resume_taken; // fused or branching: code unit where the interpreter goes on when the branch is taken / ...
   int32_t resume_next;  // ... and when it is not
@@ -207,6 +207,7 @@ struct Site {
   uint8_t flags;
   Special special;      // what a method of the operands' class may do instead of the handler
   uint8_t pending_count;  // entries of `pending`: operands included, lowest first
+  uint8_t prefixes;       // EXTENDED_ARGs of the instruction: a frame that runs it stands behind them
   uint16_t misses;
   uint32_t visits;      // how often the slow path was taken here
   uint8_t operand[4];   // index into `pending` of the first operands, kCanonicalOperand for those that lie in their slots

@@ -111,7 +111,7 @@ bool PollEvents(PyThreadState* ts, _PyInterpreterFrame* frame, PyObject** sp) {
 PyObject* CheckEntry(PyObject** lp, PyThreadState* ts, Site* site) {
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   if (!(site->flags & kNoPolling) && !PollEvents(ts, frame, sp)) return Fail();
   site->unit->entries_given++;
   if (MayRunNatively(ts, site->unit)) return Py_None;
@@ -190,7 +190,7 @@ PyObject* AskForAttr(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site
   PyObject** slot = StackBase(lp, site) + site->depth - 1;
   bool method = site->fill == FillMethod;
   MakeCanonical(lp, acc, site);
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   PyObject* owner = *slot;
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg >> 1);
   PyObject* value = nullptr;
@@ -221,7 +221,7 @@ bool RunHandler(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site, PyO
                site->popped > 1 ? Operand(lp, acc, site, 1) : nullptr, site);
   }
   MakeCanonical(lp, acc, site);
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   *sp = site->handler(ts, frame, StackBase(lp, site) + site->depth, site->oparg);
   return *sp != nullptr;
 }
@@ -240,7 +240,7 @@ PyObject* RunSlow(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* site) {
   if (site->quick != nullptr) {
     if (PyObject* r = TryQuick(lp, acc, ts, site)) return r;
     if (ts->current_exception != nullptr) {
-      frame->instr_ptr = InstructionAt(site, site->instr);
+      frame->instr_ptr = PlaceOf(site);
       MakeCanonical(lp, acc, site);
       OpError(frame, StackBase(lp, site) + site->depth);
       return Fail();
@@ -307,7 +307,7 @@ PyObject** EnterSpecial(PyObject** lp, PyObject* acc, PyThreadState* ts, Site* s
   site->visits++;
   MakeCanonical(lp, acc, site);
   _PyInterpreterFrame* frame = FrameOf(lp);
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   frame->return_offset = method.flags;  // no use for it while the callee is native
   for (int i = 0; i < order.count; i++) {
     PyObject* o = operands[method.reflected ? 1 - i : order.at[i]];
@@ -482,7 +482,7 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
     return 1;
   }
   _PyInterpreterFrame* frame = FrameOf(lp);
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   int below = site->depth - site->popped;
   MakeCanonicalBelow(below, lp, acc, site);
   tj_dealloc(dead);

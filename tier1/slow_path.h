@@ -21,6 +21,8 @@ enum ExtraFlags : uint8_t {
 
 inline PyObject** StackBase(PyObject** lp, const Site* site) { return lp + site->unit->nlocalsplus; }
 inline _Py_CODEUNIT* InstructionAt(const Site* site, int32_t unit) { return _PyCode_CODE(site->unit->code) + unit; }
+// Where a frame stands that runs the site's instruction.
+inline _Py_CODEUNIT* PlaceOf(const Site* site) { return InstructionAt(site, site->instr + site->prefixes); }
 
 // Every pending entry below the stack entry `end` becomes an owned reference in its slot.
 inline void MakeCanonicalBelow(int end, PyObject** lp, PyObject* acc, const Site* site) {

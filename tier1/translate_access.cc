@@ -150,7 +150,7 @@ void Translator::LoadProperty(const Instruction& in) {
   Emission& e = Emit(local ? s.call_getter_L : s.call_getter_R);
   e.cell = NewCell(sizeof(GetterCell));
   e.a = local ? LocalOffset(Top().value) : 0;
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   SlowPath(e, DecisionFor(LOAD_ATTR).handler, 1, kResultInAcc).fill = FillGetter;
   AfterCall(1, e.site);
 }
@@ -218,7 +218,7 @@ void Translator::SubscriptByMethod(const Instruction& in) {
 void Translator::SetCallGetItem(Emission& e, const Instruction& in) {
   SetItemOperands(e, Top(2), Top(1));
   e.d = SlotOffset(depth() - 2);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
 }
 
 void Translator::Subscript(const Instruction& in) {
@@ -380,7 +380,7 @@ void Translator::Call(const Instruction& in) {
   e.b = SlotOffset(callable + 1 + no_self);
   e.c = count;
   e.d = SlotOffset(depth() - 1);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
   if (class_first) {
     e.after_call = s.after_init;

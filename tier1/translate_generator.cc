@@ -70,7 +70,7 @@ void Translator::Send(const Instruction& in) {
   e.after_call = anext ? s.after_send_anext : s.after_send;
   e.a = SlotOffset(depth() - 2);
   e.b = SlotOffset(depth() - 1);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   e.target = in.target;
   SlowBranch(e, DecisionFor(SEND).handler, 2, kResultInAcc, in);
   Reach(in.target, depth());

@@ -137,7 +137,7 @@ const Stencil* Translator::SlotForm(const Instruction& in, Pair pair) const {
 void Translator::SetSlots(Emission& e, const Instruction& in) {
   e.c = kOperatorSlots[in.oparg].asked;
   e.d = kOperatorSlots[in.oparg].empty;
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
 }
 
 // Int and float forms of an operation; false: neither suits the operands or what the interpreter has seen.

@@ -349,7 +349,7 @@ void Translator::Return(const Instruction& in) {
     Push(Kind::kConst, reinterpret_cast<uint64_t>(PyTuple_GET_ITEM(code_->co_consts, in.oparg)));
   }
   const StencilIndex& s = Stencils();
-  uint64_t here = AddressOfUnit(in.offset);
+  uint64_t here = AddressOfUnit(in.op);
   bool inlined = nlocalsplus_ <= kMaxInlinedDrops && !Suspends(code_);
   if (!inlined || Top().kind != Kind::kLocal) ToAccumulator();
   Entry value = Top();
@@ -418,7 +418,7 @@ void Translator::AskOperand(const Instruction& in, std::initializer_list<const S
   SpillAll();
   Emission& e = Emit(*chain.begin());
   e.a = SlotOffset(depth() - 1);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   e.cell = NewCell(sizeof(GetterCell));
   for (size_t i = 1; i < chain.size(); i++) AddCold(e, chain.begin()[i]);
   SetSite(e, DecisionFor(in.opcode).handler, 1, kResultInAcc).fill = FillGetter;
@@ -448,7 +448,7 @@ void Translator::ForIter(const Instruction& in) {
   }
   AddCold(e, s.cold_for);
   e.a = SlotOffset(depth() - 1);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   e.after_call = s.after_for_generator;
   e.target = in.target + 2;
   if (order[order.size() - 2] == s.for_instance || in.declined) e.cell = NewCell(sizeof(GetterCell));

@@ -13,7 +13,7 @@ bool IsImmortal(uint64_t object) { return _Py_IsImmortal(reinterpret_cast<PyObje
 Emission& Translator::Emit(const Stencil* stencil) {
   Emission& e = out_->emissions.emplace_back();
   e.stencil = stencil;
-  e.instr = decoded_.instructions()[current_].offset;
+  e.instr = decoded_.instructions()[current_].op;
   return e;
 }
 
@@ -43,6 +43,7 @@ int Translator::MakeSite(OpHandler handler, int popped, uint8_t flags) {
   site.special = SpecialOf(handler);
   site.oparg = in.oparg;
   site.instr = in.offset;
+  site.prefixes = static_cast<uint8_t>(in.op - in.offset);
   site.next = in.next;
   site.depth = static_cast<uint16_t>(depth());
   site.popped = static_cast<uint16_t>(popped);
@@ -173,7 +174,7 @@ void Translator::EmitHandler(const Instruction& in, OpHandler handler, int poppe
   if (fast.size() != 0) AddCold(e, general);
   e.a = SlotOffset(depth());
   e.c = static_cast<uint32_t>(in.oparg);
-  e.p = AddressOfUnit(in.offset);
+  e.p = AddressOfUnit(in.op);
   e.q = reinterpret_cast<uint64_t>(handler);
   Drop(popped);
   if (in_acc) PushAccumulator();

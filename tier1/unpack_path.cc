@@ -68,7 +68,7 @@ bool StoreFromStack(PyObject** lp, PyThreadState* ts, Site* site, const Locals& 
   _PyInterpreterFrame* frame = FrameOf(lp);
   PyObject** sp = StackBase(lp, site) + site->depth;
   sp[-1] = sequence;
-  frame->instr_ptr = InstructionAt(site, site->instr);
+  frame->instr_ptr = PlaceOf(site);
   sp = op_unpack_sequence(ts, frame, sp, count);
   if (sp == nullptr) return false;
   if (MayRunNatively(ts, site->unit)) return StoreFromStack(lp, ts, site, locals, sp, 0);

@@ -257,6 +257,17 @@ std::vector<ExceptionRange> ExceptionRangesOf(PyCodeObject* code) {
   return ranges;
 }
 
+int32_t OpcodeUnit(PyCodeObject* code, int32_t unit) {
+  const _Py_CODEUNIT* units = _PyCode_CODE(code);
+  while (units[unit].op.code == EXTENDED_ARG) unit++;
+  if (units[unit].op.code != INSTRUMENTED_LINE && units[unit].op.code != INSTRUMENTED_INSTRUCTION) return unit;
+  BaseBytes bytes(code);  // events hide the opcode
+  if (!bytes.ok()) return unit;
+  units = reinterpret_cast<const _Py_CODEUNIT*>(bytes.data());
+  while (units[unit].op.code == EXTENDED_ARG) unit++;
+  return unit;
+}
+
 bool IsBackwardJump(uint8_t opcode) { return opcode == JUMP_BACKWARD || opcode == JUMP_BACKWARD_NO_INTERRUPT; }
 
 bool HasLoop(PyCodeObject* code) {

@@ -64,6 +64,9 @@ bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out);
 // All of them, in the order of the table. [GIL]
 std::vector<ExceptionRange> ExceptionRangesOf(PyCodeObject* code);
 
+// Where a frame stands that runs the instruction at `unit`: at the opcode itself, behind EXTENDED_ARG prefixes. [GIL]
+int32_t OpcodeUnit(PyCodeObject* code, int32_t unit);
+
 // True if the base opcode `opcode` may be the target of, or is, a backward jump (JUMP_BACKWARD family).
 bool IsBackwardJump(uint8_t opcode);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/bytecode/decoder.h"
+
 namespace tierjit {
 
 extern "C" {
@@ -53,7 +55,7 @@ class Builder {
       const ExitFrame& f = a.site->frames[i];
       PyFunctionObject* of = i == 0 ? function : f.function;
       _PyInterpreterFrame* frame = of == nullptr ? ts_->current_frame : g_runner.push(ts_, of, f.code);
-      frame->instr_ptr = _PyCode_CODE(f.code) + f.instruction;
+      frame->instr_ptr = _PyCode_CODE(f.code) + OpcodeUnit(f.code, f.instruction);
       if (i == 0) {
         for (const ExitDescriptor::Item& item : a.site->items) {
           if (item.frame == 0 && item.where == Where::kLocal) objects.Keep(item, frame->localsplus[item.index]);

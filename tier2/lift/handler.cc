@@ -78,7 +78,7 @@ bool Lifter::Raise() {
 // An operation that has raised here, for a handler of the unit, where `a` and `b` compare so: its handler does it then. Before any effect of
 // the instruction.
 void Lifter::RaiseWhere(Opcode compare, Relation relation, Node* a, Node* b) {
-  if (frameless() || Protection() == nullptr || !snapshot_.feedback->raised(in().offset)) return;
+  if (frameless() || Protection() == nullptr || !snapshot_.feedback->raised(in().op)) return;
   Emit(Opcode::kBranch, {Compare(compare, relation, a, b)});
   Block* from = block_;
   State before = state_;

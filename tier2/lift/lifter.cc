@@ -345,7 +345,7 @@ void Lifter::EnterWith(absl::Span<Node* const> args) {
 
 // What the profiled version would have noted if it had come by.
 bool Lifter::NeverSeen() const {
-  if (snapshot_.feedback->raised(in().offset)) return false;
+  if (snapshot_.feedback->raised(in().op)) return false;
   switch (in().opcode) {
     case STORE_FAST: case STORE_FAST_LOAD_FAST: case STORE_FAST_STORE_FAST: case BINARY_OP: case BINARY_SUBSCR: case COMPARE_OP: case CALL:
     case LOAD_ATTR: case LOAD_GLOBAL: case GET_ITER: return seen().bits == 0;

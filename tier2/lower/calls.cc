@@ -168,7 +168,7 @@ void Lowerer::Return(const Node& end) {
     Later([=, this, &end] {
       f_->Bind(held);
       SyncLocals(LocalsExit(end));
-      f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + end.state->resume);
+      f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), PlaceOf(end.state->resume));
       f_->Jmp(done);
     });
   }

@@ -114,7 +114,7 @@ void Lowerer::StoreLocal(const Node& n) {
     f_->Bind(noticed);
     int locals = LocalsExit(n);
     SyncLocals(locals);
-    f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + n.state->resume);
+    f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), PlaceOf(n.state->resume));
     f_->CallC("tj_dealloc", env_.dealloc, {old});
     f_->BNe(changed, Breaker(), Mem::At(T::kI64, env_.expected_breaker));
     MayFail("behind store_local", n.state->origin, changed);
@@ -188,7 +188,7 @@ bool IsQuiet(uint8_t opcode) {
 }  // namespace
 
 Lowerer::Reg Lowerer::CallHandler(const Node& n, const Instruction& in) {
-  f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), _PyCode_CODE(snapshot_.code) + in.offset);
+  f_->Store(FrameField(offsetof(_PyInterpreterFrame, instr_ptr)), PlaceOf(in.offset));
   Reg frame = f_->Sub(lp_, static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus)));
   Reg top = f_->Add(lp_, (graph_.local_count + static_cast<int64_t>(n.state->stack.size())) * 8);
   using T = mir::Type;

@@ -70,6 +70,11 @@ class Lowerer {
   Mem Slot(int index) { return Field(mir::Type::kI64, lp_, static_cast<size_t>(index) * sizeof(PyObject*)); }
   Mem StackSlot(int depth) { return Slot(graph_.local_count + depth); }
   Mem Breaker() { return {.base = ts_, .disp = static_cast<int64_t>(offsetof(PyThreadState, eval_breaker)), .changes = true}; }
+  // Where the frame of the code stands that runs the instruction at `unit`.
+  const _Py_CODEUNIT* PlaceOf(int32_t unit) const {
+    const DecodedCode& decoded = *snapshot_.decoded;
+    return _PyCode_CODE(snapshot_.code) + decoded.instructions()[static_cast<size_t>(decoded.IndexAt(unit))].op;
+  }
   Mem FrameField(size_t offset) {
     return {.base = lp_, .disp = static_cast<int64_t>(offset) - static_cast<int64_t>(offsetof(_PyInterpreterFrame, localsplus))};
   }
