@@ -31,22 +31,30 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def run(program: str, calls: int, interpreter: bool, under: list[str]) -> str:
+    """What a process with so many calls, run `under` a tool, prints to stderr."""
+    command = [*under, str(VENV_PYTHON), str(macro.DRIVER), program, "--small", "--calls", str(calls)]
+    command += [] if interpreter else ["--tierjit"]
+    # The budget is that of Tier 1: what another thread compiles in the meantime is not the same each time.
+    env = macro.environment() | {"TIERJIT_SAMPLE_MS": "0", "TIERJIT_TIER2": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=900)
+    if done.returncode != 0:
+        raise ToolError(f"{program} failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+    return done.stderr
+
+
 def instructions(program: str, calls: int, interpreter: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Generated code moves and is reused: valgrind must look for it everywhere.
-        command = ["valgrind", "--tool=callgrind", "--smc-check=all-non-file", f"--callgrind-out-file={folder}/out",
-                   str(VENV_PYTHON), str(macro.DRIVER), program, "--small", "--calls", str(calls)]
-        command += [] if interpreter else ["--tierjit"]
-        # The budget is that of Tier 1: what another thread compiles in the meantime is not the same each time.
-        env = macro.environment() | {"TIERJIT_SAMPLE_MS": "0", "TIERJIT_TIER2": "0"}
-        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=900)
-    found = TOTAL.search(done.stderr)
-    if done.returncode != 0 or not found:
-        raise ToolError(f"{program} failed under valgrind: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+        valgrind = ["valgrind", "--tool=callgrind", "--smc-check=all-non-file", f"--callgrind-out-file={folder}/out"]
+        found = TOTAL.search(run(program, calls, interpreter, valgrind))
+    if not found:
+        raise ToolError(f"{program}: valgrind tells no total")
     return int((found[1] or found[2]).replace(",", ""))
 
 
 def count(program: str, interpreter: bool) -> int:
+    run(program, 1, interpreter, [])  # the first process compiles the modules' source, if nobody has
     return (instructions(program, 3, interpreter) - instructions(program, 1, interpreter)) // 2
 
 
