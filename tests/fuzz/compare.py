@@ -9,6 +9,7 @@ EARLY = {"TIERJIT": "1", "TIERJIT_TIER2": "1", "TIERJIT_TIER2_EVERY_LOOP": "1", 
          "TIERJIT_OSR_THRESHOLD": "3", "TIERJIT_PROFILED_TURNS": "4", "TIERJIT_BACKGROUND": "0"}
 # Compiled by the worker thread, which is slow to begin, and installed some turns after the types were looked at.
 LATE = {"TIERJIT_BACKGROUND": "1", "TIERJIT_COMPILE_DELAY_US": "100", "TIERJIT_INSTALL_DELAY": "2"}
+TIER1 = {"TIERJIT_TIER2": "0"}
 SECONDS = 600
 # When the collector comes depends on how many objects are made, and what is in cycles can tell.
 START = """
@@ -34,11 +35,13 @@ def lines(first, count, python=sys.executable, **variables):
     return done.stdout.splitlines(), "" if done.returncode == 0 else f"exit code {done.returncode}: {done.stderr[-2000:]}"
 
 
-def difference(first, count, seed=0, python=sys.executable, background=False):
-    """None, or (number of the program, what is wrong). `seed`: optimised code leaves at random places; `background`: it comes late."""
+def difference(first, count, seed=0, python=sys.executable, background=False, tier1=False):
+    """None, or (number of the program, what is wrong). `seed`: optimised code leaves at random places; `background`: it comes late; `tier1`:
+    there is none."""
     reference, problem = lines(first, count, python)
     assert not problem, problem
-    found, problem = lines(first, count, python, **EARLY | (LATE if background else {}), TIERJIT_FAIL_GUARDS=str(seed))
+    changes = (LATE if background else {}) | (TIER1 if tier1 else {})
+    found, problem = lines(first, count, python, **EARLY | changes, TIERJIT_FAIL_GUARDS=str(seed))
     for wanted, line in zip(reference, found):
         if wanted != line:
             return int(wanted.split()[0]), f"{wanted}\n{line}"

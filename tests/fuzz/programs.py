@@ -216,7 +216,8 @@ def call(function, arguments):
 
 def writer_of(number):
     import objects
-    return (Writer if number % 2 == 0 else objects.Writer)(number)
+    import suspensions
+    return (Writer, objects.Writer, suspensions.Writer)[number % 3](number)
 
 
 def run(number, turns=6, write=print):

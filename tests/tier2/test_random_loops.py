@@ -17,4 +17,4 @@ PROGRAMS = 20       # of one process
 @pytest.mark.parametrize("first", (0, PROGRAMS))
 def test_random_programs(first, seed, background):
     found = compare.difference(first, PROGRAMS, seed, background=background)
-    assert found is None, f"fail_guards={seed}: {found[1]}\n{programs.Writer(found[0]).program()}"
+    assert found is None, f"fail_guards={seed}: {found[1]}\n{programs.writer_of(found[0]).program()}"

@@ -1,6 +1,6 @@
 """`tools/dev fuzz [--first N] [--count N]`: random programs (tests/fuzz), the interpreter against the optimising tier.
 
-Each program runs in the interpreter, in optimised code, and in optimised code that leaves at random places. A difference is shown with the
+Each program runs in the interpreter, in Tier 1, in optimised code, and in optimised code that leaves at random places. A difference is shown with the
 number of its program; `tests/fuzz/programs.py N 1` runs it, and `tools/dev bisect` finds the unit and the guard.
 """
 
@@ -20,10 +20,11 @@ def check(first: int, seed: int, background: bool) -> list[str]:
     import compare
 
     problems = []
-    for mode in (0, seed):
-        found = compare.difference(first, CHUNK, mode, str(VENV_PYTHON), background)
+    for mode, tier1 in ((0, True), (0, False), (seed, False)):
+        found = compare.difference(first, CHUNK, mode, str(VENV_PYTHON), background, tier1)
         if found:
-            problems.append(f"program {found[0]} (of {first} to {first + CHUNK - 1}), fail_guards={mode}:\n{found[1]}")
+            how = "Tier 1" if tier1 else f"fail_guards={mode}"
+            problems.append(f"program {found[0]} (of {first} to {first + CHUNK - 1}), {how}:\n{found[1]}")
     return problems
 
 
