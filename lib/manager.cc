@@ -146,6 +146,7 @@ void Manager::OnInterpreterExit(void* self) {
   EndForks();
   manager->StopHooks();
   CodeStates::Get().End();
+  tier1::ForgetInterpreter(true);
   manager->interpreter_prepared_ = false;
   manager->unavailable_ = "the interpreter has shut down";
 }

@@ -42,6 +42,15 @@ struct ClassFound {
 constexpr size_t kTableSize = 2048;
 Known g_found[kTableSize];
 ClassFound g_class_found[kTableSize];
+// What `object` has under two names; borrowed, NULL before it is asked for.
+PyObject *g_getattribute = nullptr, *g_class_of = nullptr;
+
+PyObject* OfObject(const char* name) {
+  PyObject* interned = Interned(name);
+  PyObject* found = _PyType_Lookup(&PyBaseObject_Type, interned);
+  Py_DECREF(interned);
+  return found;
+}
 
 size_t IndexOf(uint32_t version, PyObject* name) {
   return (version * 31 + (reinterpret_cast<uintptr_t>(name) >> 4)) % kTableSize;
@@ -74,15 +83,14 @@ bool HasPlainGetattr(PyTypeObject* type) {
   // A class that has only `__getattr__`: it is asked last.
   if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return false;
   static PyObject* name = Interned("__getattribute__");
-  static PyObject* plain = _PyType_Lookup(&PyBaseObject_Type, name);
+  if (g_getattribute == nullptr) g_getattribute = OfObject("__getattribute__");
   static PyObject* hook = Interned("__getattr__");
-  return plain != nullptr && _PyType_Lookup(type, name) == plain && _PyType_Lookup(type, hook) != nullptr;
+  return g_getattribute != nullptr && _PyType_Lookup(type, name) == g_getattribute && _PyType_Lookup(type, hook) != nullptr;
 }
 
 Place PlaceOfDescriptor(PyTypeObject* type, PyObject* descr, Known* f) {
-  static PyObject* class_name = Interned("__class__");
-  static PyObject* class_of = _PyType_Lookup(&PyBaseObject_Type, class_name);
-  if (descr == class_of) return Place::kClass;
+  if (g_class_of == nullptr) g_class_of = OfObject("__class__");
+  if (descr == g_class_of) return Place::kClass;
   if (Py_TYPE(descr) == &PyMemberDescr_Type) {
     f->offset = SlotOffsetOf(type, descr);
     if (f->offset > 0) return Place::kSlot;
@@ -369,6 +377,18 @@ extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site)
   }
   FillCache(value, owner, site);
   return {old, 1};
+}
+
+void ForgetAttributes(bool alive) {
+  for (Known& f : g_found) {
+    if (alive) Py_XDECREF(f.name);
+    f = Known{};
+  }
+  for (ClassFound& f : g_class_found) {
+    if (alive) Py_XDECREF(f.name);
+    f = ClassFound{};
+  }
+  g_getattribute = g_class_of = nullptr;
 }
 
 }  // namespace tierjit::tier1

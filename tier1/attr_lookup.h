@@ -23,6 +23,8 @@ extern "C" StoreResult tj_put_attr(PyObject* owner, PyObject* value, Site* site)
 // As FindAttr() where the frame is canonical, the owner included: getters of C types are called. kNone, or kPlain with a new
 // reference or, with an exception, NULL. [GIL]
 FoundAttr ReadAttr(PyObject* owner, Site* site);
+// See ForgetInterpreter(). [GIL]
+void ForgetAttributes(bool alive);
 
 }  // namespace tierjit::tier1
 

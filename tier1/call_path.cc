@@ -481,4 +481,8 @@ extern "C" Departure tj_call_class(PyObject** lp, PyThreadState* ts, Site* site)
   return {reinterpret_cast<const void*>(&tj_construct), reinterpret_cast<PyObject*>(frame->localsplus)};
 }
 
+void ForgetClasses() {
+  for (ClassInit& known : g_classes) known = ClassInit{};
+}
+
 }  // namespace tierjit::tier1

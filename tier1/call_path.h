@@ -30,6 +30,8 @@ PyObject* tj_end_kept(PyObject* result, PyObject* made, PyObject** keep, PyObjec
 }
 // Tells the observer (SetCallObserver()) of a function that compiled code is about to enter. [GIL]
 void ObserveCall(PyFunctionObject* function);
+// See ForgetInterpreter(). [GIL]
+void ForgetClasses();
 
 // Called from compiled code, see tier1/stencils/call.cc. `resume`: native entry of a compiled callee, whose bound and linked frame has
 // its localsplus at `value`; NULL: the call is done, `value` is the result or NULL with an exception set.

@@ -16,7 +16,9 @@
 #include "runtime/deopt/reserve.h"
 #include "runtime/helpers/call.h"
 #include "runtime/helpers/short_sequences.h"
+#include "runtime/feedback/feedback.h"
 #include "tier1/attr_lookup.h"
+#include "tier1/call_path.h"
 #include "tier1/free_lists.h"
 #include "tier1/functions.h"
 #include "tier1/global_cache.h"
@@ -27,6 +29,7 @@
 #include "tier1/iterators.h"
 #include "tier1/known_types.h"
 #include "tier1/slow_path.h"
+#include "tier1/special_methods.h"
 #include "tier1/translator.h"
 #include "tier1/unit.h"
 
@@ -243,12 +246,24 @@ void InitialiseTable() {
   FollowTracer();
 }
 
+void ForgetInterpreter(bool alive) {
+  ForgetAttributes(alive);
+  ForgetSpecialMethods(alive);
+  ForgetClasses();
+  ForgetInheritedAccess();
+  ForgetTypes(alive);
+}
+
 absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code)) {
   static bool done = false;
   g_default_vectorcall = default_vectorcall;
   SetInterpreterVectorcall(default_vectorcall);
   g_unit_of = unit_of;
-  if (done) return absl::OkStatus();
+  if (done) {
+    ForgetInterpreter(false);
+    ForgetDicts();  // of whose deaths the watcher was not told; the units that looked at them are gone
+    return absl::OkStatus();
+  }
   InitialiseTable();
   if (*tj_rt.running != PyThreadState_GetUnchecked()) return absl::UnavailableError("the lock's holder is not where it should be");
   (void)Stencils();

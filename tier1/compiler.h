@@ -88,6 +88,8 @@ class Unit {
 // One-time set-up: thunks, tables. kUnavailable when no executable memory can be had. [GIL]
 // `unit_of`: the unit that compiled frames of a code object run, NULL if there was never one.
 absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCodeObject* code));
+// Forgets what is known of classes: the next interpreter gives their versions to others. `alive`: this one can still release objects. [GIL]
+void ForgetInterpreter(bool alive);
 
 // Compiles `code`. kUnimplemented with a reason (starting with its stable code "TJ-nnn: ") when Tier 1 does not take it. [GIL]
 absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code);

@@ -152,4 +152,10 @@ void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyOb
   binding->second.cells.clear();
 }
 
+void ForgetDicts() {
+  for (auto& dict : Dicts()) ClearAll(dict.second);
+  Dicts().clear();
+  for (Unheeded& u : g_unheeded) u = Unheeded{};
+}
+
 }  // namespace tierjit::tier1

@@ -26,6 +26,8 @@ void ForgetCell(const WatchedCell& cell);
 
 // From the dict watcher, before the change. [GIL]
 void NoteDictChange(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject* new_value);
+// All dicts that are watched are gone, and so are the cells, or nobody is to read them any more. [GIL]
+void ForgetDicts();
 
 }  // namespace tierjit::tier1
 

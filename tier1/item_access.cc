@@ -81,6 +81,8 @@ struct InheritedAccess {
   uint32_t version;
   uint8_t flags;
 };
+constexpr uint32_t kInheritedSize = 64;
+InheritedAccess g_inherited[kInheritedSize];
 
 bool SameMethod(PyTypeObject* type, PyTypeObject* base, PyObject* name) {
   PyObject* method = _PyType_Lookup(base, name);
@@ -99,11 +101,9 @@ uint8_t FindInherited(PyTypeObject* type, PyTypeObject* base) {
 
 // Whether `type`, derived from `base`, has that form of access from it.
 [[gnu::noinline]] bool InheritsAccess(PyTypeObject* type, PyTypeObject* base, Inherited form) {
-  constexpr uint32_t kTableSize = 64;
-  static InheritedAccess table[kTableSize];
   uint32_t version = VersionOf(type);
   if (version == 0) return false;
-  InheritedAccess& known = table[version % kTableSize];
+  InheritedAccess& known = g_inherited[version % kInheritedSize];
   if (known.version != version) known = {version, FindInherited(type, base)};
   return (known.flags & form) != 0;
 }
@@ -267,5 +267,9 @@ PyObject* tj_contains(PyObject* item, PyObject* container) {
 }
 
 }  // extern "C"
+
+void ForgetInheritedAccess() {
+  for (InheritedAccess& known : g_inherited) known = InheritedAccess{};
+}
 
 }  // namespace tierjit::tier1

@@ -21,6 +21,8 @@ PyObject* tj_contains(PyObject* item, PyObject* container);
 
 // dict[name] = value for a name that is there, in the dict of a module: as tj_set_item(), also while the dict is watched. [GIL]
 PyObject* ReplaceInNamespace(PyDictObject* dict, PyObject* name, PyObject* value);
+// See ForgetInterpreter(). [GIL]
+void ForgetInheritedAccess();
 
 }  // namespace tierjit::tier1
 

@@ -386,4 +386,11 @@ PyFunctionObject* WithMethodsOf(PyTypeObject* type, bool async, PyFunctionObject
   return *exit == nullptr ? nullptr : FunctionFor(type, async ? Special::kAsyncEnter : Special::kEnter);
 }
 
+void ForgetSpecialMethods(bool alive) {
+  for (Known& k : g_known) {
+    if (alive) Py_XDECREF(k.name);
+    k = Known{};
+  }
+}
+
 }  // namespace tierjit::tier1

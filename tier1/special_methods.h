@@ -46,6 +46,9 @@ PyFunctionObject* NextMethodOf(PyTypeObject* type);
 // Likewise `__enter__` and, in *exit, `__exit__`, or what `async with` calls; NULL unless both are functions.
 PyFunctionObject* WithMethodsOf(PyTypeObject* type, bool async, PyFunctionObject** exit);
 
+// See ForgetInterpreter(). [GIL]
+void ForgetSpecialMethods(bool alive);
+
 }  // namespace tierjit::tier1
 
 #endif  // TIERJIT_TIER1_SPECIAL_METHODS_H_

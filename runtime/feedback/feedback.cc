@@ -143,6 +143,15 @@ bool NoteType(PyTypeObject* type) {
   return reference != nullptr;
 }
 
+void ForgetTypes(bool alive) {
+  absl::flat_hash_map<uint32_t, PyObject*> seen;
+  seen.swap(SeenTypes());
+  for (auto& [version, reference] : seen) {
+    if (alive) Py_DECREF(reference);
+  }
+  g_forgetting = false;
+}
+
 void NoteCollection() {
   if (g_forgetting || SeenTypes().empty()) return;
   g_forgetting = Py_AddPendingCall(ForgetOldTypes, nullptr) == 0;

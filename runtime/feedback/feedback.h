@@ -36,6 +36,8 @@ inline constexpr size_t kMostClasses = 4;
 absl::Span<const uint32_t> VersionsOf(const uint32_t& detail);
 // The heap type that has this version tag, if DetailOf() gave it and it lives; borrowed. [GIL]
 PyTypeObject* TypeOfVersion(uint32_t version);
+// The interpreter ends, or (not `alive`) has ended: versions of types begin anew in the next. [GIL]
+void ForgetTypes(bool alive);
 // Adds `o` to the observation. [GIL]
 void Observe(Observation* observation, PyObject* o);
 

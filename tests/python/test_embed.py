@@ -80,3 +80,97 @@ def test_errors_of_the_script(tmp_path):
     path.write_text("def f(): 1 / 0\nf()\n")
     result = host(str(path))
     assert result.returncode == 1 and "ZeroDivisionError" in result.stderr
+
+
+# Leaves as much as it can behind when its interpreter ends.
+LIFE = """
+import asyncio, collections, functools, sys, threading
+
+def generator(n):
+    for i in range(n):
+        yield i * 2
+
+def delegating(n):
+    yield from generator(n)
+
+async def waits(future):
+    return await future
+
+async def ticks(n):
+    for i in range(n):
+        yield i
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+    def moved(self):
+        return Point(self.x + 1)
+    def __add__(self, other):
+        return Point(self.x + other.x)
+
+Pair = collections.namedtuple("Pair", "a b")
+
+def points(n):
+    p = Point(0)
+    for _ in range(n):
+        p = p.moved() + Point(1)
+    return p.x + Pair(1, 2).b
+
+def numbers(n):
+    total = 0
+    for i in range(n):
+        total += i & 7
+    return total
+
+async def main():
+    future = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(waits(future))
+    await asyncio.sleep(0)
+    future.set_result(5)
+    return await task + sum([i async for i in ticks(20)])
+
+for _ in range(100):
+    points(20), numbers(50), list(delegating(5))
+print(points(1000), numbers(1000), asyncio.run(main()))
+sys.left = left = [delegating(10) for _ in range(50)]
+for g in left:
+    next(g)
+left.append(waits(asyncio.Future(loop=asyncio.new_event_loop())))
+left[-1].send(None)
+left.append(ticks(5))
+try:
+    left[-1].__anext__().send(None)
+except StopIteration:
+    pass
+
+class Cycle:
+    def __del__(self, numbers=numbers):
+        numbers(30)
+
+cycle = Cycle()
+cycle.itself = cycle
+cycle.suspended = delegating(3)
+next(cycle.suspended)
+
+def spin():
+    while True:
+        numbers(10)
+
+threading.Thread(target=spin, daemon=True).start()
+hot = {}
+for k in range(20):     # these are being compiled on the other thread when the end comes
+    exec(f"def f{k}(n):\\n t = {k}\\n for i in range(n):\\n  for j in range(3):\\n   t += (i * j) ^ {k}\\n return t", hot)
+for k in range(20):
+    hot[f"f{k}"](2000)
+"""
+EARLY = ("-o", "tier2_every_loop=1", "-o", "tier2_threshold=1", "-o", "osr_threshold=1", "-o", "profiled_turns=2")
+
+
+@pytest.mark.parametrize("options", [(), EARLY, (*EARLY, "-o", "background=0"), ("-o", "tier2=0")], ids=["default", "early", "at_once", "tier1"])
+def test_nothing_is_left_to_the_next_interpreter(tmp_path, options):
+    """Versions of classes and addresses of dicts begin anew in each; code is suspended, running and being compiled where one ends."""
+    path = tmp_path / "life.py"
+    path.write_text(LIFE)
+    result = host("-n", "4", "-o", "tier1_threshold=1", *options, str(path))
+    assert result.returncode == 0 and result.stdout == "2002 3500 195\n" * 4, result.stderr
+    assert counters(result)["compiles"] >= 100
