@@ -1,6 +1,7 @@
 """Offsets of instructions: what frames, tracebacks and tools are told of code whose instructions have EXTENDED_ARG prefixes and caches."""
 
 import sys
+import textwrap
 
 from harness import case
 
@@ -23,7 +24,7 @@ BODIES = {
     "name": "no_such_name if i == 2 else fine()",
     "import": "import no_such_module",
     "import_from": "from sys import no_such",
-    "store_global": "global stored; stored = thing + i",
+    "store_global": "stored = thing + i",
     "operator": "thing + 1.25",
     "swapped": "1.25 + thing",
     "comparison": "thing < 1.25",
@@ -40,29 +41,36 @@ BODIES = {
     "format": "f'{thing}{i}'",
     "iterate": "[x for x in thing]",
     "unpack": "first, second = thing",
-    "long_body": "for x in ticks(i):\n" + "".join(f"                i if i != {k}.75 else 0\n" for k in range(90)),
+    "long_body": "for x in ticks(i):\n" + "".join(f"    i if i != {k}.75 else 0\n" for k in range(90)),
     "with_body": "with held: fails(i)",
     "with_exit": "with falling: fine()",
-    "reraised": "try: fails(i)\n            except LookupError as error: raise",
-    "finally": "try: fails(i)\n            finally: fine(3.5)",
-    "group": "try: fails(i)\n            except* LookupError: fails(i + 1)",
+    "reraised": "try: fails(i)\nexcept LookupError as error: raise",
+    "finally": "try: fails(i)\nfinally: fine(3.5)",
+    "group": "try: fails(i)\nexcept* LookupError: fails(i + 1)",
     "assertion": "assert i != 2, fine(4.5)",
 }
 
 FUNCTION = """
 def places(n, thing, i=0):
+    global stored
     if n < 0:
 {wide}
     for i in range(n):
         try:
-            {body}
+{body}
         except LookupError:
             fine(8.25)
         except Exception:
             fine(9.25)
-    {last}
+{last}
     return 1234.5
 """
+
+
+def function(body, last):
+    """Its source: `body` in a loop that catches what it raises, then `last`, whose exception leaves it."""
+    return FUNCTION.format(wide=WIDE, body=textwrap.indent(body, " " * 12), last=textwrap.indent(last, " " * 4))
+
 
 GENERATOR = """
 def places(n, thing, i=0):
@@ -175,7 +183,7 @@ def warm(log, program):
 def offsets_in_frames_and_tracebacks(log):
     for name, body in BODIES.items():
         seen = []
-        program = Places(FUNCTION.format(wide=WIDE, body=body, last=body), lambda frame: seen.append(offsets(frame)))
+        program = Places(function(body, body), lambda frame: seen.append(offsets(frame)))
         warm(log, program)
         seen.clear()
         log(name)
@@ -219,7 +227,7 @@ def offsets_of_events(log):
         # The interpreter, which runs the last statement, inlines getters where it has specialised the instruction: see docs/tools.md.
         last = body if name != "attribute" else "pass"
         with Tool() as tool:
-            program = Places(FUNCTION.format(wide=WIDE, body=body, last=last), lambda frame: tool.comes())
+            program = Places(function(body, last), lambda frame: tool.comes())
             warm(log, program)
             tool.ready = True
             log(name)
