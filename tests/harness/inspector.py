@@ -6,7 +6,6 @@
 import _thread
 import ast
 import builtins
-import dis
 import os
 import sys
 import types
@@ -21,7 +20,6 @@ WRITES = 5              # one look of so many writes a local variable, too
 DEPTH = 10              # frames
 LOOKS = "__look__"      # what the case files call
 
-EXTENDED_ARG = dis.opmap["EXTENDED_ARG"]
 
 kept, checksum, looks = [], 0, 0
 main_thread = _thread.get_ident()
@@ -51,16 +49,8 @@ def write_one(frame):
             return
 
 
-def instruction(frame):
-    """Offset of the instruction that runs, in bytes. With an EXTENDED_ARG in front compiled code says where that is."""
-    code, at = frame.f_code.co_code, frame.f_lasti
-    while code[at] == EXTENDED_ARG:
-        at += 2
-    return at
-
-
 def describe(frame):
-    where = f"{frame.f_code.co_qualname} line {frame.f_lineno} at {instruction(frame)}"
+    where = f"{frame.f_code.co_qualname} line {frame.f_lineno} at {frame.f_lasti}"
     if not frame.f_code.co_filename.startswith(TESTS_FOLDER):
         return where
     return f"{where}: { {name: brief(value) for name, value in frame.f_locals.items() if not name.startswith("__")} }"
