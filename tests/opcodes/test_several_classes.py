@@ -312,3 +312,51 @@ def references_of_what_is_told_apart(log):
         return seen, sys.getrefcount(held) - before
 
     log(run(TURNS))
+
+
+@case(times=2)
+def numbers_that_only_classes_have(log):
+    class Symbol:
+        __slots__ = ()
+        is_number, rank, weight = False, 0, 0.5
+
+    class Integer(Symbol):
+        __slots__ = ()
+        is_number, rank, weight = True, 2, 1.5
+
+    class One(Integer):
+        __slots__ = ()
+
+    class Zero(Integer):
+        __slots__ = ()
+
+    class Product(Symbol):
+        __slots__ = ()
+        rank = 1
+
+    def flags(objects):
+        n = 0
+        for o in objects:
+            if o.is_number:
+                n += 1
+        return n, lambda: o
+
+    def sums(objects):
+        rank, weight = 0, 0.0
+        for i in range(len(objects)):
+            rank += objects[i].rank
+            weight += objects[i].weight
+        return rank, weight
+
+    def of_classes(classes):
+        n = 0
+        for c in classes:
+            if c.is_number:
+                n += 1
+        return n, lambda: c
+
+    early, late = [Integer(), One()] * TURNS, [Integer(), One(), Product(), Zero(), Symbol()] * 20
+    for objects in (early, late, early, late):
+        log(flags(objects)[0], sums(objects), of_classes([type(o) for o in objects])[0])
+    One.is_number, One.rank, One.weight = False, 7, 0.25
+    log(flags(early)[0], sums(early), of_classes([type(o) for o in early])[0])

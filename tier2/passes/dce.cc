@@ -36,14 +36,15 @@ class Marker {
   }
 
  private:
-  // Division by zero, a missing item, an operand of a type that cannot be added: the exit is how the program gets its exception.
+  // Division by zero, a missing item, an operand of a type that cannot be added: the exit is how the program gets its exception. What a class
+  // has may have become a constant, which the guard of the class stands for.
   static bool RaisesInPython(const Node& n) {
     switch (n.opcode) {
       case Opcode::kIntFloorDiv: case Opcode::kIntMod: case Opcode::kIntShl: case Opcode::kIntShr: case Opcode::kFloatDiv:
       case Opcode::kFloatPow: case Opcode::kFloatSqrt: case Opcode::kFloatMath: case Opcode::kFloatMath2: case Opcode::kFloatFloorDiv: case Opcode::kFloatMod: case Opcode::kFloatToInt: case Opcode::kNormalizeIndex:
       case Opcode::kGuardBound: return true;
       case Opcode::kGuardInt: case Opcode::kGuardFloat: case Opcode::kGuardNumber: case Opcode::kGuardBool: case Opcode::kGuardToFloat:
-      case Opcode::kGuardType: case Opcode::kGuardArray:
+      case Opcode::kGuardType: case Opcode::kGuardArray: case Opcode::kGuardClasses: case Opcode::kGuardVersion: case Opcode::kGuardExact:
         return !n.only_for_value;
       default: return false;
     }
