@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,8 @@ static_assert(sizeof(TIERJIT_VERSION) > 1, "the build passes the version");
 
 char* CopyText(const std::string& text) {
   char* copy = static_cast<char*>(std::malloc(text.size() + 1));
-  if (copy != nullptr) std::memcpy(copy, text.c_str(), text.size() + 1);
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, text.c_str(), text.size() + 1);
   return copy;
 }
 
@@ -53,12 +55,16 @@ tj_status Report(const absl::Status& status, tj_error** err) {
   return status.ok() ? TJ_OK : Fail(ApiStatus(status), std::string(status.message()), err);
 }
 
+bool g_no_memory = false;  // the last call of the interface had none [GIL]
+
 // Runs `body`; C++ exceptions (out of memory) end here.
 template <typename Result, typename Body>
 Result Guarded(Result on_failure, Body body) {
+  g_no_memory = false;
   try {
     return body();
   } catch (const std::exception&) {
+    g_no_memory = true;
     return on_failure;
   }
 }
@@ -156,6 +162,8 @@ const char* tj_error_message(const tj_error* error) { return error != nullptr ? 
 void tj_error_free(tj_error* error) { delete error; }
 
 void tj_free(void* text) { std::free(text); }
+
+int tj_out_of_memory(void) { return g_no_memory; }
 
 const char* tj_version(void) { return TIERJIT_VERSION; }
 

@@ -1,6 +1,5 @@
 #include "lib/code_state.h"
 
-#include <new>
 #include <utility>
 
 #include "lib/function_units.h"
@@ -20,10 +19,7 @@ void CodeStates::Begin() {
 }
 
 void CodeStates::End() {
-  ForEach([this](CodeState* state) {
-    if (state->owned != nullptr) ended_[state->code] = std::move(state->owned);
-    delete state;
-  });
+  ended_.merge(states_);
   first_ = nullptr;
   states_.clear();
   last_code_ = nullptr;
@@ -34,16 +30,15 @@ CodeState* CodeStates::Find(PyCodeObject* code) const {
   if (code == last_code_) return last_found_;
   auto found = states_.find(code);
   last_code_ = code;
-  last_found_ = found == states_.end() ? nullptr : found->second;
+  last_found_ = found == states_.end() ? nullptr : found->second.get();
   return last_found_;
 }
 
 CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
   if (CodeState* state = Find(code)) return state;
-  CodeState* state = new (std::nothrow) CodeState;
-  if (state == nullptr) return nullptr;
+  auto made = std::make_unique<CodeState>();
+  CodeState* state = states_.emplace(code, std::move(made)).first->second.get();
   state->code = code;
-  states_[code] = state;
   last_code_ = nullptr;
   Link(state);
   return state;
@@ -52,24 +47,22 @@ CodeState* CodeStates::FindOrCreate(PyCodeObject* code) {
 tier1::Unit* CodeStates::UnitOf(PyCodeObject* code) const {
   if (const CodeState* state = Find(code)) return state->owned.get();
   auto ended = ended_.find(code);
-  return ended == ended_.end() ? nullptr : ended->second.get();
+  return ended == ended_.end() ? nullptr : ended->second->owned.get();
 }
 
 void CodeStates::OnCodeDeath(CodeState* state) {
   GiveBackVersion(state);
   Unlink(state);
-  states_.erase(state->code);
+  auto node = states_.extract(state->code);
   last_code_ = nullptr;
-  if (state->owned != nullptr) {
-    --live_units_;
-    NoteFunctionDeath(state->owned.get());
-    dead_.push_back(std::move(state->owned));
-  }
-  delete state;
+  if (state->owned == nullptr) return;
+  --live_units_;
+  NoteFunctionDeath(state->owned.get());
+  state->next = std::exchange(dead_, node.mapped().release());
 }
 
 void CodeStates::FreeDeadUnits() {
-  long_dead_.clear();
+  while (long_dead_ != nullptr) delete std::exchange(long_dead_, long_dead_->next);
   std::swap(long_dead_, dead_);
 }
 

@@ -7,9 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "runtime/cpython/suspension.h"
 #include "tier1/compiler.h"
 
@@ -63,7 +62,7 @@ class CodeStates {
   // The unit that a compiled frame of `code` runs, whether calls still enter it or not; NULL if the code was never compiled. Answers
   // after End() as well: what was suspended then (a greenlet, say) may be woken by its own death.
   tier1::Unit* UnitOf(PyCodeObject* code) const;
-  // NULL when out of memory. The code must be watched: OnCodeDeath() has to come.
+  // The code must be watched: OnCodeDeath() has to come.
   CodeState* FindOrCreate(PyCodeObject* code);
 
   template <typename Visit>
@@ -95,14 +94,16 @@ class CodeStates {
   void Link(CodeState* state);
   void Unlink(CodeState* state);
 
-  absl::flat_hash_map<PyCodeObject*, CodeState*> states_;
+  // Not of abseil's: an insertion that gets no memory leaves those broken.
+  using Table = std::unordered_map<const PyCodeObject*, std::unique_ptr<CodeState>>;
+  Table states_;
   // A function that is made over and over asks for the same code.
   mutable const PyCodeObject* last_code_ = nullptr;
   mutable CodeState* last_found_ = nullptr;
   CodeState* first_ = nullptr;
   size_t live_units_ = 0;
-  std::vector<std::unique_ptr<tier1::Unit>> dead_, long_dead_;
-  absl::flat_hash_map<PyCodeObject*, std::unique_ptr<tier1::Unit>> ended_;
+  CodeState *dead_ = nullptr, *long_dead_ = nullptr;  // for their units; linked by `next`
+  Table ended_;
 };
 
 // Not the body of a module or class, nor what exec() and eval() run: it is entered by calls of functions.

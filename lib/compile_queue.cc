@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/base/out_of_memory.h"
+
 namespace tierjit {
 namespace {
 
@@ -36,7 +38,7 @@ std::shared_ptr<CompileJob> CompileQueue::Next(Channel* channel) {
 void* CompileQueue::Run(void* argument) {
   auto* channel = static_cast<Channel*>(argument);
   while (std::shared_ptr<CompileJob> job = Next(channel)) {
-    if (!job->stop_) job->Work();
+    if (!job->stop_ && !HasMemoryFor([&] { job->Work(); })) job->stop_ = true;
     std::lock_guard<std::mutex> lock(channel->mutex);
     channel->current.reset();
     job->state_ = job->stop_ ? CompileJob::State::kLost : CompileJob::State::kDone;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "runtime/base/out_of_memory.h"
 #include "runtime/watch/watchers.h"
 #include "tier1/compiler.h"
 
@@ -14,7 +15,7 @@ PyObject* CountingEntry(PyObject* callable, PyObject* const* args, size_t nargsf
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   FunctionHooks& hooks = FunctionHooks::Get();
   bool count = hooks.client() != nullptr && !hooks.TakeCounted(func);
-  vectorcallfunc entry = count ? hooks.client()->OnCountedCall(func) : hooks.default_entry();
+  vectorcallfunc entry = count ? hooks.Count(func) : hooks.default_entry();
   if (entry == hooks.default_entry()) return tier1::CallInterpreted(callable, args, nargsf, kwnames);
   return entry(callable, args, nargsf, kwnames);
 }
@@ -62,7 +63,7 @@ using FunctionVisitor = std::function<void(PyFunctionObject*)>;
 
 int VisitObject(PyObject* object, void* visit) {
   const auto& visit_function = *static_cast<const FunctionVisitor*>(visit);
-  if (PyFunction_Check(object)) visit_function(reinterpret_cast<PyFunctionObject*>(object));
+  if (PyFunction_Check(object)) HasMemoryFor([&] { visit_function(reinterpret_cast<PyFunctionObject*>(object)); });
   return 1;  // go on
 }
 
@@ -71,7 +72,7 @@ void VisitFrozen(const FunctionVisitor& visit) {
   PyGC_Head* frozen = &PyInterpreterState_Get()->gc.permanent_generation.head;
   for (PyGC_Head* gc = _PyGCHead_NEXT(frozen); gc != frozen; gc = _PyGCHead_NEXT(gc)) {
     PyObject* object = _Py_FROM_GC(gc);
-    if (PyFunction_Check(object)) visit(reinterpret_cast<PyFunctionObject*>(object));
+    VisitObject(object, const_cast<FunctionVisitor*>(&visit));
   }
 }
 
@@ -107,9 +108,13 @@ void FunctionHooks::Stop() {
   client_ = nullptr;
 }
 
+vectorcallfunc FunctionHooks::Count(PyFunctionObject* func) {
+  return UnlessOutOfMemory(default_entry_, [&] { return client_->OnCountedCall(func); });
+}
+
 void FunctionHooks::CountAhead(PyFunctionObject* func) {
   if (client_ == nullptr || !IsCounting(func)) return;
-  client_->OnCountedCall(func);
+  Count(func);
   counted_ = func;
 }
 

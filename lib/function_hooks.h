@@ -53,6 +53,8 @@ class FunctionHooks {
   // Counts the call that compiled code is about to make, so that it can enter `func` directly if that compiles it; otherwise the counting
   // entry, which the call reaches next, does not count it again.
   void CountAhead(PyFunctionObject* func);
+  // Counts a call; the entry to call.
+  vectorcallfunc Count(PyFunctionObject* func);
   bool TakeCounted(const PyFunctionObject* func);
   // Whether `func` runs an entry of ours; `state` is that of its code, or NULL.
   bool IsHooked(const PyFunctionObject* func, const CodeState* state) const;

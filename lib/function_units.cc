@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
 #include "lib/compilation.h"
@@ -16,6 +17,7 @@
 #include "lib/promotion.h"
 #include "lib/promotion_stats.h"
 #include "lib/tier2_report.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/deopt/calls.h"
 
@@ -56,6 +58,7 @@ struct Function final : ExitOwner {
   OptimisedCode body, way_in;
   PendingCompilation pending;         // makes the last target
   int64_t lift_ns = 0;
+  Function* next_dead = nullptr;
 
   const tier2::CallTarget* target() const { return phase == Phase::kOptimised && !outdated ? targets.back().get() : nullptr; }
   bool known() const { return compiles > 0; }
@@ -63,16 +66,14 @@ struct Function final : ExitOwner {
   std::string name() const override { return NameOf(unit->code()); }
 };
 
-absl::flat_hash_map<tier1::Unit*, std::unique_ptr<Function>>& Functions() {
-  static auto* functions = new absl::flat_hash_map<tier1::Unit*, std::unique_ptr<Function>>;
+// Not of abseil's tables: an insertion that gets no memory leaves those broken.
+std::unordered_map<tier1::Unit*, std::unique_ptr<Function>>& Functions() {
+  static auto* functions = new std::unordered_map<tier1::Unit*, std::unique_ptr<Function>>;
   return *functions;
 }
 
 // Functions whose code object is gone. Code of others looks at `code` and at the targets as long as it runs.
-std::vector<std::unique_ptr<Function>>& DeadFunctions() {
-  static auto* functions = new std::vector<std::unique_ptr<Function>>;
-  return *functions;
-}
+Function* g_dead_functions = nullptr;  // linked by `next_dead`
 
 Function* FunctionOf(tier1::Unit* unit) {
   auto it = Functions().find(unit);
@@ -157,8 +158,9 @@ absl::StatusOr<std::shared_ptr<Compilation>> Prepare(Function* f) {
   int64_t start = NowNs();
   f->targets.push_back(std::make_shared<tier2::CallTarget>());
   f->lifting = true;
-  absl::StatusOr<std::shared_ptr<Compilation>> made = Lift(f);
-  if (MaySpare(f, made.status(), nullptr)) made = Lift(f);
+  auto lift = [=] { return OutOfMemoryAsStatus([=] { return Lift(f); }); };
+  absl::StatusOr<std::shared_ptr<Compilation>> made = lift();
+  if (MaySpare(f, made.status(), nullptr)) made = lift();
   f->lifting = false;
   f->lift_ns = NowNs() - start;
   f->compile_ns += f->lift_ns;
@@ -173,12 +175,12 @@ void ProfileAnew(Function* f, int64_t turns) {
 }
 
 void StayInTier1(Function* f, const absl::Status& why) {
-  f->why_not = PromotionReason(why);
-  NoteTier2Refusal(f->why_not);
-  Log("promote", absl::StrCat(f->name(), ": ", f->why_not));
   f->phase = Function::Phase::kKnown;
   f->unit->SetOptimised(nullptr);
   f->unit->GiveEntries(kNever);
+  f->why_not = PromotionReason(why);
+  NoteTier2Refusal(f->why_not);
+  Log("promote", absl::StrCat(f->name(), ": ", f->why_not));
   if (!(absl::IsFailedPrecondition(why) || f->early) || f->compiles >= kMaxCompiles) {
     Settle(f->unit);
     return;
@@ -204,12 +206,12 @@ void Abandon(Function* f) {
 void Finish(Function* f) {
   int64_t start = NowNs();
   std::shared_ptr<Compilation> c = f->pending.Take();
+  ProfileAnew(f, policy().profiled_turns);  // should memory run out
   f->compile_ns += c->work_ns();
   NoteTier2Compilation(c->work_ns() + f->lift_ns);
   if (f->code == nullptr || !c->StillHolds()) {
     promotion_stats().stale++;
-    Abandon(f);
-    return ProfileAnew(f, policy().profiled_turns);
+    return Abandon(f);
   }
   absl::Status status = f->body.Install(c->TakeResult(0), f->unit, f->name(), f);
   if (status.ok()) status = f->way_in.Install(c->TakeResult(1), f->unit, f->name() + ":entry", f);
@@ -317,13 +319,13 @@ void ObserveArguments(Function* f, PyObject** lp) {
 }  // namespace
 
 tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
-  std::unique_ptr<Function>& slot = Functions()[hot.unit];
-  if (slot == nullptr) {
-    slot = std::make_unique<Function>();
-    slot->unit = hot.unit;
-    slot->code = hot.unit->code();
+  auto it = Functions().find(hot.unit);
+  if (it == Functions().end()) {
+    it = Functions().emplace(hot.unit, std::make_unique<Function>()).first;
+    it->second->unit = hot.unit;
+    it->second->code = hot.unit->code();
   }
-  Function* f = slot.get();
+  Function* f = it->second.get();
   hot.unit->GiveEntries(1);
   if (f->phase != Function::Phase::kOptimised && Manager::Get().paused()) return {nullptr, nullptr};
   if (f->phase == Function::Phase::kCold && !(f->wanted() && Watch(f, hot))) {
@@ -339,6 +341,7 @@ tier1::LoopOutcome OnHotFunction(const tier1::HotLoop& hot) {
       if (f->turns_left-- > 0) return {hot.unit->ProfiledAddress(hot.target), nullptr};
       Optimise(f);
       break;
+    case Function::Phase::kKnown: hot.unit->GiveEntries(kNever); break;
     default: break;
   }
   return {nullptr, nullptr};
@@ -376,7 +379,7 @@ void ForgetFunction(tier1::Unit* unit) {
   f->decoded.reset();
   f->body = OptimisedCode();
   f->way_in = OptimisedCode();
-  if (f->shared) DeadFunctions().push_back(std::move(it->second));
+  if (f->shared) f->next_dead = std::exchange(g_dead_functions, it->second.release());
   Functions().erase(it);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/manager.h"
 #include "lib/policy.h"
 #include "lib/stats.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/cpython/suspension.h"
@@ -80,7 +81,7 @@ bool SameHandler(PyCodeObject* code, int32_t a, int32_t b) {
 // Code unit of a RERAISE that no handler protects and that takes at most the place of the error from the stack; -1 if
 // there is none. Where something is protected at all the compiler emits one behind the outermost handler.
 int32_t UnprotectedReraise(PyCodeObject* code, int* oparg) {
-  auto decoded = DecodedCode::Decode(code);
+  auto decoded = OutOfMemoryAsStatus([&] { return DecodedCode::Decode(code); });
   if (!decoded.ok()) return -1;
   ExceptionRange range;
   for (const Instruction& instruction : decoded->instructions()) {
@@ -137,7 +138,7 @@ PyObject* OnJump(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   if (to >= from) return door.Disable();  // not a loop
   constexpr long kUnit = sizeof(_Py_CODEUNIT);
   auto target = static_cast<int32_t>(to / kUnit);
-  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {target, target, static_cast<int32_t>((from - to) / kUnit)});
+  return door.EnterIfPossible(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {target, target, static_cast<int32_t>((from - to) / kUnit)});
 }
 
 PyObject* OnResume(PyObject* self, PyObject* const* args, Py_ssize_t count) {
@@ -146,7 +147,7 @@ PyObject* OnResume(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   _PyInterpreterFrame* frame = ts->current_frame;
   if (count != 2 || !door.open() || frame == nullptr || frame->f_executable != args[0]) Py_RETURN_NONE;
   auto resume = static_cast<int32_t>(PyLong_AsLong(args[1]) / static_cast<long>(sizeof(_Py_CODEUNIT)));
-  return door.Enter(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {resume + 1, resume, 0});
+  return door.EnterIfPossible(ts, frame, reinterpret_cast<PyCodeObject*>(args[0]), {resume + 1, resume, 0});
 }
 
 LoopDoor::LoopDoor(Manager* manager)
@@ -166,6 +167,10 @@ bool LoopDoor::IsWorthwhile(CodeState* state, int32_t units) {
   state->fresh_work += units;
   if (state->fresh_work < kWorkToEnter) return false;
   return state->unit != nullptr || state->loop_work >= kWorkToCompile + kWorkPerUnit * Py_SIZE(state->code);
+}
+
+PyObject* LoopDoor::EnterIfPossible(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, const Way& way) {
+  return UnlessOutOfMemory(Py_None, [&] { return Enter(ts, frame, code, way); });
 }
 
 PyObject* LoopDoor::Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, const Way& way) {
@@ -304,7 +309,6 @@ bool LoopDoor::Offer(PyCodeObject* code) {
   // Loops with a yield would leave at once; these are entered where they are resumed.
   if (!MayOffer(code) || Suspends(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr) return false;
   state->fresh_work = 0;
   if (state->door_open || !LooksForLoop(state) || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
@@ -317,7 +321,7 @@ bool LoopDoor::Offer(PyCodeObject* code) {
 bool LoopDoor::OfferStart(PyCodeObject* code) {
   if (!MayOffer(code) || !IsFunctionCode(code) || !MayBeEnteredUnseen(code)) return false;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr || state->door_open || state->off || state->phase == Phase::kRefused) return false;
+  if (state->door_open || state->off || state->phase == Phase::kRefused) return false;
   KeepException keep;
   if (state->loop_entries >= kMaxLoopEntries || !manager_->CanCompile(state).ok()) return false;
   state->door_open = SetEvents(code, start_event_ | resume_event_);

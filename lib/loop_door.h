@@ -70,6 +70,8 @@ class LoopDoor {
   bool IsWorthwhile(CodeState* state, int32_t units);
   // Result of the callback: a new reference, or NULL with an exception to be raised in the frame.
   PyObject* Enter(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, const Way& way);
+  // Py_None where it takes memory that there is none of: the interpreter goes on.
+  PyObject* EnterIfPossible(PyThreadState* ts, _PyInterpreterFrame* frame, PyCodeObject* code, const Way& way);
   bool RunNatively(PyThreadState* ts, _PyInterpreterFrame* frame, CodeState* state, const Way& way);
   PyObject* Disable() const { return Py_NewRef(disable_); }
 

@@ -11,6 +11,7 @@
 #include "lib/promotion.h"
 #include "lib/stats.h"
 #include "lib/tool_watch.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/cpython/self_check.h"
 
@@ -141,14 +142,14 @@ void Manager::Detach() {
 // nothing comes back, as the interpreter ends.
 void Manager::OnInterpreterExit(void* self) {
   auto* manager = static_cast<Manager*>(self);
-  manager->Detach();
+  HasMemoryFor([=] { manager->Detach(); });
   manager->loop_door_.End();
   EndForks();
   manager->StopHooks();
   CodeStates::Get().End();
   tier1::ForgetInterpreter(true);
   manager->interpreter_prepared_ = false;
-  manager->unavailable_ = "the interpreter has shut down";
+  HasMemoryFor([=] { manager->unavailable_ = "the interpreter has shut down"; });
 }
 
 // ---- The big switch ----
@@ -236,7 +237,6 @@ void Manager::HookExisting(PyFunctionObject* func) {
   FunctionHooks& hooks = FunctionHooks::Get();
   if (!hooks.HasDefault(func) || !IsFunctionCode(CodeOf(func))) return;
   CodeState* state = CodeStates::Get().FindOrCreate(CodeOf(func));
-  if (state == nullptr) return;
   if (func->func_version == 0 && !state->version_taken) state->version_lost = true;
   Rehook(func, state);
 }
@@ -308,7 +308,6 @@ void Manager::OnNewCode(PyFunctionObject* func, PyCodeObject* code) {
   hooks.Unhook(func, CodeStates::Get().Find(CodeOf(func)));
   if (!enabled_ || stood_back_ || !IsFunctionCode(code)) return;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr) return;
   // The counting entry looks at the code of the moment: from the next call on, that is the new one. Its version will be
   // 0.
   PyFunction_SetVectorcall(func, hooks.default_entry());
@@ -367,7 +366,6 @@ absl::Status Manager::CompileNow(PyFunctionObject* func, PyCodeObject* code) {
   if (!attached_) return absl::FailedPreconditionError(absl::StrCat("tierjit is not available: ", unavailable_));
   if (absl::Status status = StartHooks(); !status.ok()) return status;
   CodeState* state = CodeStates::Get().FindOrCreate(code);
-  if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
   if (func != nullptr && !IsFunctionCode(code)) return tier1::CanCompile(code);
   if (absl::Status status = CompileState(state); !status.ok()) return status;
   if (func != nullptr) {
@@ -406,7 +404,6 @@ absl::Status Manager::SetMode(PyFunctionObject* func, PyCodeObject* code, Mode m
   bool was_compiled = false;
   for (PyCodeObject* each : codes) {
     CodeState* state = CodeStates::Get().FindOrCreate(each);
-    if (state == nullptr) return absl::ResourceExhaustedError("out of memory");
     was_compiled |= state->owned != nullptr;
     ApplyMode(state, mode);
   }

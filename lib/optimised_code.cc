@@ -11,6 +11,7 @@
 #include "lib/exit_points.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/deopt/reserve.h"
 #include "tier2/lower/lower.h"
 #include "tier2/passes/pipeline.h"
@@ -115,6 +116,10 @@ int64_t NextMoment() {
 }
 
 absl::Status OptimisedCode::Install(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {
+  return OutOfMemoryAsStatus([&] { return InstallVersion(std::move(made), unit, name, owner); });
+}
+
+absl::Status OptimisedCode::InstallVersion(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner) {
   texts_ = std::move(made.texts);
   absl::StatusOr<tier2::Lowered>& lowered = made.lowered;
   if (lowered.ok()) texts_.AddMir(std::move(lowered->mir_text));

@@ -2,7 +2,7 @@
 #ifndef TIERJIT_LIB_OPTIMISED_CODE_H_
 #define TIERJIT_LIB_OPTIMISED_CODE_H_
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <set>
 #include <string>
@@ -55,7 +55,7 @@ class OptimisedCode {
   struct Version {
     mir::CodeHandle code;
     std::vector<std::unique_ptr<ExitDescriptor>> exits;
-    std::deque<double> constants;  // the code refers to them by address
+    std::list<double> constants;  // the code refers to them by address
     std::vector<std::unique_ptr<RecordedCall>> recorded;
   };
 
@@ -65,11 +65,13 @@ class OptimisedCode {
   const uint8_t* address() const { return versions_.empty() ? nullptr : versions_.back().code.address(); }
   size_t size() const { return versions_.empty() ? 0 : versions_.back().code.size(); }
   size_t mir_instructions() const { return mir_instructions_; }
-  const std::vector<Version>& versions() const { return versions_; }  // the last one is in use
+  const std::list<Version>& versions() const { return versions_; }  // the last one is in use
   const PassTexts& texts() const { return texts_; }                    // of the last attempt
 
  private:
-  std::vector<Version> versions_;
+  absl::Status InstallVersion(Compilation::Result made, tier1::Unit* unit, const std::string& name, ExitOwner* owner);
+
+  std::list<Version> versions_;
   size_t mir_instructions_ = 0;
   PassTexts texts_;
 };

@@ -6,6 +6,7 @@
 #include "lib/optimised_code.h"
 #include "lib/policy.h"
 #include "lib/promotion_stats.h"
+#include "runtime/base/out_of_memory.h"
 
 namespace tierjit {
 namespace {
@@ -18,7 +19,10 @@ constexpr int64_t kMaxTurnsToAsk = 20000;
 PendingCompilation::Begun PendingCompilation::Begin(std::shared_ptr<Compilation> compilation) {
   Drop();
   CompileQueue::Answer answer = CompileQueue::Answer::kNoThread;
-  if (policy().background && !compilation->texts_wanted()) answer = CompileQueue::Get().Submit(compilation, policy().compile_delay_us);
+  if (policy().background && !compilation->texts_wanted()) {
+    auto submit = [&] { return CompileQueue::Get().Submit(compilation, policy().compile_delay_us); };
+    answer = UnlessOutOfMemory(CompileQueue::Answer::kLater, submit);
+  }
   if (answer == CompileQueue::Answer::kLater) return Begun::kLater;
   compilation_ = std::move(compilation);
   if (answer == CompileQueue::Answer::kTaken) return Begun::kUnderWay;

@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "lib/code_state.h"
 #include "lib/compilation.h"
@@ -87,22 +87,27 @@ struct CodeLoops {
   int turns_inside = 0;                            // in Tier 1, of loops in one that has code, since that was left
 };
 
-absl::flat_hash_map<tier1::Unit*, std::unique_ptr<CodeLoops>>& Loops() {
-  static auto* loops = new absl::flat_hash_map<tier1::Unit*, std::unique_ptr<CodeLoops>>;
+// Not of abseil's tables: an insertion that gets no memory leaves those broken.
+std::unordered_map<tier1::Unit*, std::unique_ptr<CodeLoops>>& Loops() {
+  static auto* loops = new std::unordered_map<tier1::Unit*, std::unique_ptr<CodeLoops>>;
   return *loops;
 }
-CodeLoops& LoopsOf(tier1::Unit* unit) {
-  std::unique_ptr<CodeLoops>& code = Loops()[unit];
-  if (code == nullptr) {
-    code = std::make_unique<CodeLoops>();
-    absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code());
-    if (!decoded.ok()) return *code;
-    code->nest = LoopNest(*decoded);
-    for (const Instruction& in : decoded->instructions()) {
-      if (in.opcode == YIELD_VALUE) code->yields.push_back(in.offset);
-    }
+
+std::unique_ptr<CodeLoops> MakeCodeLoops(tier1::Unit* unit) {
+  auto code = std::make_unique<CodeLoops>();
+  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code());
+  if (!decoded.ok()) return code;
+  code->nest = LoopNest(*decoded);
+  for (const Instruction& in : decoded->instructions()) {
+    if (in.opcode == YIELD_VALUE) code->yields.push_back(in.offset);
   }
-  return *code;
+  return code;
+}
+
+CodeLoops& LoopsOf(tier1::Unit* unit) {
+  auto it = Loops().find(unit);
+  if (it == Loops().end()) it = Loops().emplace(unit, MakeCodeLoops(unit)).first;
+  return *it->second;
 }
 
 uint64_t g_entries = 0;
@@ -176,11 +181,11 @@ void GiveUp(Loop* loop, const absl::Status& why) {
 bool Finish(Loop* loop) {
   int64_t start = NowNs();
   std::shared_ptr<Compilation> c = loop->pending.Take();
+  loop->phase = Loop::Phase::kCold;  // should memory run out
   loop->compile_ns += c->work_ns();
   NoteTier2Compilation(c->work_ns() + loop->lift_ns);
   if (!c->StillHolds()) {
     promotion_stats().stale++;
-    loop->phase = Loop::Phase::kCold;
     return false;
   }
   absl::Status status = loop->code.Install(c->TakeResult(0), loop->unit, NameOf(loop->unit->code()), loop);
@@ -188,10 +193,7 @@ bool Finish(Loop* loop) {
   for (int i = 1; i < loop->compiles; i++) loop->exits_before_revision *= kPatience;
   int64_t pause = NowNs() - start;
   NotePause(pause);
-  if (MaySpare(loop, status, c.get())) {
-    loop->phase = Loop::Phase::kCold;
-    return false;
-  }
+  if (MaySpare(loop, status, c.get())) return false;
   if (!status.ok()) {
     GiveUp(loop, status);
     return false;
@@ -313,7 +315,7 @@ tier1::LoopOutcome Run(const tier1::HotLoop& hot, Loop* loop) {
 // Other loops than those inside of it that have been compiled.
 int CompiledBefore(const CodeLoops& code, int32_t header) {
   return static_cast<int>(std::count_if(code.loops.begin(), code.loops.end(), [&](const auto& of) {
-    return of.second != nullptr && of.second->compiles > 0 && !code.nest.Encloses(header, of.first);
+    return of.second->compiles > 0 && !code.nest.Encloses(header, of.first);
   }));
 }
 
@@ -399,16 +401,16 @@ tier1::LoopOutcome WithoutCode(const tier1::HotLoop& hot, Loop* loop) {
 }
 
 Loop* FindLoop(CodeLoops* code, const tier1::HotLoop& hot) {
-  std::unique_ptr<Loop>& slot = code->loops[hot.target];
-  if (slot == nullptr) {
-    slot = std::make_unique<Loop>();
-    slot->unit = hot.unit;
-    slot->header = hot.target;
+  auto it = code->loops.find(hot.target);
+  if (it == code->loops.end()) {
+    it = code->loops.emplace(hot.target, std::make_unique<Loop>()).first;
+    it->second->unit = hot.unit;
+    it->second->header = hot.target;
     if (CompiledBefore(*code, hot.target) >= kMaxLoops) {
-      GiveUp(slot.get(), absl::ResourceExhaustedError(absl::StrCat("TJ-307: ", kMaxLoops, " other loops of the function came before")));
+      GiveUp(it->second.get(), absl::ResourceExhaustedError(absl::StrCat("TJ-307: ", kMaxLoops, " other loops of the function came before")));
     }
   }
-  return slot.get();
+  return it->second.get();
 }
 
 // The loop that asked last: short ones ask often.

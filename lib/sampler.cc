@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/out_of_memory.h"
 #include "tier1/compiler.h"
 
 namespace tierjit {
@@ -35,7 +36,7 @@ void* Sampler::Run(void* self) {
 int Sampler::OnPendingCall(void* self) {
   auto* sampler = static_cast<Sampler*>(self);
   if (!sampler->running_) return 0;
-  bool found = sampler->look_(PyThreadState_GetUnchecked());
+  bool found = UnlessOutOfMemory(false, [&] { return sampler->look_(PyThreadState_GetUnchecked()); });
   int64_t longest = sampler->shortest_ns_ * kLongestInterval;
   sampler->interval_ns_ = found ? sampler->shortest_ns_ : std::min(2 * sampler->interval_ns_.load(), longest);
   sem_post(&sampler->looked_);

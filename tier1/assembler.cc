@@ -134,6 +134,7 @@ class Assembler {
   absl::StatusOr<Assembled> Run();
 
  private:
+  absl::Status Fill();
   void Measure();
   void MeasureCold(const Emission& e);
   void PlaceData();
@@ -311,14 +312,7 @@ void Assembler::EmitAll() {
   for (size_t i = 0; i < t_.emissions.size(); i++) EmitOne(t_.emissions[i], i);
 }
 
-absl::StatusOr<Assembled> Assembler::Run() {
-  Measure();
-  absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(hot_size_ + cold_size_, data_size_);
-  if (!block.ok()) return block.status();
-  out_.block = *block;
-  out_.hot_bytes = hot_size_;
-  out_.sites_at = sites_at_;
-  out_.site_count = t_.sites.size();
+absl::Status Assembler::Fill() {
   block_emission_.assign(static_cast<size_t>(Py_SIZE(code_)) + 1, -1);
   for (const BlockStart& s : t_.blocks) block_emission_[static_cast<size_t>(s.unit)] = s.emission;
   PlaceData();
@@ -329,10 +323,7 @@ absl::StatusOr<Assembled> Assembler::Run() {
     if (written.ok()) EmitAll();
   }
   if (written.ok() && misfits_ != 0) written = absl::ResourceExhaustedError("TJ-204: no code memory in reach of libpython");
-  if (!written.ok()) {
-    Arena::Get().Free(out_.block);
-    return written;
-  }
+  if (!written.ok()) return written;
   out_.blocks.reserve(t_.blocks.size());
   for (const BlockStart& s : t_.blocks) out_.blocks.push_back({s.unit, hot_[static_cast<size_t>(s.emission)]});
   std::sort(out_.blocks.begin(), out_.blocks.end(), [](const BlockEntry& x, const BlockEntry& y) { return x.unit < y.unit; });
@@ -342,7 +333,21 @@ absl::StatusOr<Assembled> Assembler::Run() {
     const Emission& e = t_.emissions[i];
     out_.listing.push_back({e.instr, static_cast<uint16_t>(hot_[i + 1] - hot_[i]), static_cast<uint16_t>(e.stencil - kStencils)});
   }
-  return std::move(out_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Assembled> Assembler::Run() {
+  Measure();
+  absl::StatusOr<CodeBlock> block = Arena::Get().Allocate(hot_size_ + cold_size_, data_size_);
+  if (!block.ok()) return block.status();
+  out_.block = *block;
+  out_.hot_bytes = hot_size_;
+  out_.sites_at = sites_at_;
+  out_.site_count = t_.sites.size();
+  absl::Status filled = OutOfMemoryAsStatus([this] { return Fill(); });
+  if (filled.ok()) return std::move(out_);
+  Arena::Get().Free(out_.block);
+  return filled;
 }
 
 // Where compiled code finds the C functions that stencils call.

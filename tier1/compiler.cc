@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/bytecode/families.h"
@@ -145,8 +145,8 @@ void (*g_forget)(Unit* unit) = nullptr;
 int64_t g_first_edges = kUnlimited, g_first_entries = kUnlimited;
 
 // Units alive, and what dead ones have run.
-absl::flat_hash_set<UnitImpl*>& LiveUnits() {
-  static auto* units = new absl::flat_hash_set<UnitImpl*>;
+std::unordered_set<UnitImpl*>& LiveUnits() {
+  static auto* units = new std::unordered_set<UnitImpl*>;
   return *units;
 }
 uint64_t g_dead_native_bytecodes = 0;
@@ -295,7 +295,13 @@ absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code) {
   if (mode.loop && (code->co_flags & CO_OPTIMIZED)) return can;
   absl::StatusOr<Assembled> assembled = CompileAs(code, mode, &bytecodes);
   if (!assembled.ok()) return assembled.status();
-  return std::make_unique<UnitImpl>(code, *std::move(assembled), bytecodes, NowNs() - start);
+  CodeBlock block = assembled->block;
+  auto unit = UnlessOutOfMemory(std::unique_ptr<Unit>(), [&]() -> std::unique_ptr<Unit> {
+    return std::make_unique<UnitImpl>(code, *std::move(assembled), bytecodes, NowNs() - start);
+  });
+  if (unit != nullptr) return unit;
+  Arena::Get().Free(block);
+  return kNoMemory;
 }
 
 UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns)
@@ -303,10 +309,10 @@ UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64
   header()->owner = this;
   header()->GiveEdges(g_first_edges);
   header()->GiveEntries(g_first_entries);
-  LiveUnits().insert(this);
   const char* name = PyUnicode_AsUTF8(code->co_qualname);
   if (name == nullptr) PyErr_Clear();
   NoteCodeForPerf(whole_.block.code, whole_.block.code_size, absl::StrCat("tierjit.t1:", name ? name : "?").c_str());
+  LiveUnits().insert(this);
 }
 
 bool BindNames(UnitHeader* unit, PyObject* globals, PyObject* builtins) {
@@ -381,6 +387,8 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
     if (loop->header == loop_header) return &loop->code;
   }
   if (loop_count() >= kMaxLoopVersions) return nullptr;
+  loops_.reserve(kMaxLoopVersions);
+  auto made = std::make_unique<Loop>();
   TranslationMode mode;
   mode.loop = true;
   mode.loop_header = loop_header;
@@ -391,7 +399,8 @@ const Assembled* UnitImpl::LoopVersion(int32_t loop_header, int depth) {
   assembled->header()->owner = this;
   assembled->header()->GiveEdges(kUnlimited);
   assembled->header()->GiveEntries(kUnlimited);
-  loops_.push_back(new Loop{loop_header, *std::move(assembled)});
+  *made = {loop_header, *std::move(assembled)};
+  loops_.push_back(made.release());
   return &loops_.back()->code;
 }
 
@@ -401,29 +410,43 @@ void SetPromotion(LoopOutcome (*hook)(const HotLoop& loop), void (*forget)(Unit*
   g_first_entries = hook == nullptr ? kUnlimited : entries;
   g_first_edges = hook == nullptr ? kUnlimited : edges;
 }
-LoopOutcome AskForPromotion(const HotLoop& loop) {
-  if (g_promotion != nullptr) return g_promotion(loop);
-  if (loop.entry) loop.unit->GiveEntries(kUnlimited);
-  else loop.unit->GiveEdges(kUnlimited, loop.profiled);
+
+namespace {
+
+// Not before so many more.
+LoopOutcome AskLater(const HotLoop& loop, int64_t count) {
+  if (loop.entry) loop.unit->GiveEntries(count);
+  else loop.unit->GiveEdges(count, loop.profiled);
   return {nullptr, nullptr};
 }
 
+}  // namespace
+
+LoopOutcome AskForPromotion(const HotLoop& loop) {
+  constexpr int64_t kWithoutMemory = 1000;
+  if (g_promotion == nullptr) return AskLater(loop, kUnlimited);
+  std::optional<LoopOutcome> outcome = UnlessOutOfMemory(std::optional<LoopOutcome>(), [&] { return std::optional(g_promotion(loop)); });
+  return outcome.has_value() ? *outcome : AskLater(loop, kWithoutMemory);
+}
+
+void UnitImpl::MakeProfile() {
+  profile_.reset(new Profile{Feedback(static_cast<int32_t>(Py_SIZE(code()))), {}});
+  TranslationMode mode;
+  mode.feedback = &profile_->feedback;
+  int bytecodes = 0;
+  if (Py_SIZE(code()) > kMaxProfiledUnits) return;
+  absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
+  if (!assembled.ok()) return;
+  profile_->code = *std::move(assembled);
+  UnitHeader* h = profile_->code.header();
+  AdoptHeader(h);
+  h->profiled = true;
+  h->GiveEdges(g_first_edges);
+  h->GiveEntries(kUnlimited);
+}
+
 const void* UnitImpl::ProfiledAddress(int32_t unit) {
-  if (profile_ == nullptr) {
-    profile_.reset(new Profile{Feedback(static_cast<int32_t>(Py_SIZE(code()))), {}});
-    TranslationMode mode;
-    mode.feedback = &profile_->feedback;
-    int bytecodes = 0;
-    if (Py_SIZE(code()) > kMaxProfiledUnits) return nullptr;
-    absl::StatusOr<Assembled> assembled = CompileAs(code(), mode, &bytecodes);
-    if (!assembled.ok()) return nullptr;
-    profile_->code = *std::move(assembled);
-    UnitHeader* h = profile_->code.header();
-    AdoptHeader(h);
-    h->profiled = true;
-    h->GiveEdges(g_first_edges);
-    h->GiveEntries(kUnlimited);
-  }
+  if (profile_ == nullptr && !HasMemoryFor([=] { MakeProfile(); })) return nullptr;
   return profile_->code.block.code == nullptr ? nullptr : profile_->code.AddressOf(unit);
 }
 
@@ -437,6 +460,7 @@ void UnitImpl::AdoptHeader(UnitHeader* other) {
 bool UnitImpl::Settle() {
   if (profile_ == nullptr || profile_->code.block.code == nullptr || settled_.size() >= kMaxSettled) return false;
   if (Suspends(code()) || !CanCompile(code()).ok()) return false;
+  settled_.reserve(kMaxSettled);  // so that what is compiled finds its place
   TranslationMode mode;
   mode.known = &profile_->feedback;
   mode.known_before = &profile_->known;
@@ -551,18 +575,21 @@ UnitInfo UnitImpl::info() const {
   return info;
 }
 
+// Not by absl::StrFormat(): its destructor takes memory, and ends the process where there is none.
 std::string UnitImpl::Dump() const {
+  constexpr size_t kNameColumn = 24;
   std::string out;
   const std::vector<Listed>& list = current().listing;
-  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code())));
   int32_t last = -1;
   uint32_t offset = current().listed_from;
   for (const Listed& listed : list) {
     if (listed.instr != last) {
-      absl::StrAppendFormat(&out, "%5d %s\n", listed.instr * 2, OpcodeName(bytes[listed.instr * 2]));
+      absl::StrAppend(&out, absl::Dec(listed.instr * 2, absl::kSpacePad5), " ", OpcodeName(ReadInstruction(code(), listed.instr).opcode), "\n");
       last = listed.instr;
     }
-    absl::StrAppendFormat(&out, "        %-24s +%05x %4d bytes\n", kStencils[listed.stencil].name, offset, listed.size);
+    std::string name = kStencils[listed.stencil].name;
+    name.resize(std::max<size_t>(name.size(), kNameColumn), ' ');
+    absl::StrAppend(&out, "        ", name, " +", absl::Hex(offset, absl::kZeroPad5), " ", absl::Dec(listed.size, absl::kSpacePad4), " bytes\n");
     offset += listed.size;
   }
   return out;
@@ -585,10 +612,9 @@ std::string SlowSites(int limit) {
   if (static_cast<int>(all.size()) > limit) all.resize(static_cast<size_t>(limit));
   std::string out;
   for (const auto& [site, code] : all) {
-    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(PyCode_GetCode(code)));
     const char* name = PyUnicode_AsUTF8(code->co_qualname);
-    absl::StrAppendFormat(&out, "%10u %s:%d %s %d\n", site->visits, name == nullptr ? "?" : name,
-                          PyCode_Addr2Line(code, site->instr * 2), OpcodeName(bytes[site->instr * 2]), site->oparg);
+    absl::StrAppend(&out, absl::Dec(site->visits, absl::kSpacePad10), " ", name == nullptr ? "?" : name, ":",
+                    PyCode_Addr2Line(code, site->instr * 2), " ", OpcodeName(ReadInstruction(code, site->instr).opcode), " ", site->oparg, "\n");
   }
   return out;
 }

@@ -336,8 +336,10 @@ PyObject* CallInterpreted(PyObject* callable, PyObject* const* args, size_t narg
 Departure LeaveLoopByException(PyThreadState* ts, _PyInterpreterFrame* frame) {
   const Assembled* code = FindLoopRun(frame)->code;
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  if (code->Handlers()->Find(fault) == nullptr) return {nullptr, nullptr};
-  CaughtException caught = UnwindToHandler(ts, frame, code->Handlers());
+  ExceptionRange range;
+  if (!FindHandler(CodeOf(frame), fault, &range)) return {nullptr, nullptr};
+  CaughtException caught;
+  UnwindToHandler(ts, frame, code->Handlers(), &caught);
   Handler* handler = caught.handler;
   if (handler == nullptr) return {nullptr, nullptr};
   if (handler->address == nullptr) handler->address = code->AddressOf(handler->range.target);

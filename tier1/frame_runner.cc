@@ -18,7 +18,7 @@ namespace {
 
 _PyInterpreterFrame* Push(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code) {
   // Any arguments that fit: a frame is pushed by the interpreter's own function only.
-  std::vector<PyObject*> none(static_cast<size_t>(code->co_argcount), Py_None);
+  std::vector<PyObject*, SureAllocator<PyObject*>> none(static_cast<size_t>(code->co_argcount), Py_None);
   Py_INCREF(function);
   _PyInterpreterFrame* frame = _PyEvalFramePushAndInit(ts, function, nullptr, none.data(), none.size(), nullptr);
   // Only where the data stack grows: this memory comes from the system.

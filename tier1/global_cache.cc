@@ -1,9 +1,9 @@
 #include "tier1/global_cache.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "runtime/watch/watchers.h"
 
 namespace tierjit::tier1 {
@@ -24,12 +24,13 @@ struct Binding {
   std::vector<Watched> cells;
   uint32_t changes = 0;
 };
-using Bindings = absl::flat_hash_map<PyObject*, Binding>;  // by interned name
+// By interned name. (Not abseil's: an insertion that gets no memory leaves that broken.)
+using Bindings = std::unordered_map<PyObject*, Binding>;
 // A name that changes more often than this is looked up each time.
 constexpr uint32_t kMaxChanges = 64;
 
-absl::flat_hash_map<PyObject*, Bindings>& Dicts() {
-  static auto* dicts = new absl::flat_hash_map<PyObject*, Bindings>;
+std::unordered_map<PyObject*, Bindings>& Dicts() {
+  static auto* dicts = new std::unordered_map<PyObject*, Bindings>;
   return *dicts;
 }
 
@@ -109,9 +110,9 @@ PyObject* WatchGlobalCell(PyObject* globals, PyObject* builtins, PyObject* name,
   if (first == nullptr) return nullptr;
   first->cells.push_back({cell, nullptr});
   if (!in_globals) {
-    Binding* second = BindingOf(builtins, name);  // may move `first`
+    Binding* second = BindingOf(builtins, name);
     if (second == nullptr) {
-      BindingOf(globals, name)->cells.pop_back();
+      first->cells.pop_back();
       return nullptr;
     }
     second->cells.push_back({cell, nullptr});

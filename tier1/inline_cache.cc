@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/families.h"
 #include "runtime/cpython/plain_lookup.h"
 #include "runtime/deopt/reserve.h"
@@ -41,15 +42,31 @@ void NoteIndex(PyDictObject* dict, PyObject** place, GlobalCell* cell) {
                 DK_UNICODE_ENTRIES(dict->ma_keys);
 }
 
+// Has a cell of the unit watched; what `watch` returns, or NULL without memory. The unit knows of the cell first: what watches it must not
+// outlive it.
+template <typename Watch>
+PyObject* WatchFor(UnitHeader* unit, const WatchedCell& cell, Watch watch) {
+  return UnlessOutOfMemory<PyObject*>(nullptr, [&] {
+    std::vector<WatchedCell>& cells = OwnerOf(unit)->watched_cells;
+    cells.push_back(cell);
+    PyObject* value = watch();
+    if (value == nullptr) cells.pop_back();
+    return value;
+  });
+}
+
+PyObject* WatchGlobal(UnitHeader* unit, PyObject* globals, PyObject* builtins, PyObject* name, GlobalCell* cell) {
+  return WatchFor(unit, {cell, nullptr, globals, builtins, name}, [&] { return WatchGlobalCell(globals, builtins, name, cell); });
+}
+
 // The module's attribute as plain dict entry, watched. The value is borrowed.
 PyObject* WatchedModuleValue(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
   if (!PyModule_CheckExact(module) || _PyType_Lookup(&PyModule_Type, name) != nullptr) return nullptr;
   PyObject* dict = reinterpret_cast<PyModuleObject*>(module)->md_dict;
   if (dict == nullptr || !OnlyStrKeys(dict)) return nullptr;
   PyObject* value = PyDict_GetItemWithError(dict, name);
-  if (value == nullptr || !WatchModuleCell(dict, name, cell)) return nullptr;
-  OwnerOf(site->unit)->watched_cells.push_back({nullptr, cell, dict, nullptr, name});
-  return value;
+  if (value == nullptr) return nullptr;
+  return WatchFor(site->unit, {nullptr, cell, dict, nullptr, name}, [&] { return WatchModuleCell(dict, name, cell) ? value : nullptr; });
 }
 
 void FillModule(PyObject* module, PyObject* name, AttrCell* cell, Site* site) {
@@ -306,8 +323,7 @@ void FillName(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   PyObject* name = PyTuple_GET_ITEM(site->unit->code->co_names, site->oparg);
   PyObject** place;
   if (cell->value != nullptr || FindName(frame->f_locals, name, &place) != Found::kNo) return;
-  if (WatchGlobalCell(frame->f_globals, frame->f_builtins, name, cell) == nullptr) return;
-  OwnerOf(site->unit)->watched_cells.push_back({cell, nullptr, frame->f_globals, frame->f_builtins, name});
+  WatchGlobal(site->unit, frame->f_globals, frame->f_builtins, name, cell);
 }
 
 extern "C" PyObject* tj_load_name(_PyInterpreterFrame* frame, Site* site) {
@@ -330,20 +346,15 @@ extern "C" PyObject* tj_load_name(_PyInterpreterFrame* frame, Site* site) {
 bool RefillGlobal(const Site& site) {
   GlobalCell* cell = static_cast<GlobalCell*>(site.cell);
   const UnitHeader* unit = site.unit;
-  PyObject* name = NameOf(&site);
-  if (unit->globals == nullptr || WatchGlobalCell(unit->globals, unit->builtins, name, cell) == nullptr) return false;
-  OwnerOf(site.unit)->watched_cells.push_back({cell, nullptr, unit->globals, unit->builtins, name});
-  return true;
+  return unit->globals != nullptr && WatchGlobal(site.unit, unit->globals, unit->builtins, NameOf(&site), cell) != nullptr;
 }
 
 void FillGlobal(PyThreadState* ts, PyObject*, PyObject*, Site* site) {
   constexpr int kSettles = 8;  // fills after which a value is taken for one that goes on changing: its place is noted
   _PyInterpreterFrame* frame = ts->current_frame;
   GlobalCell* cell = static_cast<GlobalCell*>(site->cell);
-  if (WatchGlobalCell(frame->f_globals, frame->f_builtins, NameOf(site), cell) != nullptr) {
-    OwnerOf(site->unit)->watched_cells.push_back({cell, nullptr, frame->f_globals, frame->f_builtins, NameOf(site)});
-    if (site->misses < kSettles) return;
-  }
+  PyObject* watched = WatchGlobal(site->unit, frame->f_globals, frame->f_builtins, NameOf(site), cell);
+  if (watched != nullptr && site->misses < kSettles) return;
   if (PyDict_CheckExact(frame->f_globals)) {
     cell->index = UnicodeEntryIndex(reinterpret_cast<PyDictObject*>(frame->f_globals)->ma_keys, NameOf(site));
   }

@@ -65,11 +65,6 @@ UnitHeader* UnitOfFrame(_PyInterpreterFrame* frame) {
   return unit != nullptr && unit->code == CodeOf(frame) ? unit : UnitOf(CodeOf(frame));
 }
 
-Instruction InstructionOf(UnitHeader* unit, int32_t at) {
-  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(unit->code);
-  return decoded->instructions()[static_cast<size_t>(decoded->IndexAt(at))];
-}
-
 // Of STORE_FAST_STORE_FAST and STORE_FAST_LOAD_FAST. Returns the stack pointer behind it.
 PyObject** DoSecondHalf(PyObject** lp, PyObject** sp, const Instruction& in) {
   PyObject** local = lp + (in.oparg & 15);
@@ -90,7 +85,7 @@ PyObject** DoSecondHalf(PyObject** lp, PyObject** sp, const Instruction& in) {
   if (MayRunNatively(ts, unit)) return true;
   PyObject** sp = lp + unit->nlocalsplus + PlainDeath::Depth(death);
   if (death & PlainDeath::kResult) *sp++ = acc;
-  Instruction in = InstructionOf(unit, PlainDeath::Unit(death));
+  Instruction in = ReadInstruction(unit->code, PlainDeath::Unit(death));
   RequestInterpreter(ts, FrameOf(lp), death & PlainDeath::kHalf ? DoSecondHalf(lp, sp, in) : sp, in.next);
   return false;
 }
@@ -490,7 +485,7 @@ uintptr_t tj_dispose(PyObject** lp, PyObject* acc, PyThreadState* ts, PyObject* 
   PyObject** sp = StackBase(lp, site) + below;
   if (site->flags & kResultInAcc) *sp++ = acc;
   if (site->fill == FillMethod) sp += 2;  // they are in their slots
-  if (site->handler == nullptr && site->flags & kHalfDone) sp = DoSecondHalf(lp, sp, InstructionOf(site->unit, site->instr));
+  if (site->handler == nullptr && site->flags & kHalfDone) sp = DoSecondHalf(lp, sp, ReadInstruction(site->unit->code, site->instr));
   RequestInterpreter(ts, frame, sp, site->next);
   return 0;
 }
@@ -533,7 +528,8 @@ Departure tj_leave(PyObject** lp, PyThreadState* ts) {
   UnitHeader* unit = UnitOfFrame(frame);
   UnitImpl* owner = OwnerOf(unit);
   int32_t fault = static_cast<int32_t>(frame->instr_ptr - _PyCode_CODE(CodeOf(frame)));
-  CaughtException caught = UnwindToHandler(ts, frame, owner->whole().Handlers());
+  CaughtException caught;
+  UnwindToHandler(ts, frame, owner->whole().Handlers(), &caught);
   Handler* handler = caught.handler;
   if (handler == nullptr) {
     PopFrame(ts, frame);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/base/out_of_memory.h"
 #include "runtime/code/arena.h"
 #include "runtime/deopt/unwind.h"
 #include "tier1/compiler.h"
@@ -36,8 +37,9 @@ struct Assembled {
   std::vector<Listed> listing;
   UnitHeader* header() const { return reinterpret_cast<UnitHeader*>(block.data); }
   mutable std::unique_ptr<HandlerTable> handlers;  // once something was raised
+  // NULL: there is no memory for it.
   HandlerTable* Handlers() const {
-    if (handlers == nullptr) handlers = std::make_unique<HandlerTable>(header()->code);
+    if (handlers == nullptr) HasMemoryFor([this] { handlers = std::make_unique<HandlerTable>(header()->code); });
     return handlers.get();
   }
   const Site* sites() const { return reinterpret_cast<const Site*>(block.data + sites_at); }
@@ -108,6 +110,7 @@ class UnitImpl final : public Unit {
   // The ordinary version that runs.
   const Assembled& current() const { return settled_.empty() ? whole_ : settled_.back(); }
   void AdoptHeader(UnitHeader* other);
+  void MakeProfile();
 
   Assembled whole_;
   std::vector<Assembled> settled_;  // former ones still have frames

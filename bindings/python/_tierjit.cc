@@ -9,6 +9,7 @@ namespace {
 
 // Raises `error` (NULL: out of memory) as its Python counterpart and frees it. Always NULL.
 PyObject* Raise(tj_error* error) {
+  if (error == nullptr && tj_out_of_memory()) return PyErr_NoMemory();
   PyObject* type = PyExc_RuntimeError;
   switch (tj_error_code(error)) {
     case TJ_EUNKNOWN_OPTION:
@@ -29,6 +30,7 @@ PyObject* Finish(tj_status status, tj_error* const& error) {
 
 // Takes text of the library over as str; None for NULL.
 PyObject* TakeText(char* text) {
+  if (text == nullptr && tj_out_of_memory()) return PyErr_NoMemory();
   if (text == nullptr) Py_RETURN_NONE;
   PyObject* result = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace");
   tj_free(text);
@@ -36,8 +38,9 @@ PyObject* TakeText(char* text) {
 }
 
 PyObject* Attach(PyObject*, PyObject*) {
-  if (tj_attach(TJ_ATTACH_ENVIRONMENT, nullptr) != TJ_OK) Py_RETURN_FALSE;
-  Py_RETURN_TRUE;
+  if (tj_attach(TJ_ATTACH_ENVIRONMENT, nullptr) == TJ_OK) Py_RETURN_TRUE;
+  if (tj_out_of_memory()) return PyErr_NoMemory();
+  Py_RETURN_FALSE;
 }
 
 PyObject* Detach(PyObject*, PyObject*) {
@@ -80,7 +83,8 @@ PyObject* SetOption(PyObject*, PyObject* args) {
   }
   if (text != nullptr) return Finish(tj_configure(key, text, &error), error);
   // Let the library complain about the key first; no option accepts this text.
-  if (tj_configure(key, "\x01", &error) == TJ_EUNKNOWN_OPTION) return Raise(error);
+  tj_status status = tj_configure(key, "\x01", &error);
+  if (status == TJ_EUNKNOWN_OPTION || tj_out_of_memory()) return Raise(error);
   tj_error_free(error);
   return PyErr_Format(PyExc_TypeError, "%s cannot be a %s", key, Py_TYPE(value)->tp_name);
 }
@@ -132,7 +136,7 @@ PyObject* WhyNot(PyObject*, PyObject* func) { return TakeText(tj_why_not(func));
 
 PyObject* InfoJson(PyObject*, PyObject* func) {
   char* text = tj_info_json(func);
-  if (text != nullptr) return TakeText(text);
+  if (text != nullptr || tj_out_of_memory()) return TakeText(text);
   return NoFunction(func);
 }
 

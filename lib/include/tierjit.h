@@ -62,6 +62,10 @@ TJ_API void tj_error_free(tj_error *error);
 /* Frees text that a function of this interface returned. NULL is allowed. [any] */
 TJ_API void tj_free(void *text);
 
+/* 1 if the last of the functions below that return a status, text or a counter got no memory: the status is TJ_EINTERNAL without an error
+ * then, the text NULL. Else 0. [GIL] */
+TJ_API int tj_out_of_memory(void);
+
 /* Version of the loaded library, "major.minor.patch". [any] */
 TJ_API const char *tj_version(void);
 /* TIERJIT_ABI of the loaded library. [any] */

@@ -196,7 +196,27 @@ LoopScan ScanForLoop(const _Py_CODEUNIT* units, int32_t count) {
   return LoopScan::kNo;
 }
 
+// What the code had at `unit` before specialisation and instrumentation.
+uint8_t OpcodeAt(PyCodeObject* code, int32_t unit) {
+  uint8_t opcode = _PyCode_CODE(code)[unit].op.code;
+  if (opcode == INSTRUMENTED_LINE) opcode = code->_co_monitoring->lines[unit].original_opcode;
+  if (opcode == INSTRUMENTED_INSTRUCTION) opcode = code->_co_monitoring->per_instruction_opcodes[unit];
+  return BaseOpcode(opcode);
+}
+
 }  // namespace
+
+Instruction ReadInstruction(PyCodeObject* code, int32_t unit) {
+  Instruction in{};
+  in.offset = unit;
+  in.target = -1;
+  while (OpcodeAt(code, unit) == EXTENDED_ARG) in.oparg = (in.oparg | _PyCode_CODE(code)[unit++].op.arg) << 8;
+  in.op = unit;
+  in.oparg |= _PyCode_CODE(code)[unit].op.arg;
+  in.opcode = in.adaptive = OpcodeAt(code, unit);
+  in.next = unit + 1 + CacheUnits(in.opcode);
+  return in;
+}
 
 absl::StatusOr<DecodedCode> DecodedCode::Decode(PyCodeObject* code) {
   DecodedCode decoded;

@@ -58,6 +58,9 @@ class DecodedCode {
   std::vector<int32_t> index_;  // per code unit
 };
 
+// The instruction that starts at `unit`: without `target`, `adaptive` and `declined`, and without taking memory. [GIL]
+Instruction ReadInstruction(PyCodeObject* code, int32_t unit);
+
 // The range that protects code unit `unit`, read straight from co_exceptiontable; false if there is none. [GIL]
 bool FindHandler(PyCodeObject* code, int32_t unit, ExceptionRange* out);
 

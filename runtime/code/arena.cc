@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/cpython/python.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -145,8 +147,8 @@ class Zone {
     if (hole == free_.end()) return nullptr;
     const size_t offset = hole->first, hole_size = hole->second;
     if (!Commit(offset + size)) return nullptr;
-    free_.erase(hole);
-    if (hole_size > size) free_.emplace(offset + size, hole_size - size);
+    if (hole_size > size) Move(hole, offset + size, hole_size - size);
+    else free_.erase(hole);
     *fresh_from = high_water_ > offset ? std::min(high_water_ - offset, size) : 0;
     high_water_ = std::max(high_water_, offset + size);
     used_ += size;
@@ -157,24 +159,31 @@ class Zone {
   void Free(uint8_t* block, size_t size) {
     used_ -= size;
     size_t offset = static_cast<size_t>(block - base_);
-    auto next = free_.lower_bound(offset);
-    if (next != free_.end() && next->first == offset + size) {
-      size += next->second;
-      next = free_.erase(next);
+    auto next = free_.lower_bound(offset), previous = next == free_.begin() ? free_.end() : std::prev(next);
+    if (previous != free_.end() && previous->first + previous->second == offset) {
+      offset = previous->first;
+      size = previous->second += size;
+      if (next != free_.end() && next->first == offset + size) size = previous->second += free_.extract(next).mapped();
+    } else if (next != free_.end() && next->first == offset + size) {
+      size = Move(next, offset, size + next->second);
+    } else {
+      HasMemoryFor([&] { free_.emplace(offset, size); });  // or the range is lost
     }
-    if (next != free_.begin()) {
-      auto previous = std::prev(next);
-      if (previous->first + previous->second == offset) {
-        offset = previous->first;
-        size += previous->second;
-        free_.erase(previous);
-      }
-    }
-    free_.emplace(offset, size);
     ReleasePages(offset, size);
   }
 
  private:
+  using Ranges = std::map<size_t, size_t>;  // offset -> size
+
+  // Gives a free range other bounds; its new size. Takes no memory.
+  size_t Move(Ranges::iterator range, size_t offset, size_t size) {
+    auto node = free_.extract(range);
+    node.key() = offset;
+    node.mapped() = size;
+    free_.insert(std::move(node));
+    return size;
+  }
+
   bool Commit(size_t end) {
     if (end <= committed_) return true;
     size_t size = RoundUp(end - committed_, kCommitStep);
@@ -205,7 +214,7 @@ class Zone {
   size_t populated_ = 0;   // bytes from base_ whose pages have been asked for
   size_t high_water_ = 0;  // end of the highest block ever
   size_t used_ = 0;
-  absl::btree_map<size_t, size_t> free_;  // offset -> size; neighbours are always merged
+  Ranges free_;  // neighbours are always merged
 };
 
 // --- Write scopes ---
@@ -261,7 +270,7 @@ struct Arena::State {
   size_t zone_size = 0;  // 0 until the address range is reserved
   size_t max_code_bytes = kDefaultMaxCodeBytes;
   size_t blocks = 0;
-  absl::flat_hash_map<const void*, const void*> thunks;
+  std::unordered_map<const void*, const void*> thunks;
   uint8_t* next_thunk = nullptr;
   size_t thunks_left = 0;
 
@@ -402,10 +411,12 @@ Arena::WriteScope::WriteScope(const CodeBlock& block) {
     size_ = 0;
     return;
   }
+  OpenScopes().reserve(OpenScopes().size() + 1);  // pages that are writable must have their scope
   if (begin < sealed_end && mprotect(begin_, sealed_end - begin, PROT_READ | PROT_WRITE) != 0) {
-    status_ = absl::UnavailableError(absl::StrCat("cannot make code pages writable: ", strerror(errno)));
+    int error = errno;
     Protect({begin, sealed_end});  // mprotect may have changed some of the pages before it failed
     size_ = 0;
+    status_ = absl::UnavailableError(absl::StrCat("cannot make code pages writable: ", strerror(error)));
     return;
   }
   OpenScopes().push_back({begin, end});

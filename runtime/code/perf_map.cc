@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "runtime/code/arena.h"
 
 namespace tierjit {
@@ -22,7 +21,7 @@ class PerfMap {
   void Append(const void* start, size_t size, std::string name) {
     if (!enabled_ || !Open()) return;
     std::replace(name.begin(), name.end(), '\n', ' ');
-    std::string line = absl::StrFormat("%x %x %s\n", reinterpret_cast<uintptr_t>(start), size, name);
+    std::string line = absl::StrCat(absl::Hex(reinterpret_cast<uintptr_t>(start)), " ", absl::Hex(size), " ", name, "\n");
     // One write a line: the interpreter's perf trampoline appends to the same file.
     if (write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) Close();
   }

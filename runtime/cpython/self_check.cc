@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "runtime/cpython/opcode_info.h"
 #include "runtime/cpython/python.h"
 
@@ -69,8 +68,8 @@ constexpr long kBytecodeMagic = 3571;  // of all 3.13 releases
 
 absl::Status CheckVersion() {
   if (Py_Version >> 16 != PY_VERSION_HEX >> 16) {
-    return Unfit(absl::StrFormat("tierjit was built for Python %d.%d but runs in Python %d.%d", PY_MAJOR_VERSION,
-                                 PY_MINOR_VERSION, Py_Version >> 24, Py_Version >> 16 & 0xff));
+    return Unfit(absl::StrCat("tierjit was built for Python ", PY_MAJOR_VERSION, ".", PY_MINOR_VERSION, " but runs in Python ", Py_Version >> 24,
+                              ".", Py_Version >> 16 & 0xff));
   }
   if ((PyImport_GetMagicNumber() & 0xffff) != kBytecodeMagic) return Unfit("this Python uses a bytecode of its own");
   return absl::OkStatus();

@@ -1,7 +1,12 @@
 #include "runtime/deopt/calls.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "runtime/deopt/reserve.h"
 
 #include "runtime/bytecode/decoder.h"
 
@@ -19,8 +24,10 @@ constexpr int64_t kBytesPerActivation = 1024;  // on the C stack, at most
 
 FrameRunner g_runner{};
 
-std::vector<PyObject*>& Buried() {
-  static auto* buried = new std::vector<PyObject*>;
+using Objects = std::vector<PyObject*, SureAllocator<PyObject*>>;
+
+Objects& Buried() {
+  static auto* buried = new Objects;
   return *buried;
 }
 
@@ -30,16 +37,18 @@ struct Activation {
   const int64_t* values;
 };
 
-std::vector<Activation> Waiting(int64_t* end) {
-  std::vector<Activation> list;
+Activation g_waiting[kMaxFramelessDepth + 2];  // [GIL]
+
+// From the outermost in; valid until the next call.
+absl::Span<const Activation> Waiting(int64_t* end) {
+  Activation *last = std::end(g_waiting), *first = last;
   while (ExitDescriptor* site = reinterpret_cast<ExitDescriptor*>(end[-1])) {
     const int64_t* values = end - 1 - site->waiting;
-    list.push_back({site, values});
+    *--first = {site, values};
     if (site->outermost) break;
     end -= 1 + site->waiting;
   }
-  std::reverse(list.begin(), list.end());
-  return list;
+  return {first, static_cast<size_t>(last - first)};
 }
 
 using Where = ExitDescriptor::Where;
@@ -93,7 +102,7 @@ class Builder {
   }
 
   PyThreadState* ts_;
-  std::vector<PyObject*> dropped_;
+  Objects dropped_;
 };
 
 // Runs the current frame, which is number `inner` of the unit's, and those outside of it, down to number `last`; the last result.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/out_of_memory.h"
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/deopt/calls.h"
 #include "runtime/deopt/reserve.h"
@@ -205,7 +206,7 @@ ExitResolver g_resolver = nullptr;
 
 // What the frame lets go. It dies when all is in its place: slots may be what values were borrowed from, and finalizers may run code that
 // leaves units itself.
-using Dropped = absl::InlinedVector<PyObject*, 32>;
+using Dropped = absl::InlinedVector<PyObject*, 32, SureAllocator<PyObject*>>;
 
 void Drop(const Dropped& dropped) {
   for (PyObject* o : dropped) Py_DECREF(o);
@@ -293,7 +294,7 @@ const void* ResolveExit(PyThreadState* ts, ExitDescriptor* exit, bool made_to_fa
   if (made_to_fail) return exit->address;
   RefillReserve();
   exit->count++;
-  return g_resolver(ts, ts->current_frame, exit);
+  return UnlessOutOfMemory<const void*>(exit->address, [&] { return g_resolver(ts, ts->current_frame, exit); });
 }
 
 UnitExit tj_exit(PyObject** lp, PyThreadState* ts, ExitDescriptor* exit) {

@@ -12,6 +12,7 @@
 #include "absl/container/inlined_vector.h"
 #include "runtime/cpython/python.h"
 #include "runtime/deopt/call_ending.h"
+#include "runtime/deopt/reserve.h"
 
 namespace tierjit {
 
@@ -147,8 +148,9 @@ class ExitObjects {
 
   const ExitDescriptor& exit_;
   const int64_t* values_;
-  absl::InlinedVector<PyObject*, 4> tuples_;  // borrowed, by index, when they are made
-  absl::InlinedVector<std::pair<int16_t, PyObject*>, 16> numbers_;  // borrowed from where they stand, by value
+  absl::InlinedVector<PyObject*, 4, SureAllocator<PyObject*>> tuples_;  // borrowed, by index, when they are made
+  using Number = std::pair<int16_t, PyObject*>;
+  absl::InlinedVector<Number, 16, SureAllocator<Number>> numbers_;  // borrowed from where they stand, by value
 };
 // A source, or a field of the iterator in the stack entry.
 void StoreIteratorField(PyObject** entry, const ExitDescriptor::Item& item, ExitObjects* objects);

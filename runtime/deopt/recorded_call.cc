@@ -1,9 +1,9 @@
 #include "runtime/deopt/recorded_call.h"
 
 #include <cstring>
+#include <unordered_map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "runtime/deopt/calls.h"
 
 // The registers by their numbers, 16 integers and the low halves of 16 doubles, make one array; the stack pointer's place stays empty.
@@ -75,7 +75,8 @@ tj_recorded_call:
 namespace tierjit {
 namespace {
 
-using Calls = absl::flat_hash_map<const void*, const RecordedCall*>;
+// Not abseil's table: an insertion that gets no memory leaves that broken.
+using Calls = std::unordered_map<const void*, const RecordedCall*>;
 
 Calls& AllCalls() {
   static auto* calls = new Calls;

@@ -23,7 +23,7 @@ struct Store {
 };
 
 Store g_stores[] = {
-    {PYMEM_DOMAIN_OBJ, {{{64, 512, 0, {}}, {128, 32, 0, {}}, {512, 16, 0, {}}, {4096, 4, 0, {}}}}, {}},
+    {PYMEM_DOMAIN_OBJ, {{{64, 512, 0, {}}, {128, 32, 0, {}}, {512, 16, 0, {}}, {4096, 8, 0, {}}}}, {}},
     {PYMEM_DOMAIN_MEM, {{{64, 32, 0, {}}, {128, 4, 0, {}}, {512, 4, 0, {}}, {4096, 1, 0, {}}}}, {}},
 };
 
@@ -92,6 +92,13 @@ void DrainReserve() {
     }
   }
   g_reserve_taken = false;
+}
+
+void* AllocateSurely(size_t bytes) {
+  void* block = PyObject_Malloc(bytes);
+  if (block == nullptr) block = Take(&g_stores[0], bytes);
+  if (block == nullptr) Py_FatalError("tierjit: no memory to leave optimised code");
+  return block;
 }
 
 PyObject* MakeFromReserve(absl::FunctionRef<PyObject*()> make) {

@@ -40,6 +40,21 @@ PyObject* Surely(Make make) {
   return made;
 }
 
+// Memory for `bytes` bytes, of which a little is put by as well; PyObject_Free() frees it. [GIL]
+void* AllocateSurely(size_t bytes);
+
+// For containers of what an exit makes.
+template <typename T>
+struct SureAllocator {
+  using value_type = T;
+  SureAllocator() = default;
+  template <typename U>
+  SureAllocator(const SureAllocator<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(AllocateSurely(count * sizeof(T))); }
+  void deallocate(T* block, size_t) { PyObject_Free(block); }
+  bool operator==(const SureAllocator&) const { return true; }
+};
+
 // A name that facts about classes are found by, interned; a new reference. It must not fail: "not found" would be remembered. [GIL]
 inline PyObject* Interned(const char* text) {
   return Surely([&] { return PyUnicode_InternFromString(text); });

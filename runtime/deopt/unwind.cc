@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/out_of_memory.h"
 #include "runtime/bytecode/decoder.h"
 #include "runtime/helpers/collector_link.h"
 #include "runtime/helpers/exception.h"
@@ -19,7 +20,7 @@ int32_t UnitOf(const _PyInterpreterFrame* frame, const _Py_CODEUNIT* instruction
 // back from the next instruction. One difference remains: for an exception that comes out of a callee it had inlined,
 // the interpreter no longer knows how long the CALL is and tells the unit before it.
 int32_t LastUnit(PyCodeObject* code, int32_t unit) {
-  absl::StatusOr<DecodedCode> decoded = DecodedCode::Decode(code);
+  absl::StatusOr<DecodedCode> decoded = OutOfMemoryAsStatus([&] { return DecodedCode::Decode(code); });
   if (!decoded.ok() || decoded->IndexAt(unit) < 0) return unit;
   return decoded->instructions()[decoded->IndexAt(unit)].next - 1;
 }
@@ -194,14 +195,14 @@ bool UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, int32_t* han
   return range != nullptr;
 }
 
-CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table) {
-  CaughtException caught = {};
+void UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table, CaughtException* caught) {
+  *caught = {};
   auto find = [&](int32_t unit) {
-    caught.handler = table->Find(unit);
-    return caught.handler == nullptr ? nullptr : &caught.handler->range;
+    Handler* untabled = table == nullptr && FindHandler(CodeOf(frame), unit, &caught->untabled.range) ? &caught->untabled : nullptr;
+    caught->handler = table == nullptr ? untabled : table->Find(unit);
+    return caught->handler == nullptr ? nullptr : &caught->handler->range;
   };
-  Unwind(ts, frame, find, &caught.sp);
-  return caught;
+  Unwind(ts, frame, find, &caught->sp);
 }
 
 HandlerTable::HandlerTable(PyCodeObject* code) {

@@ -59,9 +59,10 @@ class HandlerTable {
 struct CaughtException {
   Handler* handler;  // NULL: there is none
   PyObject** sp;     // as above
+  Handler untabled;  // without a table: what `handler` is
 };
-// The same by `table`, that of the frame's code.
-CaughtException UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table);
+// The same by `table`, that of the frame's code; NULL: there was no memory to make it.
+void UnwindToHandler(PyThreadState* ts, _PyInterpreterFrame* frame, HandlerTable* table, CaughtException* caught);
 
 }  // namespace tierjit
 

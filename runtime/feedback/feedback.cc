@@ -1,9 +1,9 @@
 #include "runtime/feedback/feedback.h"
 
 #include <algorithm>
-#include <vector>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/cpython/array_object.h"
 #include "runtime/cpython/enumerate_object.h"
 
@@ -18,8 +18,9 @@ bool FitsInt64(PyObject* o) {
 bool g_forgetting = false;  // a pending call of ForgetOldTypes() is under way
 
 // Weak references to heap types by version tag.
-absl::flat_hash_map<uint32_t, PyObject*>& SeenTypes() {
-  static auto* types = new absl::flat_hash_map<uint32_t, PyObject*>;
+// (An insertion into one of abseil's tables that gets no memory leaves that broken.)
+std::unordered_map<uint32_t, PyObject*>& SeenTypes() {
+  static auto* types = new std::unordered_map<uint32_t, PyObject*>;
   return *types;
 }
 
@@ -34,13 +35,15 @@ bool IsCurrent(const std::pair<const uint32_t, PyObject*>& seen) {
 // Programs make classes without end, and change them. (That a reference is told of the death of its type would show in what
 // gc.collect() counts.)
 int ForgetOldTypes(void*) {
-  std::vector<PyObject*> old;
-  absl::erase_if(SeenTypes(), [&](const auto& seen) {
-    if (IsCurrent(seen)) return false;
-    old.push_back(seen.second);
-    return true;
-  });
-  for (PyObject* reference : old) Py_DECREF(reference);
+  for (auto it = SeenTypes().begin(); it != SeenTypes().end();) {
+    if (IsCurrent(*it)) {
+      ++it;
+      continue;
+    }
+    PyObject* reference = it->second;
+    it = SeenTypes().erase(it);
+    Py_DECREF(reference);  // it has no callback, so nothing runs
+  }
   g_forgetting = false;
   return 0;
 }
@@ -139,12 +142,13 @@ bool NoteType(PyTypeObject* type) {
   LimitSeenTypes();
   PyObject* reference = PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr);
   if (reference == nullptr) PyErr_Clear();
-  else SeenTypes()[version] = reference;
-  return reference != nullptr;
+  bool noted = reference != nullptr && HasMemoryFor([&] { SeenTypes().emplace(version, reference); });
+  if (!noted) Py_XDECREF(reference);
+  return noted;
 }
 
 void ForgetTypes(bool alive) {
-  absl::flat_hash_map<uint32_t, PyObject*> seen;
+  std::unordered_map<uint32_t, PyObject*> seen;
   seen.swap(SeenTypes());
   for (auto& [version, reference] : seen) {
     if (alive) Py_DECREF(reference);

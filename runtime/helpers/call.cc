@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include "absl/container/inlined_vector.h"
+#include "runtime/base/out_of_memory.h"
 #include "runtime/helpers/handlers.h"
 #include "runtime/helpers/result.h"
 
@@ -159,17 +160,22 @@ PyObject* UnpackKeywords(PyThreadState* ts, PyObject* kwargs, Arguments* args) {
   return names;
 }
 
-// New references to the items of a tuple.
-Arguments ItemsOf(PyObject* tuple) {
-  PyObject** items = reinterpret_cast<PyTupleObject*>(tuple)->ob_item;
-  Arguments args(items, items + PyTuple_GET_SIZE(tuple));
-  for (PyObject* arg : args) Py_INCREF(arg);
-  return args;
+// Room for the items of `args` and the values of `kwargs`. False: MemoryError.
+bool MakeRoom(Arguments* unpacked, PyObject* args, PyObject* kwargs) {
+  Py_ssize_t count = PyTuple_GET_SIZE(args) + (kwargs != nullptr ? PyDict_GET_SIZE(kwargs) : 0);
+  if (HasMemoryFor([=] { unpacked->reserve(static_cast<size_t>(count)); })) return true;
+  PyErr_NoMemory();
+  return false;
 }
 
 // Consumes a reference to `function` but not `args` (a tuple) and `kwargs` (a dict or null).
 _PyInterpreterFrame* PushUnpacked(PyThreadState* ts, PyFunctionObject* function, PyObject* args, PyObject* kwargs) {
-  Arguments unpacked = ItemsOf(args);
+  Arguments unpacked;
+  if (!MakeRoom(&unpacked, args, kwargs)) {
+    Py_DECREF(function);
+    return nullptr;
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) unpacked.push_back(Py_NewRef(PyTuple_GET_ITEM(args, i)));
   PyObject* names = nullptr;
   if (kwargs != nullptr && PyDict_GET_SIZE(kwargs) > 0) {
     names = UnpackKeywords(ts, kwargs, &unpacked);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "runtime/base/out_of_memory.h"
+
 namespace tierjit {
 namespace {
 
@@ -17,12 +19,16 @@ struct Watched {
 };
 Watched g_watched[kMostBuiltins];
 
+void RunAfter(const Watched& watched, PyObject* const* args, Py_ssize_t count) {
+  HasMemoryFor([&] { watched.after(args, count); });
+}
+
 template <int place>
 PyObject* FastCall(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Watched& watched = g_watched[place];
   auto original = reinterpret_cast<PyCFunctionFast>(reinterpret_cast<void*>(watched.original->ml_meth));
   PyObject* result = original(self, args, count);
-  watched.after(args, count);
+  RunAfter(watched, args, count);
   return result;
 }
 
@@ -30,7 +36,7 @@ template <int place>
 PyObject* NoArguments(PyObject* self, PyObject* unused) {
   Watched& watched = g_watched[place];
   PyObject* result = watched.original->ml_meth(self, unused);
-  watched.after(nullptr, 0);
+  RunAfter(watched, nullptr, 0);
   return result;
 }
 
@@ -38,7 +44,7 @@ template <int place>
 PyObject* OneArgument(PyObject* self, PyObject* arg) {
   Watched& watched = g_watched[place];
   PyObject* result = watched.original->ml_meth(self, arg);
-  watched.after(&arg, 1);
+  RunAfter(watched, &arg, 1);
   return result;
 }
 

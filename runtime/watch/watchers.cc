@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/out_of_memory.h"
 
 namespace tierjit {
 namespace {
@@ -36,7 +37,7 @@ class KeepException {
 template <typename Callback, typename... Args>
 int Forward(Callback callback, Args... args) {
   [[maybe_unused]] const PyObject* pending = PyErr_Occurred();
-  if (callback != nullptr) callback(args...);  // may be null while the watchers are being stopped
+  if (callback != nullptr) HasMemoryFor([&] { callback(args...); });  // may be null while the watchers are being stopped
   assert(PyErr_Occurred() == pending);
   return 0;
 }

@@ -1,8 +1,8 @@
 #include <cstring>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "absl/algorithm/container.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tier2/ir/text.h"
@@ -142,8 +142,8 @@ class Printer {
   const Graph& graph_;
   const SourcePlaces& place_of_;
   std::vector<std::unique_ptr<Loop>> loops_;
-  absl::flat_hash_map<const PyObject*, int64_t> objects_;
-  absl::flat_hash_set<const FrameState*> used_;
+  std::unordered_map<const PyObject*, int64_t> objects_;
+  std::unordered_set<const FrameState*> used_;
   std::string text_;
 };
 

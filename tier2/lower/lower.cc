@@ -57,7 +57,7 @@ absl::StatusOr<Lowered> Lowerer::Run(const Effort& effort, bool keep_text) {
   out.image = *std::move(image);
   out.recorded = TakeRecords(out.image);
   out.exits = std::move(exits_);
-  out.constants = std::move(constants_);  // a deque's elements stay where they are
+  out.constants = std::move(constants_);  // a list's elements stay where they are
   return out;
 }
 

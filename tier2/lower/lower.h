@@ -6,7 +6,7 @@
 #ifndef TIERJIT_TIER2_LOWER_LOWER_H_
 #define TIERJIT_TIER2_LOWER_LOWER_H_
 
-#include <deque>
+#include <list>
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,7 +51,7 @@ struct Environment {
 // Code with what its exits need; both live and die together.
 struct Lowered {
   mir::CodeImage image;
-  std::deque<double> constants;  // the code refers to them by address
+  std::list<double> constants;  // the code refers to them by address
   std::vector<std::unique_ptr<ExitDescriptor>> exits;
   struct Recorded {  // a call of tj_recorded_call()
     ExitDescriptor* exit;

@@ -182,7 +182,7 @@ class Lowerer {
   std::vector<int> loop_depth_;               // by block id
   std::vector<std::pair<const Block*, const Block*>> bottom_tests_;  // headers that end in a branch, and their only latches
   std::vector<std::function<void()>> cold_;
-  std::deque<double> constants_;
+  std::list<double> constants_;
   std::map<std::tuple<const FrameState*, ExitKind, std::vector<Node*>>, Label> exit_labels_;
   Reg resume_, value_;                        // how the unit is left, on the way to `left_`
   Label left_;

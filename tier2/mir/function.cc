@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <unordered_map>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -101,8 +101,8 @@ struct Function::State {
   MIR_insn_t hot_end = nullptr;  // a label; what is hot is inserted before it, what is cold appended
   End ends[2] = {End::kEmpty, End::kEmpty};
   std::vector<LabelState> labels;
-  absl::flat_hash_map<std::string, MIR_item_t> prototypes;
-  absl::flat_hash_map<const void*, MIR_item_t> imports;
+  std::unordered_map<std::string, MIR_item_t> prototypes;
+  std::unordered_map<const void*, MIR_item_t> imports;
   std::array<MIR_alias_t, 5> aliases = {};
   Constants constants;
   std::vector<Reg> result_regs;
@@ -244,7 +244,7 @@ void Function::State::MoveConstants() {
 
 // By number: the generator works on copies. Labels that nothing leads to are gone. -1: there is none.
 int64_t Function::State::FirstColdLabel() const {
-  absl::flat_hash_set<MIR_insn_t> cold;
+  std::unordered_set<MIR_insn_t> cold;
   for (const LabelState& label : labels) {
     if (label.cold && label.used) cold.insert(label.insn);
   }
@@ -283,8 +283,8 @@ Function::Function(Context& context, absl::string_view name, const Signature& si
 }
 
 Function::~Function() {
-  // A function that was given up: MIR must not wait for its end.
-  if (state_->context.unfinished == this) state_->context.Fail(absl::CancelledError("MIR: a function was given up"));
+  // A function that was given up: MIR must not wait for its end. (There may be no memory: a status without text takes none.)
+  if (state_->context.unfinished == this) state_->context.Fail(absl::CancelledError(""));
 }
 
 // --- Registers and labels ---

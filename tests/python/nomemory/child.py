@@ -20,6 +20,7 @@ MODES = {
     "tier2": {"tier1_threshold": 1, "tier2": True, "tier2_every_loop": True, "tier2_threshold": 1, "osr_threshold": 1, "profiled_turns": 2,
               "background": False},
 }
+MODES["tier2_random"] = MODES["tier2"] | {"fail_guards": 1}
 WARM_RUNS = 6
 PASSES = 8              # successful runs in a row, less for larger steps, after which there are no more allocations to refuse
 MAX_STARTS = 5000
