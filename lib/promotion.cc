@@ -207,6 +207,7 @@ bool Finish(Loop* loop) {
 // Has the loop compiled, by the worker or at once. True: the code can be entered.
 bool Optimise(const tier1::HotLoop& hot, Loop* loop) {
   int64_t start = NowNs();
+  hot.unit->ProfileResumptions(false);
   if (loop->compiles >= kMaxCompiles) {
     GiveUp(loop, absl::ResourceExhaustedError("TJ-305: what it goes by keeps changing"));
     return false;
@@ -319,8 +320,10 @@ int CompiledBefore(const CodeLoops& code, int32_t header) {
   }));
 }
 
-// Each turn, as likely as not: optimised code cannot be left for the consumer and come back to. Loops inside may be worth it.
-bool Yields(const CodeLoops& code, int32_t header) {
+// It yields each turn, as likely as not: optimised code cannot be left for the consumer and come back to. Loops inside may be worth it, and it
+// is watched like others for Tier 1 to know its types.
+bool StaysForYields(const CodeLoops& code, int32_t header) {
+  if (policy().tier2_every_loop) return false;
   const LoopNest::Extent* extent = code.nest.Find(header);
   return extent != nullptr && std::any_of(code.yields.begin(), code.yields.end(), [&](int32_t unit) { return extent->Contains(unit); });
 }
@@ -344,6 +347,7 @@ bool WaitsForOuter(CodeLoops* code, int32_t header) {
 tier1::LoopOutcome StayInTier1(const tier1::HotLoop& hot, int64_t turns) {
   hot.unit->GiveEdges(turns, false);
   hot.unit->GiveEdges(1, true);
+  hot.unit->ProfileResumptions(false);
   return {hot.profiled ? hot.unit->TargetAddress(hot.target) : nullptr, nullptr};
 }
 
@@ -358,6 +362,7 @@ bool HasProfile(const tier1::HotLoop& hot) {
 tier1::LoopOutcome GoOnProfiled(const tier1::HotLoop& hot, Loop* loop) {
   loop->phase = Loop::Phase::kProfiled;
   hot.unit->ProfileHandlers(true);
+  hot.unit->ProfileResumptions(true);
   loop->pending.NoteGiven(loop->turns_to_watch);
   hot.unit->GiveEdges(loop->turns_to_watch, true);
   hot.unit->GiveEdges(1, false);
@@ -369,8 +374,7 @@ tier1::LoopOutcome BeginProfile(const tier1::HotLoop& hot, Loop* loop) {
   return GoOnProfiled(hot, loop);
 }
 
-// The profiled version was left before the loop had turned as often as that. Short loops, and those of generators, are watched in several
-// runs, for fewer and fewer turns. False: that was enough.
+// The profiled version was left before the loop had turned as often as that. Short loops are watched in several runs, for fewer and fewer turns. False: that was enough.
 bool MayWatchAgain(Loop* loop) { return (loop->turns_to_watch /= 2) > 0; }
 
 tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) { return StayInTier1(hot, loop->pending.TurnsToWait()); }
@@ -479,10 +483,6 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
         GiveUp(loop, absl::FailedPreconditionError("not among the units of the option tier2_units"));
         break;
       }
-      if (!policy().tier2_every_loop && Yields(code, hot.target)) {
-        GiveUp(loop, absl::FailedPreconditionError("it yields"));
-        break;
-      }
       if (tier1::LoopOutcome outcome; WaitsForOther(code, hot, loop, &outcome)) return outcome;
       if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       // Its inner loops were watched, and so was it.
@@ -500,6 +500,11 @@ tier1::LoopOutcome OnHotLoop(const tier1::HotLoop& hot) {
       }
       return BeginProfile(hot, loop);
     case Loop::Phase::kProfiled:
+      if (StaysForYields(code, hot.target)) {
+        if (!hot.profiled && MayWatchAgain(loop)) return GoOnProfiled(hot, loop);
+        GiveUp(loop, absl::FailedPreconditionError("it yields"));
+        break;
+      }
       if (tier1::LoopOutcome outcome; WaitsForOther(code, hot, loop, &outcome)) return outcome;
       if (IsSoonOver(&code, hot.target)) return StayInTier1(hot, 1);
       if (!hot.profiled && MayWatchAgain(loop)) return GoOnProfiled(hot, loop);
@@ -548,6 +553,7 @@ tier1::LoopOutcome OnHotAlone(const tier1::HotLoop& hot) {
   if (!enough && HasProfile(hot)) {
     code.watched += hot.profiled ? turns : 1 + kTurnsForWidest / kQuestions;
     hot.unit->ProfileHandlers(true);
+    hot.unit->ProfileResumptions(true);
     hot.unit->GiveEdges(turns, true);
     hot.unit->GiveEdges(1, false);
     return {hot.profiled ? nullptr : hot.unit->ProfiledAddress(hot.target), nullptr};

@@ -210,6 +210,17 @@ PyObject* InitName() {
 }
 vectorcallfunc DefaultVectorcall() { return g_default_vectorcall; }
 
+// Those of this interpreter.
+static void FindCallables() {
+  auto method = [](PyTypeObject* type, const char* name) { return PyDict_GetItemString(_PyType_GetDict(type), name); };
+  tj_rt.isinstance = Builtin("isinstance");
+  tj_rt.len = Builtin("len");
+  tj_rt.next = Builtin("next");
+  tj_rt.list_append = method(&PyList_Type, "append");
+  tj_rt.generator_send = method(&PyGen_Type, "send");
+  tj_rt.coroutine_send = method(&PyCoro_Type, "send");
+}
+
 void InitialiseTable() {
   Rt& r = tj_rt;
   r.running = &PyInterpreterState_Get()->ceval.gil->last_holder;
@@ -237,9 +248,7 @@ void InitialiseTable() {
   r.none_object = Py_None;
   r.not_implemented = Py_NotImplemented;
   r.calls_until_look = kCallsBetweenLooks;
-  r.isinstance = Builtin("isinstance");
-  r.len = Builtin("len");
-  r.list_append = PyDict_GetItemString(PyList_Type.tp_dict != nullptr ? PyList_Type.tp_dict : PyType_GetDict(&PyList_Type), "append");
+  FindCallables();
   FillLatin1();
   InitialiseInstances();
   g_deallocate = &tj_dealloc;
@@ -261,6 +270,7 @@ absl::Status Initialise(vectorcallfunc default_vectorcall, Unit* (*unit_of)(PyCo
   g_unit_of = unit_of;
   if (done) {
     ForgetInterpreter(false);
+    FindCallables();
     ForgetDicts();  // of whose deaths the watcher was not told; the units that looked at them are gone
     return absl::OkStatus();
   }
@@ -305,7 +315,7 @@ absl::StatusOr<std::unique_ptr<Unit>> Compile(PyCodeObject* code) {
 }
 
 UnitImpl::UnitImpl(PyCodeObject* code, Assembled assembled, int bytecodes, int64_t compile_ns)
-    : whole_(std::move(assembled)), bytecodes_(bytecodes), compile_ns_(compile_ns) {
+    : whole_(std::move(assembled)), first_{header()->native_entry, header()->resume_points}, bytecodes_(bytecodes), compile_ns_(compile_ns) {
   header()->owner = this;
   header()->GiveEdges(g_first_edges);
   header()->GiveEntries(g_first_entries);
@@ -456,10 +466,26 @@ void UnitImpl::AdoptHeader(UnitHeader* other) {
   other->builtins = header()->builtins;
 }
 
-// Frames that run in the former version stay there; so do generators, which find their way back by their unit's table.
+UnitImpl::WayIn UnitImpl::WayInto(const Assembled& version) const {
+  if (&version == &whole_) return first_;
+  return {version.header()->native_entry, version.header()->resume_points};
+}
+
+// Whoever enters or resumes goes by the unit's first header.
+void UnitImpl::EnterBy(const WayIn& way) {
+  header()->native_entry = way.native_entry;
+  header()->resume_points = way.resume_points;
+}
+
+void UnitImpl::ProfileResumptions(bool on) {
+  if (!Suspends(code()) || profile_ == nullptr || profile_->code.block.code == nullptr) return;
+  EnterBy(WayInto(on ? profile_->code : current()));
+}
+
+// Frames that run in the former version stay there; suspended ones go on in the new one.
 bool UnitImpl::Settle() {
   if (profile_ == nullptr || profile_->code.block.code == nullptr || settled_.size() >= kMaxSettled) return false;
-  if (Suspends(code()) || !CanCompile(code()).ok()) return false;
+  if (!CanCompile(code()).ok()) return false;
   settled_.reserve(kMaxSettled);  // so that what is compiled finds its place
   TranslationMode mode;
   mode.known = &profile_->feedback;
@@ -473,7 +499,7 @@ bool UnitImpl::Settle() {
   h->GiveEdges(former->edges_left);
   h->GiveEntries(former->entries_left);
   h->optimised = former->optimised;
-  former->native_entry = h->native_entry;
+  EnterBy(WayInto(settled_.back()));
   if (whole_.handlers != nullptr) whole_.handlers->ForgetAddresses();  // they are of the former version
   return true;
 }

@@ -64,6 +64,8 @@ class Unit {
   // Compiles the ordinary version once more, by what the profiled version has seen: entries, loops and handlers lead there from now on.
   // False: nothing is known that would help, or it was done before.
   virtual bool Settle() = 0;
+  // Of a generator or coroutine: whether it is resumed in the profiled version, when there is one, as often as that has back-edges left.
+  virtual void ProfileResumptions(bool on) = 0;
   // Whether exceptions go to the profiled version's handlers, when there is one.
   virtual void ProfileHandlers(bool on) = 0;
   virtual const Feedback* feedback() const = 0;  // NULL before the first ProfiledAddress()

@@ -97,22 +97,28 @@ bool IsCompiled(PyGenObject* gen) {
   if (ts->interp->eval_frame != nullptr) NoteWatchers(ts);
 }
 
-// An object, neither NULL nor kDeclined.
-bool IsObject(PyObject* result) { return reinterpret_cast<uintptr_t>(result) > reinterpret_cast<uintptr_t>(kDeclined); }
+PyObject* IterNext(PyObject* self);
+
+// It is no compiled code that can resume the generator.
+[[gnu::noinline]] PyObject* IterNextElsewhere(PyGenObject* gen) {
+  if (IsCompiled(gen)) NoteDeclined();
+  else if (BecomesCompiled(gen)) return IterNext(reinterpret_cast<PyObject*>(gen));
+  return g_iternext(reinterpret_cast<PyObject*>(gen));
+}
+
+[[gnu::noinline]] PyObject* EndOfIteration(PyObject* result) {
+  if (result == nullptr) return nullptr;
+  if (result != Py_None) _PyGen_SetStopIterationValue(result);
+  Py_DECREF(result);
+  return nullptr;
+}
 
 PyObject* IterNext(PyObject* self) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(self);
-  if (!IsCompiled(gen) && !BecomesCompiled(gen)) return g_iternext(self);
+  if (!Suspended(gen)) [[unlikely]] return g_iternext(self);
   PyObject* result = tj_enter_generator(gen, Py_None, tj_resume_next);
-  if (IsObject(result)) {
-    if (Suspended(gen)) return result;
-    if (result != Py_None) _PyGen_SetStopIterationValue(result);
-    Py_DECREF(result);
-    return nullptr;
-  }
-  if (result == nullptr) return nullptr;
-  NoteDeclined();
-  return g_iternext(self);
+  if (result == kDeclined) [[unlikely]] return IterNextElsewhere(gen);
+  return result != nullptr && Suspended(gen) ? result : EndOfIteration(result);
 }
 
 PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
@@ -124,16 +130,21 @@ PySendResult Send(PyObject* self, PyObject* sent, PyObject** result) {
   return Suspended(gen) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
-// generator.send and coroutine.send.
-PyObject* SendMethod(PyObject* self, PyObject* sent) {
-  PyObject* result;
-  if (Send(self, sent, &result) != PYGEN_RETURN) return result;
+// Consumes what the generator has returned.
+void RaiseStopIteration(PyObject* result) {
   if (result == Py_None) {
     PyErr_SetNone(PyExc_StopIteration);
   } else {
     _PyGen_SetStopIterationValue(result);
   }
   Py_DECREF(result);
+}
+
+// generator.send and coroutine.send.
+PyObject* SendMethod(PyObject* self, PyObject* sent) {
+  PyObject* result;
+  if (Send(self, sent, &result) != PYGEN_RETURN) return result;
+  RaiseStopIteration(result);
   return nullptr;
 }
 
@@ -251,6 +262,12 @@ PyObject* tj_resume_in_interpreter(PyGenObject* gen, PyObject* sent, PyThreadSta
   send(reinterpret_cast<PyObject*>(gen), sent, &result);
   Py_DECREF(sent);
   return result;
+}
+
+PyObject* tj_end_of_send(PyObject* result) {
+  if (result != nullptr) RaiseStopIteration(result);
+  NoteFailedWithoutFrame();
+  return nullptr;
 }
 
 Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site) {

@@ -22,10 +22,11 @@ uint8_t SubscriptForm(uint32_t seen) {
   return Only(seen, kDictBit) ? BINARY_SUBSCR_DICT : BINARY_SUBSCR;
 }
 
-uint8_t IterationForm(uint32_t seen) {
-  if (Only(seen, kListIterBit)) return FOR_ITER_LIST;
-  if (Only(seen, kTupleIterBit)) return FOR_ITER_TUPLE;
-  return Only(seen, kRangeIterBit) ? FOR_ITER_RANGE : FOR_ITER;
+uint8_t IterationForm(const Observation& seen) {
+  if (Only(seen.bits, kListIterBit)) return FOR_ITER_LIST;
+  if (Only(seen.bits, kTupleIterBit)) return FOR_ITER_TUPLE;
+  if (Only(seen.bits, kOtherBit) && seen.last == &PyGen_Type) return FOR_ITER_GEN;
+  return Only(seen.bits, kRangeIterBit) ? FOR_ITER_RANGE : FOR_ITER;
 }
 
 uint8_t CallForm(const Observation& callable) {
@@ -39,7 +40,7 @@ uint8_t FormOf(const Instruction& in, const Observation& seen) {
     case BINARY_OP: case COMPARE_OP: return BinaryForm(seen.bits, in.opcode);
     case BINARY_SUBSCR: return SubscriptForm(seen.bits);
     case STORE_SUBSCR: return Only(seen.bits, kListBit) ? STORE_SUBSCR_LIST_INT : Only(seen.bits, kDictBit) ? STORE_SUBSCR_DICT : STORE_SUBSCR;
-    case FOR_ITER: return IterationForm(seen.bits);
+    case FOR_ITER: return IterationForm(seen);
     case CALL: return CallForm(seen);
     // Builtin types have no values in their instances.
     case LOAD_ATTR: return in.oparg & 1 && seen.bits != 0 && !(seen.bits & kInstanceBit) ? LOAD_ATTR_METHOD_NO_DICT : LOAD_ATTR;

@@ -42,7 +42,8 @@ struct Rt {
   PyObject* false_object;
   PyObject* none_object;
   PyObject* list_append;  // the method descriptor
-  PyObject *isinstance, *len;  // the builtins, NULL if they could not be told for sure
+  PyObject *generator_send, *coroutine_send;  // likewise
+  PyObject *isinstance, *len, *next;  // the builtins, NULL if they could not be told for sure
   // Soft limit of the C stack of the thread that looked last: fine while rsp - low < span (unsigned).
   uintptr_t stack_low, stack_span;
   PyThreadState* const* running;  // where the lock's holder stands: a thread finds its state here without asking for thread-local data

@@ -354,8 +354,9 @@ void Translator::Call(const Instruction& in) {
   bool no_self = stack_[callable + 1].kind == Kind::kNull || stack_[callable + 1].hint == Hint::kNull;
   int count = in.oparg + !no_self;
   const Stencil* range = RangeForLoop(in, no_self);
-  const Stencil* special = SpecialCall(in, no_self);
-  bool class_first = CallsClass(in.adaptive);
+  bool resumes = in.oparg == 1 && stack_[callable].hint == (no_self ? Hint::kNext : Hint::kSend);
+  const Stencil* special = resumes ? (no_self ? s.call_next : s.call_send) : SpecialCall(in, no_self);
+  bool class_first = CallsClass(in.adaptive) && !resumes;
   // A recursive function is compiled before its first call has come to all its places.
   bool never_ran = RunsRarely(in) && range == nullptr && stack_[callable].hint != Hint::kNamesake;
   bool may_hold = special == nullptr && (!class_first || no_self) && !never_ran;
@@ -374,7 +375,8 @@ void Translator::Call(const Instruction& in) {
   const Stencil* first = range != nullptr ? range : special != nullptr ? special : class_first ? init : never_ran ? any : python;
   Emission& e = Emit(first);
   if (last_in_acc) AddCold(e, s.cold_argument);
-  if (first == python && in.oparg <= kMostArgumentsAtSite) AddCold(e, s.call_c[!no_self][in.oparg]);
+  if (resumes) AddCold(e, python);
+  if ((resumes || first == python) && in.oparg <= kMostArgumentsAtSite) AddCold(e, s.call_c[!no_self][in.oparg]);
   if (first != any) AddCold(e, any);
   e.a = SlotOffset(callable);
   e.b = SlotOffset(callable + 1 + no_self);
@@ -382,6 +384,7 @@ void Translator::Call(const Instruction& in) {
   e.d = SlotOffset(depth() - 1);
   e.p = AddressOfUnit(in.op);
   e.site = MakeSite(DecisionFor(CALL).handler, popped, kPlainCall);
+  if (resumes) e.after_call = no_self ? s.after_call_next : s.after_call_send;
   if (class_first) {
     e.after_call = s.after_init;
     e.cell = NewCell(sizeof(ClassCell));

@@ -14,8 +14,8 @@
 namespace tierjit::tier1 {
 
 // What the accumulator holds, as far as the last stencil proves; kNull: what the slot of a kMem entry holds; kNamesake: a callable of the
-// code's own name, which is that of a recursion.
-enum class Hint : uint8_t { kNone, kInt, kFloat, kNull, kNamesake };
+// code's own name, which is that of a recursion; kSend, kNext: one of the name `send` or `next`.
+enum class Hint : uint8_t { kNone, kInt, kFloat, kNull, kNamesake, kSend, kNext };
 
 struct Entry {
   Kind kind;
@@ -75,7 +75,10 @@ class Translator {
   static constexpr size_t kLongFunction = 10'000;
   // Of what is loaded by the name.
   Hint CallableHint(int name) const {
-    return PyTuple_GET_ITEM(code_->co_names, name) == code_->co_name ? Hint::kNamesake : Hint::kNone;
+    PyObject* text = PyTuple_GET_ITEM(code_->co_names, name);
+    if (text == code_->co_name) return Hint::kNamesake;
+    if (PyUnicode_EqualToUTF8(text, "next")) return Hint::kNext;
+    return PyUnicode_EqualToUTF8(text, "send") ? Hint::kSend : Hint::kNone;
   }
   void EmitLeave(const Instruction& in);
   void ObserveOperands(const Instruction& in);

@@ -79,6 +79,7 @@ class UnitImpl final : public Unit {
   const void* ProfiledAddress(int32_t unit) override;
   const void* TargetAddress(int32_t unit) const override { return current().AddressOf(unit); }
   bool Settle() override;
+  void ProfileResumptions(bool on) override;
   void ProfileHandlers(bool on) override;
   const void* HandlerAddress(int32_t unit);
   void NoteRaise(int32_t unit) {
@@ -107,12 +108,19 @@ class UnitImpl final : public Unit {
     Assembled code;  // no block: it could not be compiled
     int known = 0;  // instructions for which something that was seen has been made use of
   };
+  struct WayIn {
+    const void* native_entry;
+    const int32_t* resume_points;
+  };
   // The ordinary version that runs.
   const Assembled& current() const { return settled_.empty() ? whole_ : settled_.back(); }
   void AdoptHeader(UnitHeader* other);
+  WayIn WayInto(const Assembled& version) const;
+  void EnterBy(const WayIn& way);
   void MakeProfile();
 
   Assembled whole_;
+  WayIn first_;  // into `whole_`, whose header may lead elsewhere by now
   std::vector<Assembled> settled_;  // former ones still have frames
   std::unique_ptr<Profile> profile_;
   bool profiles_handlers_ = false;

@@ -68,10 +68,36 @@ def walk(n):
 assert walk(12) == 4095
 assert settled(walk) >= 1
 """
+# What is suspended while its code is compiled anew goes on in the new code.
+GENERATORS = """
+def passed(it):
+    for x in it:
+        yield x
+
+def scaled(n, x):
+    for i in range(n):
+        x = x * 2 - x
+        yield x
+
+def waiting(n):
+    for i in range(n):
+        yield 1.5
+
+old = passed(waiting(20_000))
+assert next(old) == 1.5
+assert set(passed(scaled(20_000, Decimal(3)))) == {3}
+assert settled(passed) == settled(scaled) == 1
+rest = sum(old)
+assert (rest, settled(waiting)) == (1.5 * 19_999, 1) and settled(passed) <= 2, (rest, settled(passed), settled(waiting))
+assert set(passed(scaled(2000, 1.5))) == {1.5} and list(passed("abc")) == ["a", "b", "c"] and list(passed([])) == []
+assert list(scaled(3, 4)) == [4, 4, 4]
+info = tierjit.info(scaled)
+assert info.back_edges >= 21_000 and not any(unit.compiles for unit in info.tier2)
+"""
 
 
 @pytest.mark.parametrize("options", [ALONE, BOTH], ids=["alone", "both"])
-@pytest.mark.parametrize("body", [BY_WHAT_WAS_SEEN, NOT_WITHOUT_REASON, LATER_LOOPS, NOT_IN_A_PAUSE, RECURSION],
-                         ids=["by_what_was_seen", "not_without_reason", "later_loops", "not_in_a_pause", "recursion"])
+@pytest.mark.parametrize("body", [BY_WHAT_WAS_SEEN, NOT_WITHOUT_REASON, LATER_LOOPS, NOT_IN_A_PAUSE, RECURSION, GENERATORS],
+                         ids=["by_what_was_seen", "not_without_reason", "later_loops", "not_in_a_pause", "recursion", "generators"])
 def test_settled(body, options):
     check(options + PRELUDE + body)

@@ -27,6 +27,7 @@ PAIRS = ("LL", "LC", "LR", "RL", "RC", "MR", "CL", "CR")
 EXTERNALS = {
     **{f"call_class_{form}": {"tj_new_instance"} for form in ("0", "1R", "2R", "3R", "4R", "n", "method_n")},
     "after_init": {"tj_init_failed"},
+    **{f"after_call_{name}": {"tj_end_of_send", "tj_release", "tj_after_unusual_call"} for name in ("send", "next")},
     "thunk_call": {"tj_call"},
     **{f"thunk_call_{form}": {"tj_call", "tj_call_builtin", "tj_call_class"} for form in ("plain", "method")},
     **{f"thunk_call_c_{callee}": {"tj_after_unusual_call", "tj_check_result", "tj_release", "tj_call_builtin"}
@@ -105,7 +106,7 @@ CEILINGS = [
     ("set_function_attribute", 20), ("set_poly_", 221), ("set_slot_", 130), ("set_value_", 214),
     ("put_attr_", 126), ("put_global_", 104), ("put_name_", 104),
     ("binary_any_", 87), ("slot_op_", 370), ("compare_", 87), ("quick_", 69), ("unary_any_", 60), ("truth_jump_", 80), ("handler", 83),
-    ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_", 567), ("after_call", 31),
+    ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_send", 150), ("call_next", 97), ("call_", 567), ("after_call_", 250), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 117), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 91),
     ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send_anext", 84), ("send", 80),
@@ -115,7 +116,7 @@ CEILINGS = [
     ("for_range", 214), ("for_", 97), ("unpack_", 219),
     ("load_global", 37), ("load_name", 152), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 63), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_free_vars", 82), ("copy_", 42), ("push_exc_info", 61), ("pop_except", 78),
-    ("check_exc_match", 49), ("pop_", 55), ("check_local", 23), ("take_local", 29),
+    ("check_exc_match", 49), ("pop_", 69), ("check_local", 23), ("take_local", 29),
     ("clear_locals", 52), ("resume_next", 432), ("resume_sent", 467), ("resume", 35), ("jump_backward", 35), ("observe", 28), ("jump_if_", 118),
     ("jump", 5),
     ("not_", 52), ("to_bool_", 36), ("cold_attr_or_", 34), ("cold_attr_", 27), ("cold_method_", 27), ("cold_iter", 42), ("cold_anext", 42),
@@ -195,7 +196,7 @@ def test_calls_of_compiled_functions_end_in_the_call(shapes):
     names = [name for name in shapes if re.fullmatch(r"call_((plain|method)_\w+|any|attr_\w|getitem_\w+)", name)]
     assert names and {shapes[name].ending for name in names} == {"kCallee"}
     constructions = {name for name in shapes if name.startswith("call_class_")}
-    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "send", "send_anext"} | constructions
+    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "send", "send_anext", "call_send", "call_next"} | constructions
 
 
 def test_most_stencils_fall_through(shapes):

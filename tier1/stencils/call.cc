@@ -309,6 +309,19 @@ called:
   STENCIL(call_c_method_##n) { MUSTTAIL return call_c_at_site<true, n>(lp, rt, acc, ts, REST); }
 CALL_C_AT_SITE(0) CALL_C_AT_SITE(1) CALL_C_AT_SITE(2) CALL_C_AT_SITE(3)
 
+// call_send or call_next (generator.cc) has come back: the generator, operand `which`, has yielded, returned or raised.
+extern "C" PyObject* tj_end_of_send(PyObject* result);
+template <int which> BODY after_resumption(SIGNATURE) {
+  PyObject** operands = slot_at(lp, H_A);
+  bool yielded = acc != nullptr && reinterpret_cast<PyGenObject*>(operands[which])->gi_frame_state < FRAME_EXECUTING;
+  if (UNLIKELY(!yielded)) acc = tj_end_of_send(acc);
+  acc = release(operands, operands + 3, acc);
+  if (UNLIKELY(!is_usual(rt, ts))) acc = tj_after_unusual_call(ts, acc);
+  NEXT(acc);
+}
+STENCIL(after_call_send) { MUSTTAIL return after_resumption<1>(lp, rt, acc, ts, REST); }
+STENCIL(after_call_next) { MUSTTAIL return after_resumption<2>(lp, rt, acc, ts, REST); }
+
 // What call_any calls. Goes on in the callee, or returns with the result.
 #define CALL_BY_HELPER(helper)                                    \
   do {                                                            \

@@ -225,6 +225,31 @@ STENCIL(after_for_generator) {
   NEXT(acc);
 }
 
+// `g.send(value)`. A: slot of the method, followed by the generator and the value, which both stay; P: address of the instruction.
+STENCIL(call_send) {
+  PyObject** operands = slot_at(lp, H_A);
+  PyObject *method = operands[0], *receiver = operands[1], *value = operands[2];
+  if (UNLIKELY(method != rt->generator_send && method != rt->coroutine_send) || UNLIKELY(receiver == nullptr)) COLD_EMPTY();
+  if (UNLIKELY(Py_TYPE(receiver) != (method == rt->generator_send ? rt->generator_type : rt->coroutine_type))) COLD_EMPTY();
+  if (UNLIKELY(!suspended(as_generator(receiver)))) COLD_EMPTY();
+  if (UNLIKELY(as_generator(receiver)->gi_frame_state == FRAME_CREATED && value != rt->none_object)) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  incref(value);
+  asm volatile("");  // or its conditional jump would lead to the call
+  RESUME_GENERATOR(receiver, value);
+}
+
+// `next(g)`. A: slot of the callable, followed by nothing and the generator, which stays; P: address of the instruction.
+STENCIL(call_next) {
+  PyObject** operands = slot_at(lp, H_A);
+  PyObject* gen = operands[2];
+  operands[1] = nullptr;
+  if (UNLIKELY(operands[0] != rt->next || Py_TYPE(gen) != rt->generator_type)) COLD_EMPTY();
+  if (UNLIKELY(!suspended(as_generator(gen)))) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  RESUME_GENERATOR(gen, rt->none_object);
+}
+
 // SEND. A: slot of the receiver, B: of the value, P: address of the instruction.
 STENCIL(send) {
   PyObject* receiver = *slot_at(lp, H_A);

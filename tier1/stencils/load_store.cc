@@ -111,6 +111,7 @@ STENCIL(pop_R) {
 }
 STENCIL(pop_M) {
   PyObject* o = *slot_at(lp, H_A);
+  if (LIKELY(o == rt->none_object)) NEXT(acc);  // what loops send
   if (o != nullptr && decref(o)) GO_WITH(TJ_DISPOSE, acc, o);
   NEXT(acc);
 }
