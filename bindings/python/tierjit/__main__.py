@@ -1,3 +1,3 @@
 from tierjit._cli import main
 
-main()
+main(globals())

@@ -90,9 +90,13 @@ def _parse(arguments):
     _fail("nothing to run")
 
 
-def _clean_main_module():
-    """Makes `__main__` what it is before a program starts."""
+def _clean_main_module(own):
+    """Makes `__main__` what it is before a program starts. `own`: the namespace that runs this module; where a tool runs it in one of its own,
+    `__main__` is the tool's, which goes on with it afterwards."""
     main = sys.modules["__main__"].__dict__
+    if main is not own:
+        sys.modules["__main__"] = type(sys)("__main__")
+        main = sys.modules["__main__"].__dict__
     loader = sys.modules["_frozen_importlib"].BuiltinImporter
     main.clear()
     main.update(
@@ -137,7 +141,6 @@ def _run_path(path):
 
 
 def _run(kind, program, arguments):
-    _clean_main_module()
     if kind == "-m":
         sys.argv[:] = ["-m", *arguments]
         return _tierjit.run_module(program, True)
@@ -175,12 +178,14 @@ def _print_stats():
     print(text, file=sys.stderr)
 
 
-def main():
+def main(own):
+    """Runs what the command line says. `own`: the namespace of the module that calls, usually that of `__main__`."""
     show_stats, kind, program, arguments = _parse(sys.argv[1:])
     if show_stats:
         import atexit
         atexit.register(_print_stats)
     tierjit.enable()
+    _clean_main_module(own)
     status = _run(kind, program, arguments)
     # After a KeyboardInterrupt the interpreter, on return, ends the process by SIGINT. With -i it goes on with the prompt.
     interrupted = isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt)
