@@ -275,7 +275,7 @@ def test_trace_of_a_compiled_program(program):
 def test_debugger_of_a_compiled_program(program):
     """The first prompt stands in tierjit's own `__main__`."""
     def see(middle, env):
-        script = "b program.py:21, total > 10\nc\nw\nup\np __name__, sorted(locals())\ndown\ns\nr\nn\nn\np total\ncl 1\nc\nq\n"
+        script = "b program.py:21, total > 10\nc\nw\nup\np __name__, sorted(locals())\ndown\ns\np total\nr\nn\nn\ncl 1\nc\nq\n"
         code, printed, told = run(program, None, "-m", "pdb", *middle, str(program), stdin=script, env=env)
         printed = re.sub(r"^> .*/(tierjit/__main__|program).py\(1\)<module>\(\)\n-> .*\n", "(first line)\n", printed, flags=re.MULTILINE)
         printed = re.sub(r"  /.*/bdb.py\(.*\n-> exec\(.*\n  <string>\(1\)<module>\(\)\n", "", printed)    # frames that tierjit hides from programs
