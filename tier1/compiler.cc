@@ -15,6 +15,7 @@
 #include "runtime/cpython/suspension.h"
 #include "runtime/deopt/reserve.h"
 #include "runtime/helpers/call.h"
+#include "runtime/cpython/enumerate_object.h"
 #include "runtime/helpers/short_sequences.h"
 #include "runtime/feedback/feedback.h"
 #include "tier1/attr_lookup.h"
@@ -242,6 +243,7 @@ void InitialiseTable() {
   r.method_type = &PyMethod_Type;
   r.type_type = &PyType_Type;
   r.range_type = &PyRange_Type;
+  r.enumerate_type = EnumerateIsKnown() ? &PyEnum_Type : nullptr;
   r.small_int_zero = PyLong_FromLong(0);
   r.true_object = Py_True;
   r.false_object = Py_False;

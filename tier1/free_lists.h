@@ -30,6 +30,16 @@ inline PyObject* ListedFloat(double v) {
   return o;
 }
 
+// The same for ints.
+inline PyObject* ListedInt(Py_ssize_t v) {
+  if (v <= kSmallIntMax || v > static_cast<Py_ssize_t>(PyLong_MASK) || tj_rt.ints.count == 0) return PyLong_FromSsize_t(v);
+  PyObject* o = tj_rt.ints.items[--tj_rt.ints.count];
+  o->ob_refcnt = 1;
+  reinterpret_cast<PyLongObject*>(o)->long_value.lv_tag = 1 << _PyLong_NON_SIZE_BITS;
+  reinterpret_cast<PyLongObject*>(o)->long_value.ob_digit[0] = static_cast<digit>(v);
+  return o;
+}
+
 }  // namespace tierjit::tier1
 
 #endif  // TIERJIT_TIER1_FREE_LISTS_H_

@@ -2,12 +2,14 @@
 
 #include <cstring>
 
+#include "runtime/cpython/enumerate_object.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/asm_entry.h"
 #include "tier1/async_generator_path.h"
 #include "tier1/attention.h"
 #include "tier1/call_path.h"
 #include "tier1/generator_blocks.h"
+#include "tier1/iterators.h"
 #include "tier1/slow_path.h"
 #include "tier1/unit.h"
 
@@ -274,15 +276,18 @@ Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Si
   _PyInterpreterFrame* frame = ts->current_frame;
   bool is_send = site->handler == op_send;
   PyObject** receiver = lp + site->unit->nlocalsplus + site->depth - (is_send ? 2 : 1);
-  PyGenObject* gen = reinterpret_cast<PyGenObject*>(*receiver);
-  bool anext = PyAsyncGen_CheckExact(*receiver), yielded = Suspended(gen);
+  PyObject* iterator = *receiver;
+  bool numbers = Py_IS_TYPE(iterator, &PyEnum_Type), anext = PyAsyncGen_CheckExact(iterator);
+  PyGenObject* gen = reinterpret_cast<PyGenObject*>(numbers ? reinterpret_cast<EnumerateObject*>(iterator)->iterator : iterator);
+  bool yielded = Suspended(gen);
   if (anext) {
     AwaitStep step = AfterAnext(receiver, &result);
     if (step == AwaitStep::kReturned) TellOfReturn(ts, frame, &result);
     yielded = step == AwaitStep::kYielded;
   }
+  if (numbers && yielded && result != nullptr) result = tj_number(iterator, result);
   if (result == nullptr) {
-    OpLeave::callee_failed = !anext && gen->gi_frame_state == FRAME_CLEARED;
+    OpLeave::callee_failed = !anext && !numbers && gen->gi_frame_state == FRAME_CLEARED;
     OpError(frame, receiver + 1);
     return {nullptr, nullptr};
   }
@@ -292,7 +297,7 @@ Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Si
   } else {
     tj_decref(result);
     *--sp = nullptr;
-    tj_decref(reinterpret_cast<PyObject*>(gen));
+    tj_decref(iterator);
   }
   if (!MayRunNatively(ts, site->unit)) {
     RequestInterpreter(ts, frame, sp, yielded ? site->resume_next : site->resume_taken);

@@ -1,6 +1,8 @@
 #include "tier1/iterators.h"
 
+#include "runtime/cpython/enumerate_object.h"
 #include "runtime/helpers/collector_link.h"
+#include "tier1/free_lists.h"
 #include "tier1/slow_path.h"
 #include "tier1/special_methods.h"
 #include "tier1/unit.h"
@@ -66,6 +68,28 @@ extern "C" Departure tj_next(PyObject** lp, PyObject* iterator, PyThreadState* t
   PyObject* item = type->tp_iternext(iterator);
   if (item != nullptr && MayRunNatively(ts, site->unit)) return {next, item};
   return tj_for_end(lp, item, ts, site);
+}
+
+// As the interpreter does: the pair that it gave last is used again when nobody else has it.
+extern "C" PyObject* tj_number(PyObject* enumerate, PyObject* item) {
+  EnumerateObject* e = reinterpret_cast<EnumerateObject*>(enumerate);
+  PyObject* number = ListedInt(e->index);
+  bool again = Py_REFCNT(e->pair) == 1;
+  PyObject* pair = number == nullptr ? nullptr : again ? Py_NewRef(e->pair) : PyTuple_New(2);
+  if (pair == nullptr) {
+    Py_XDECREF(number);
+    Py_DECREF(item);
+    return nullptr;
+  }
+  e->index++;
+  PyObject *former_number = PyTuple_GET_ITEM(pair, 0), *former_item = PyTuple_GET_ITEM(pair, 1);
+  PyTuple_SET_ITEM(pair, 0, number);
+  PyTuple_SET_ITEM(pair, 1, item);
+  if (!again) return pair;
+  tj_decref(former_number);
+  tj_decref(former_item);
+  if (!_PyObject_GC_IS_TRACKED(pair)) TrackObject((*tj_rt.running)->interp, pair);  // the collector may have found that it needs no watching
+  return pair;
 }
 
 bool KeepIterator(PyObject* dead) {

@@ -13,6 +13,9 @@ extern "C" PyObject* tj_get_iter(PyThreadState* ts, PyObject* iterable);
 // site's cell gets to know a `__next__` in Python, which can be entered from then on.
 extern "C" Departure tj_next(PyObject** lp, PyObject* iterator, PyThreadState* ts, Site* site, const void* next);
 
+// What an enumerate object makes of the next item, whose reference is consumed: a pair; NULL with an exception set.
+extern "C" PyObject* tj_number(PyObject* enumerate, PyObject* item);
+
 // Takes the block of a dead iterator; false: it is no such iterator, or there is no room.
 bool KeepIterator(PyObject* dead);
 void FlushIterators();

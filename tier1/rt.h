@@ -51,6 +51,7 @@ struct Rt {
   PyTypeObject *generator_type, *coroutine_type;
   // NULL while nothing is known about the layout of the objects that asynchronous generators are driven by, or of the second one.
   PyTypeObject *async_generator_type, *wrapped_value_type;
+  PyTypeObject* enumerate_type;  // likewise
   PyTypeObject *method_type, *range_type;
   PyObject** latin1_chars;  // the 256 one-character strings, in order
   uint64_t slow_calls, deopts, exceptions;

@@ -74,7 +74,7 @@ struct StencilIndex {
   X(jump_if_true_sized_R) X(jump_if_false_sized_L) X(jump_if_false_sized_R) X(jump_if_none_L) X(jump_if_none_R)            \
   X(jump_if_not_none_L) X(jump_if_not_none_R) X(jump_if_is_LL) X(jump_if_is_LC) X(jump_if_is_RL) X(jump_if_is_RC)          \
   X(jump_if_is_not_LL) X(jump_if_is_not_LC) X(jump_if_is_not_RL) X(jump_if_is_not_RC) X(not_R) X(to_bool_R) X(for_range)   \
-  X(for_list) X(for_tuple) X(for_range_local) X(for_range_end) X(call_range_1R) X(call_range_2R) X(for_instance) X(for_any) X(cold_for) X(for_generator) X(after_for_generator) X(call_send) X(after_call_send) X(call_next) X(after_call_next) X(send) X(after_send) X(get_anext) X(cold_anext) X(send_anext) X(after_send_anext)             \
+  X(for_list) X(for_tuple) X(for_range_local) X(for_range_end) X(call_range_1R) X(call_range_2R) X(for_instance) X(for_any) X(cold_for) X(for_generator) X(after_for_generator) X(for_enumerate) X(after_for_pair) X(call_send) X(after_call_send) X(call_next) X(after_call_next) X(send) X(after_send) X(get_anext) X(cold_anext) X(send_anext) X(after_send_anext)             \
   X(end_send) X(make_generator) X(enter) X(yield_R) X(yield_from_R) X(return_generator_R) X(resume_next) X(resume_sent) X(get_iter) X(get_iter_any) X(cold_iter) X(get_awaitable)
 #define X(name) const Stencil* name;
   TIERJIT_NAMED_STENCILS(X)

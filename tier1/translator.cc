@@ -414,6 +414,15 @@ const Instruction* Translator::LoopStore(const Instruction& in) const {
   return in.adaptive == FOR_ITER_RANGE || (in.adaptive == FOR_ITER && of_call) ? &list[index + 1] : nullptr;
 }
 
+// A loop that takes pairs from what a call has made, and of which no more is known.
+bool Translator::MayEnumerate(const Instruction& in) const {
+  const std::vector<Instruction>& list = decoded_.instructions();
+  ptrdiff_t index = &in - list.data();
+  if (in.adaptive != FOR_ITER || in.declined || index < 2) return false;
+  bool of_call = list[index - 1].opcode == GET_ITER && list[index - 2].opcode == CALL && list[index - 2].oparg <= 2;
+  return of_call && list[index + 1].opcode == UNPACK_SEQUENCE && list[index + 1].oparg == 2;
+}
+
 void Translator::AskOperand(const Instruction& in, std::initializer_list<const Stencil*> chain) {
   SpillAll();
   Emission& e = Emit(*chain.begin());
@@ -430,6 +439,8 @@ void Translator::ForIter(const Instruction& in) {
   const StencilIndex& s = Stencils();
   SpillAll();
   std::array<const Stencil*, 6> order = {s.for_range, s.for_list, s.for_tuple, s.for_generator, s.for_instance, s.for_any};
+  bool pairs = MayEnumerate(in);
+  if (pairs) order[0] = s.for_enumerate;
   if (in.adaptive == FOR_ITER_RANGE) order = {s.for_range, s.for_generator, s.for_any};
   if (in.adaptive == FOR_ITER_LIST) order = {s.for_list, s.for_generator, s.for_any};
   if (in.adaptive == FOR_ITER_TUPLE) order = {s.for_tuple, s.for_generator, s.for_any};
@@ -449,7 +460,7 @@ void Translator::ForIter(const Instruction& in) {
   AddCold(e, s.cold_for);
   e.a = SlotOffset(depth() - 1);
   e.p = AddressOfUnit(in.op);
-  e.after_call = s.after_for_generator;
+  e.after_call = pairs ? s.after_for_pair : s.after_for_generator;
   e.target = in.target + 2;
   if (order[order.size() - 2] == s.for_instance || in.declined) e.cell = NewCell(sizeof(GetterCell));
   Site& site = AttachBranchSite(e, MakeSite(nullptr, 0, 0), in);

@@ -179,6 +179,7 @@ class Translator {
   void EnterWith(const Instruction& in);
   void AfterCall(int popped, int site);
   void ForIter(const Instruction& in);
+  bool MayEnumerate(const Instruction& in) const;
   // The operand on top of the stack is asked for something by a method of its class, maybe: the first of `chain` that can does it.
   void AskOperand(const Instruction& in, std::initializer_list<const Stencil*> chain);
   const Instruction* LoopStore(const Instruction& in) const;

@@ -11,7 +11,7 @@ bool Prove() {
   bool known = false;
   if (pair != nullptr && Py_TYPE(e)->tp_basicsize >= static_cast<Py_ssize_t>(sizeof(EnumerateObject))) {
     const EnumerateObject* o = reinterpret_cast<EnumerateObject*>(e);
-    known = o->index == kStart + 1 && o->iterator != nullptr && Py_TYPE(o->iterator) == &PyListIter_Type &&
+    known = o->index == kStart + 1 && o->pair == pair && o->iterator != nullptr && Py_TYPE(o->iterator) == &PyListIter_Type &&
             reinterpret_cast<_PyListIterObject*>(o->iterator)->it_index == 1 &&
             reinterpret_cast<PyObject*>(reinterpret_cast<_PyListIterObject*>(o->iterator)->it_seq) == list;
   }

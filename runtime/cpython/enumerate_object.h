@@ -10,6 +10,7 @@ struct EnumerateObject {
   PyObject_HEAD
   Py_ssize_t index;    // of the next item
   PyObject* iterator;  // of what is enumerated
+  PyObject* pair;      // that it gave last; used again when nobody else has it
 };
 
 // Whether enumerate objects look like that. [GIL]

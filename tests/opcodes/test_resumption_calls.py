@@ -349,3 +349,160 @@ def a_tracer_that_comes_inside(log):
     for _ in range(4):
         events = []
         log(f(switching(events)), events)
+
+
+@case
+def enumerated(log):
+    def plain(g):
+        total = 0
+        for i, x in enumerate(g):
+            total += i * x
+        return total
+
+    def kept(g, start):
+        pairs = []
+        for i, (x) in enumerate(g, start):
+            pairs.append((i, x))
+        return pairs
+
+    def stopped(g):
+        for i, x in enumerate(g):
+            if x == 2:
+                break
+        return i, x, next(g)
+
+    def both(g):
+        e = enumerate(g)
+        out = []
+        for i, x in enumerate(e):
+            out.append((i, x, next(e, None)))
+        return out
+
+    for _ in range(8):
+        log(plain(count(5)), plain([3, 4]), plain(count(0)), plain(failing(0) if False else (0.5, 1)))
+        for start in (0, 250, 2 ** 30 - 2, sys.maxsize - 1, -3, 10 ** 30):
+            log(kept(count(4), start))
+        log(stopped(count(5)), both(count(5)), both(iter("abc")))
+
+
+@case
+def pairs_of_all_kinds(log):
+    def f(pairs, make):
+        out = []
+        for a, b in make(pairs):
+            out.append((b, a))
+        return out
+
+    def swapped(pairs):
+        for a, b in pairs:
+            yield b, a
+
+    class Own:
+        def __init__(self, pairs):
+            self.pairs = list(pairs)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not self.pairs:
+                raise StopIteration
+            return self.pairs.pop()
+
+    makers = (iter, list, tuple, swapped, Own, enumerate, sorted, lambda p: zip(p, p), lambda p: enumerate(swapped(p)))
+    for _ in range(8):
+        for make in makers:
+            log(f([(1, 2), (3, 4)], make))
+            log(f([], make))
+        for wrong in ([1], [(1,)], [(1, 2, 3)]):
+            try:
+                f(wrong, iter)
+            except (TypeError, ValueError) as e:
+                log(repr(e))
+
+
+@case
+def enumerated_ends(log):
+    def returning(n):
+        yield from range(n)
+        return "value"
+
+    def f(g):
+        lines = []
+        try:
+            for i, x in enumerate(g):
+                lines.append((i, x))
+        except (KeyError, ValueError) as e:
+            tb = e.__traceback__
+            while tb is not None:
+                lines.append((tb.tb_frame.f_code.co_name, tb.tb_lineno - tb.tb_frame.f_code.co_firstlineno, tb.tb_lasti))
+                tb = tb.tb_next
+            lines.append(repr(e))
+        return lines
+
+    def itself():
+        yield 1
+        next(e)
+
+    for _ in range(8):
+        log(f(returning(2)), f(failing(2)), f(failing(0)))
+        g = itself()
+        e = enumerate(g)
+        log(f(g))
+
+
+@case
+def pairs_that_somebody_keeps(log):
+    class Thing:
+        def __init__(self, n):
+            self.n = n
+
+        def __del__(self):
+            log("dies", self.n)
+
+    def things(n):
+        for i in range(n):
+            log("makes", i)
+            yield Thing(i)
+
+    def f(n):
+        for i, x in enumerate(things(n)):
+            log(i, x.n, refcount(x))
+
+    def g(n):
+        held = []
+        for pair in enumerate(things(n)):
+            held.append(pair)
+        for i, x in held:
+            log(i, x.n)
+
+    for _ in range(4):
+        f(3)
+        g(2)
+        e = enumerate(things(2))
+        pair = next(e)
+        for i, x in e:
+            log(pair[1].n, i, x.n)
+        del pair, i, x, e
+    gc.collect()
+
+
+@case
+def switched_on_while_enumerating(log):
+    def switching(events):
+        for i in range(4):
+            if i == 1:
+                sys.settrace(lambda *a: events.append((a[0].f_code.co_name, a[1])))
+            if i == 3:
+                sys.settrace(None)
+            yield i
+
+    def f(g):
+        out = []
+        for i, x in enumerate(g):
+            out.append((i, x))
+        return out
+
+    for _ in range(4):
+        events = []
+        log(f(switching(events)), events)

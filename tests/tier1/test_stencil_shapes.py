@@ -28,6 +28,7 @@ EXTERNALS = {
     **{f"call_class_{form}": {"tj_new_instance"} for form in ("0", "1R", "2R", "3R", "4R", "n", "method_n")},
     "after_init": {"tj_init_failed"},
     **{f"after_call_{name}": {"tj_end_of_send", "tj_release", "tj_after_unusual_call"} for name in ("send", "next")},
+    "after_for_pair": {"tj_number"},
     "thunk_call": {"tj_call"},
     **{f"thunk_call_{form}": {"tj_call", "tj_call_builtin", "tj_call_class"} for form in ("plain", "method")},
     **{f"thunk_call_c_{callee}": {"tj_after_unusual_call", "tj_check_result", "tj_release", "tj_call_builtin"}
@@ -109,11 +110,11 @@ CEILINGS = [
     ("enter_vectorcall", 473), ("call_any", 47), ("call_list_append", 170), ("call_send", 150), ("call_next", 97), ("call_", 567), ("after_call_", 250), ("after_call", 31),
     ("leave_frame", 34), ("drop_local", 117), ("return_any_", 87), ("return_generator_R", 87), ("return_R_", 305), ("return_L_", 265),
     ("return_R", 91),
-    ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("send_anext", 84), ("send", 80),
+    ("make_generator", 58), ("enter", 5), ("yield_", 90), ("after_for_generator", 56), ("after_for_pair", 150), ("send_anext", 84), ("send", 80),
     ("after_send_anext", 181), ("after_send", 66), ("get_anext", 79), ("end_send", 48), ("get_iter", 50), ("get_awaitable", 48),
     ("list_get_", 228), ("tuple_get_", 225), ("str_get_", 244), ("list_set_", 260), ("array_get_", 284), ("array_set_", 328),
     ("item_get_", 125), ("item_contains_", 154), ("item_set_", 195), ("list_append", 50),
-    ("for_range", 214), ("for_", 97), ("unpack_", 219),
+    ("for_range", 214), ("for_enumerate", 105), ("for_", 97), ("unpack_", 219),
     ("load_global", 37), ("load_name", 152), ("load_deref", 46), ("load_", 34), ("spill_", 36), ("store_deref_", 63), ("store_", 129),
     ("move_", 25), ("swap_", 43), ("copy_free_vars", 82), ("copy_", 42), ("push_exc_info", 61), ("pop_except", 78),
     ("check_exc_match", 49), ("pop_", 69), ("check_local", 23), ("take_local", 29),
@@ -196,7 +197,7 @@ def test_calls_of_compiled_functions_end_in_the_call(shapes):
     names = [name for name in shapes if re.fullmatch(r"call_((plain|method)_\w+|any|attr_\w|getitem_\w+)", name)]
     assert names and {shapes[name].ending for name in names} == {"kCallee"}
     constructions = {name for name in shapes if name.startswith("call_class_")}
-    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "send", "send_anext", "call_send", "call_next"} | constructions
+    assert {name for name in shapes if shapes[name].ending == "kCall"} == {"for_generator", "for_enumerate", "send", "send_anext", "call_send", "call_next"} | constructions
 
 
 def test_most_stencils_fall_through(shapes):

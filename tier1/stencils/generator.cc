@@ -3,6 +3,7 @@
 //
 // A consumer enters a generator by a call (TJ_CALL_resume), as it enters a function; yield and return come back behind it.
 #include "runtime/cpython/async_generator_objects.h"
+#include "runtime/cpython/enumerate_object.h"
 #include "tier1/stencil.h"
 
 namespace tierjit::tier1 {
@@ -22,6 +23,8 @@ PRESERVE_NONE PyObject* tj_resume_elsewhere(SIGNATURE);
 PRESERVE_NONE PyObject* tj_resume_declined(SIGNATURE);
 Departure tj_after_resume(PyObject** lp, PyObject* result, PyThreadState* ts, Site* site);
 void tj_return_slow(PyObject** lp, PyThreadState* ts);
+// tier1/iterators.h.
+PyObject* tj_number(PyObject* enumerate, PyObject* item);
 }
 
 // The function was called: its frame becomes the generator's. P: where the generator begins.
@@ -223,6 +226,34 @@ STENCIL(after_for_generator) {
   bool ordinary = acc != nullptr && suspended(as_generator(*slot_at(lp, H_A))) && ts->eval_breaker == unit()->expected_breaker;
   if (UNLIKELY(!ordinary)) AFTER_RESUME();
   NEXT(acc);
+}
+
+// FOR_ITER over enumerate(), whose generator is resumed here. A: slot of the iterator, P: address of the instruction.
+INLINE EnumerateObject* as_enumerate(PyObject* o) { return reinterpret_cast<EnumerateObject*>(o); }
+STENCIL(for_enumerate) {
+  PyObject* it = *slot_at(lp, H_A);
+  if (UNLIKELY(Py_TYPE(it) != rt->enumerate_type)) COLD_EMPTY();
+  PyObject* gen = as_enumerate(it)->iterator;
+  if (UNLIKELY(Py_TYPE(gen) != rt->generator_type || !suspended(as_generator(gen)))) COLD_EMPTY();
+  if (UNLIKELY(as_enumerate(it)->index == PY_SSIZE_T_MAX)) COLD_EMPTY();
+  frame_of(lp)->instr_ptr = reinterpret_cast<_Py_CODEUNIT*>(pointer_p());
+  RESUME_GENERATOR(gen, rt->none_object);
+}
+// Behind for_enumerate and for_generator.
+STENCIL(after_for_pair) {
+  PyObject* it = *slot_at(lp, H_A);
+  bool numbers = Py_TYPE(it) == rt->enumerate_type;
+  PyObject* gen = numbers ? as_enumerate(it)->iterator : it;
+  bool ordinary = acc != nullptr && suspended(as_generator(gen)) && ts->eval_breaker == unit()->expected_breaker;
+  if (UNLIKELY(!ordinary)) AFTER_RESUME();
+  if (!numbers) NEXT(acc);
+  acc = tj_number(it, acc);
+  if (LIKELY(acc != nullptr)) {
+    if (LIKELY(ts->eval_breaker == unit()->expected_breaker)) NEXT(acc);
+  }
+  PyObject* x_;
+  void* z_;
+  MUSTTAIL return TJ_THUNK_for_end(lp, rt, acc, ts, x_, ADDRESS_OF(H_SITE), z_);
 }
 
 // `g.send(value)`. A: slot of the method, followed by the generator and the value, which both stay; P: address of the instruction.
