@@ -18,6 +18,8 @@ struct BlockList {
 BlockList g_lists[kSizes];  // by slots of the frame
 bool g_on = false;
 
+_PyInterpreterFrame* FrameOf(PyGenObject* gen) { return reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe); }
+
 int SlotsOf(const PyCodeObject* code) { return code->co_nlocalsplus + code->co_stacksize; }
 
 // NULL: there is none to reuse.
@@ -38,8 +40,8 @@ bool IsFinished(const PyGenObject* gen) {
 }
 
 // Whether closing it runs none of its code: it has not begun, or stands at a yield outside of all handlers of its own.
-bool ClosesPlainly(const PyGenObject* gen) {
-  const _PyInterpreterFrame* frame = reinterpret_cast<const _PyInterpreterFrame*>(gen->gi_iframe);
+bool ClosesPlainly(PyGenObject* gen) {
+  const _PyInterpreterFrame* frame = FrameOf(gen);
   if (!Py_IS_TYPE(gen, &PyGen_Type) || frame->frame_obj != nullptr || gen->gi_weakreflist != nullptr) return false;
   if (gen->gi_exc_state.exc_value != nullptr) return false;
   if (gen->gi_frame_state == FRAME_CREATED) return true;
@@ -60,7 +62,7 @@ void ClearFrame(_PyInterpreterFrame* frame) {
 bool Close(PyGenObject* gen) {
   bool created = gen->gi_frame_state == FRAME_CREATED;
   gen->gi_frame_state = FRAME_COMPLETED;
-  _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  _PyInterpreterFrame* frame = FrameOf(gen);
   PyObject* self = reinterpret_cast<PyObject*>(gen);
   if (!created) {
     Py_SET_REFCNT(self, 1);
@@ -78,6 +80,41 @@ bool Close(PyGenObject* gen) {
   return true;
 }
 
+// Where the block goes; NULL: nowhere.
+BlockList* ListFor(PyGenObject* gen) {
+  int slots = SlotsOf(CodeOf(FrameOf(gen)));
+  return slots < kSizes && g_lists[slots].count < kBlocks ? &g_lists[slots] : nullptr;
+}
+
+[[gnu::noinline]] void DropLast(PyObject* o) { Py_DECREF(o); }
+
+// Hardly ever the last reference.
+inline void Drop(PyObject* o) {
+  uint32_t count = *reinterpret_cast<const uint32_t*>(&o->ob_refcnt);
+  if (static_cast<int32_t>(count) < 0) return;
+  if (count == 1) [[unlikely]] return DropLast(o);
+  o->ob_refcnt = count - 1;
+}
+
+// KeepGenerator() of one that has not come to its end.
+[[gnu::noinline]] bool KeepUnfinished(PyGenObject* gen) {
+  if (!ClosesPlainly(gen) || _PyGC_FINALIZED(reinterpret_cast<PyObject*>(gen))) return false;
+  BlockList* list = ListFor(gen);
+  if (list == nullptr) return false;
+  if (!Close(gen)) return true;
+  PyObject *name = gen->gi_name, *qualname = gen->gi_qualname, *code = reinterpret_cast<PyObject*>(CodeOf(FrameOf(gen)));
+  // What died with it may have made and dropped generators, or switched the lists off.
+  if (g_on && list->count < kBlocks) {
+    list->blocks[list->count++] = gen;
+  } else {
+    PyObject_GC_Del(gen);
+  }
+  Py_DECREF(code);
+  Py_DECREF(name);
+  Py_DECREF(qualname);
+  return true;
+}
+
 }  // namespace
 
 PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
@@ -87,7 +124,7 @@ PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
   bool larger = (code->co_flags & CO_ASYNC_GENERATOR) != 0;
   bool plain = !larger && (!coroutine || ts->coroutine_origin_tracking_depth == 0);
   PyGenObject* gen = plain ? TakeBlock(coroutine ? &PyCoro_Type : &PyGen_Type, SlotsOf(code)) : nullptr;
-  if (gen == nullptr) return reinterpret_cast<PyGenObject*>(_Py_MakeCoro(function));
+  if (gen == nullptr) [[unlikely]] return reinterpret_cast<PyGenObject*>(_Py_MakeCoro(function));
   gen->gi_name = Py_NewRef(function->func_name);
   gen->gi_qualname = Py_NewRef(function->func_qualname);
   gen->gi_origin_or_finalizer = nullptr;
@@ -97,26 +134,15 @@ PyGenObject* NewGenerator(PyThreadState* ts, PyFunctionObject* function) {
 
 bool KeepGenerator(PyObject* dead) {
   PyGenObject* gen = reinterpret_cast<PyGenObject*>(dead);
-  bool finished = IsFinished(gen);
-  if (!g_on || !(finished || ClosesPlainly(gen)) || _PyGC_FINALIZED(dead)) return false;
-  PyCodeObject* code = CodeOf(reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe));
-  int slots = SlotsOf(code);
-  if (slots >= kSizes || g_lists[slots].count == kBlocks) return false;
-  if (finished) {
-    UntrackObject(dead);
-  } else if (!Close(gen)) {
-    return true;
-  }
-  PyObject *name = gen->gi_name, *qualname = gen->gi_qualname;
-  // What died with it may have made and dropped generators, or switched the lists off.
-  if (g_on && g_lists[slots].count < kBlocks) {
-    g_lists[slots].blocks[g_lists[slots].count++] = gen;
-  } else {
-    PyObject_GC_Del(dead);
-  }
-  Py_DECREF(code);
-  Py_DECREF(name);
-  Py_DECREF(qualname);
+  if (!g_on) return false;
+  if (!IsFinished(gen)) return KeepUnfinished(gen);
+  BlockList* list = _PyGC_FINALIZED(dead) ? nullptr : ListFor(gen);
+  if (list == nullptr) return false;
+  UntrackObject(dead);
+  list->blocks[list->count++] = gen;
+  Drop(gen->gi_name);
+  Drop(gen->gi_qualname);
+  Drop(reinterpret_cast<PyObject*>(CodeOf(FrameOf(gen))));
   return true;
 }
 

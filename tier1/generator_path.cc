@@ -1,7 +1,5 @@
 #include "tier1/generator_path.h"
 
-#include <cstring>
-
 #include "runtime/cpython/enumerate_object.h"
 #include "runtime/helpers/handlers.h"
 #include "tier1/asm_entry.h"
@@ -179,11 +177,14 @@ bool DoorsAreOurs() {
          g_doors.generator_send->ml_meth == SendMethod;
 }
 
-// References move. A loop, because a call of memcpy costs more than a small frame.
+// References move. Word by word: they have just been stored like that, and a wider load would have to wait for the stores.
 void MoveFrame(const _PyInterpreterFrame* from, _PyInterpreterFrame* to, int locals) {
-  constexpr size_t kWords = offsetof(_PyInterpreterFrame, localsplus) / sizeof(PyObject*);
-  std::memcpy(to, from, kWords * sizeof(PyObject*));
-  for (int i = 0; i < locals; i++) *const_cast<PyObject* volatile*>(&to->localsplus[i]) = from->localsplus[i];
+  constexpr int kWords = offsetof(_PyInterpreterFrame, localsplus) / sizeof(PyObject*);
+  const auto* source = reinterpret_cast<PyObject* const*>(from);
+  auto* target = reinterpret_cast<PyObject* volatile*>(to);
+#pragma GCC unroll 9
+  for (int i = 0; i < kWords; i++) target[i] = source[i];
+  for (int i = kWords; i < kWords + locals; i++) target[i] = source[i];
 }
 
 void PopThreadFrame(PyThreadState* ts, _PyInterpreterFrame* frame) {
