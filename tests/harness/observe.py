@@ -3,6 +3,7 @@
 Nothing here may depend on addresses, on hash seeds or on how often a case ran before.
 """
 
+import builtins
 import itertools
 import os
 import re
@@ -10,6 +11,8 @@ import sys
 
 native_counters = None      # in a process with tierjit: () -> (native bytecodes, entries of optimised code)
 optimising = False          # whether warm() demands optimised code too
+
+len, isinstance, repr = builtins.len, builtins.isinstance, builtins.repr     # cases change those of everybody
 
 HARNESS_FOLDER = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")

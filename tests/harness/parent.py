@@ -138,6 +138,15 @@ def difference(expected, actual, names):
     return "\n".join(line[:400] for line in lines[:DIFF_LINES])
 
 
+def escaped(case):
+    """The exception that came out of a case, or None. What follows it in the case is not tested; log.call() writes down those that are meant."""
+    for _, text in case["runs"]:
+        raised = json.loads(text).get("raised")
+        if raised is not None:
+            return raised
+    return None
+
+
 def compare_case(reference, outcome, name, mode_name):
     """Returns None when the case agrees, otherwise why it does not."""
     if name in outcome.crashes:
@@ -150,6 +159,9 @@ def compare_case(reference, outcome, name, mode_name):
     for index, (left, right) in enumerate(zip(expected, actual)):
         if left != right:
             return f"call {index + 1} of {name} differs\n" + difference(left, right, ("interpreter", mode_name))
+    raised = escaped(reference.cases[name])
+    if raised is not None:
+        return f"{name} is not meant to raise {raised["type"]}: {raised["str"]}, {raised["traceback"]}"
     leaked = outcome.cases[name]["leaked"]
     if leaked > reference.cases[name]["leaked"]:
         return f"{name} leaks {leaked} blocks a call"

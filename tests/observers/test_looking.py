@@ -191,7 +191,7 @@ def allocations(log):
         first = build.__code__.co_firstlineno
         last = first + 6
         log(sum(stat.count for stat in found.statistics("lineno") if first <= stat.traceback[0].lineno <= last) >= 100)
-        log(len(rows), first <= tracemalloc.get_object_traceback(rows[7])[-1].lineno <= last, tracemalloc.get_traced_memory()[1] > 50 * 50)
+        log(len(rows), first <= tracemalloc.get_object_traceback(rows[7][1])[-1].lineno <= last, tracemalloc.get_traced_memory()[1] > 50 * 50)
     finally:
         tracemalloc.stop()
 

@@ -598,7 +598,7 @@ def fields_of_classes(log):
     log.call(read, Derived)
     del Derived.__module__
     log.call(lambda: Derived.__module__)
-    Meta.__name__ = property(lambda cls: "late")
+    Derived.__class__ = Named
     log.call(lambda: (Derived.__name__, Derived.__qualname__))
     log.call(read, Derived)
 

@@ -221,7 +221,7 @@ def metaclass_changes(log):
     log(load_x(m))
     store_x(m, 3)
     log(m.__dict__)
-    Made.x = 1
+    Made.x, Other.x = 1, 2
 
 
 @case

@@ -377,7 +377,7 @@ def frames_of_inlined_methods(log):
             self.n += i
             if self.n < 0:
                 frame = sys._getframe()
-                seen.append((frame.f_code.co_name, frame.f_back.f_code.co_name, frame.f_locals["i"], frame.f_back.f_locals["i"]))
+                seen.append((frame.f_code.co_name, frame.f_back.f_code.co_name, frame.f_locals["i"], frame.f_back.f_locals.get("i")))
             return self.n
 
         @property

@@ -291,8 +291,8 @@ def modules(log):
         return t
 
     def undo():
-        module.f, module.k = double, 1
         module.__class__ = types.ModuleType
+        module.f, module.k = double, 1
         vars(module).pop("__getattr__", None)
         sys.modules["changing"] = module
 

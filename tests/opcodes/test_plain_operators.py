@@ -151,7 +151,8 @@ def a_class_gets_an_eq(log):
     Late.__eq__ = lambda self, other: "late"
     log(eq(a, b), ne(a, b), jump(a, b))
     del Late.__eq__
-    log(eq(a, b), ne(a, b), jump(a, b))
+    log(eq(a, b), ne(a, b))
+    log.call(jump, a, b)
 
 
 def invert(x):

@@ -152,8 +152,10 @@ def foreign_code(log):
         sys.settrace(trace)
 
     for action in (None, drop, fail, watch):
+        Item.action = None
+        left, right = {Item(1), Item(2)}, {Item(2), Item(3)}
         Item.action = action
-        log.call(f, {Item(1), Item(2)}, {Item(2), Item(3)}, 3)
+        log.call(f, left, right, 3)
         sys.settrace(None)
     log(events)
 
