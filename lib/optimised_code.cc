@@ -33,7 +33,8 @@ int64_t g_owners = 0;
 tier2::Environment MakeEnvironment(tier1::Unit* unit, const ExitOwner& owner, const std::string& name, size_t version) {
   tier1::SharedAddresses a = tier1::GetSharedAddresses();
   return {{a.int_count, a.int_items}, {a.float_count, a.float_items}, a.usable_span, a.small_int_zero,
-          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, a.find_attribute, a.number_op, a.refill_ints, a.refill_floats, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
+          a.dealloc, a.raise, a.finished, a.get_item, a.store_in_dict, a.contains, a.new_instance, a.find_attribute, a.number_op,
+          a.refill_ints, a.refill_floats, unit->expected_breaker(), ExitPointsOf(name, owner.number, version)};
 }
 
 tier2::Effort EffortFor(bool frameless) {

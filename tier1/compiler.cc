@@ -576,8 +576,8 @@ std::vector<ModuleUse> UnitImpl::module_values() const {
 
 SharedAddresses GetSharedAddresses() {
   return {&tj_rt.ints.count, &tj_rt.floats.count, tj_rt.ints.items, tj_rt.floats.items, kFreeListCapacity - 3, tj_rt.small_int_zero,
-          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished"), tj_get_item, tj_store_in_dict, tj_contains, tj_new_instance, tj_find_attr, BinaryOfReals,
-          RefillInts, RefillFloats};
+          tj_dealloc, ThunkAddress("exit"), ThunkAddress("finished"), tj_get_item, tj_store_in_dict, tj_contains, tj_new_instance,
+          tj_find_attr, BinaryOfReals, RefillInts, RefillFloats};
 }
 
 extern "C" void tj_observe(Observation* observation, PyObject* o) { Observe(observation, o); }

@@ -412,8 +412,8 @@ void Function::Ret(absl::Span<const Operand> results) {
   instruction_count_ = count;
 }
 
-// Of two results: MIR makes one return of many, and moves the results of each one by one into the registers of the last: wrong when one of those is the
-// source of a later move. Here nothing else uses them.
+// Of two results: MIR makes one return of many, and moves the results of each one by one into the registers of the last: wrong when one of
+// those is the source of a later move. Here nothing else uses them.
 void Function::State::AppendReturn() {
   context.Run([&] {
     MirOperands operands;
