@@ -135,8 +135,8 @@ INLINE void link_delegating(PyThreadState* ts, PyGenObject* gen) {
 }
 
 // x: suspended generator or coroutine, y: what its RESUME finds on the stack. Entered by a call.
-// kCompiled: of a consumer whose frame is the current one; y is owned. kNext, kSent: of C code, for an item or with a value (borrowed); the
-// function has an entry of ours, and a level of C recursion is taken.
+// kCompiled: of a consumer whose frame is the current one; y is owned. kNext, kSent: of C code, for an item or with a value (borrowed); a
+// level of C recursion is taken.
 enum class Consumer { kCompiled, kNext, kSent };
 #define RESUME_ELSEWHERE()                                                                                     \
   do {                                                                                                         \
@@ -146,6 +146,9 @@ enum class Consumer { kCompiled, kNext, kSent };
 template <Consumer consumer> BODY resume_generator(SIGNATURE) {
   PyGenObject* gen = as_generator(x);
   _PyInterpreterFrame* frame = reinterpret_cast<_PyInterpreterFrame*>(gen->gi_iframe);
+  // First of all: functions of other interpreters have no unit, and what their threads are is not told here.
+  UnitHeader* u = unit_of_frame(rt, frame);
+  if (UNLIKELY(u == nullptr)) RESUME_ELSEWHERE();
   if constexpr (consumer != Consumer::kCompiled) {
     ts = *rt->running;
     if (UNLIKELY(ts->c_recursion_remaining <= kCStackUnits || ts->interp->eval_frame != nullptr)) RESUME_ELSEWHERE();
@@ -153,8 +156,6 @@ template <Consumer consumer> BODY resume_generator(SIGNATURE) {
   if constexpr (consumer == Consumer::kSent) {
     if (UNLIKELY(gen->gi_frame_state == FRAME_CREATED && y != rt->none_object)) RESUME_ELSEWHERE();
   }
-  UnitHeader* u = unit_of_frame(rt, frame);
-  if (UNLIKELY(u == nullptr)) RESUME_ELSEWHERE();
   int64_t at = instr_bytes(frame, u->code);
   if (UNLIKELY(resume_distance(u, at) == 0)) RESUME_ELSEWHERE();
   if (UNLIKELY(!has_stack(rt) || ts->py_recursion_remaining <= 1)) RESUME_ELSEWHERE();
