@@ -254,6 +254,88 @@ def driven(n, hook):
         return end.value
 
 
+def short_circuits(n, hook):
+    out = []
+    for i in range(n):
+        a = i % 2 and hook(i) or i > 3
+        b = i if i & 1 else -i
+        c = None if i == 2 else i
+        if c is None or not (0 < i <= 4 and a):
+            out.append((a, b))
+        elif c is not None and 1 < i < 5 != b:
+            out.append(b)
+        out.append(not a and (c or "none"))
+        assert a is not None, out
+        while (d := hook(i)) and b < i + 1:
+            b += 1 if d else 2
+    return out
+
+
+def searches(n, hook):
+    found = []
+    for i in range(n):
+        j = 0
+        while j < i:
+            j += 1
+            if j == 3:
+                break
+            if j % 2:
+                continue
+            found.append(j)
+        else:
+            found.append("whole")
+        for x in ("a", i, None):
+            if x == i and i % 3 == 0:
+                break
+        else:
+            found.append("no break")
+        while True:
+            hook(i)
+            if i or not found:
+                break
+            found.append(i)
+            i = 1
+    return found
+
+
+def filtered(n, hook):
+    rows = [i for i in range(n) if i % 2 if i != 3 or hook(i)]
+    pairs = {i: j for i in range(n) for j in range(i) if i + j > 4 and j}
+    signs = {-i if i > 2 else i for i in range(n) if hook(i) is not None}
+    return rows, pairs, signs, any(i > 2 and hook(i) is not None for i in range(n)), all(i or not rows for i in range(n)), [x for x in () if x]
+
+
+def matched(n, hook):
+    out = []
+    for i, value in enumerate([0, -2.5, "text", [1, 2, 3], (4,), {"kind": "k", "x": 1}, Pair(0, 5), None, {"kind": 3}, [], Pair(1, 2), 1][:2 * n]):
+        match value:
+            case 0 | 1:
+                out.append("small")
+            case int() | float() if value < 0:
+                out.append("negative")
+            case "text" | "texts":
+                out.append("a word")
+            case [first, *_, last]:
+                out.append((first, last))
+            case [only]:
+                out.append(only)
+            case []:
+                out.append("nothing")
+            case {"kind": str(kind), **rest}:
+                out.append((kind, rest))
+            case {"kind": _}:
+                out.append("another kind")
+            case Pair(a=0, b=b) if b:
+                out.append(b)
+            case None:
+                out.append("none")
+            case _:
+                out.append("something")
+        hook(i)
+    return out
+
+
+BRANCHING = (short_circuits, searches, filtered, matched)
 SYNCHRONOUS = (numbers, floats, nested, calls, recursion, errors, escaping, objects, generators, comprehensions, blocks, closures, patterns)
 ALL = (*SYNCHRONOUS, driven)
 NOT_OPTIMISED = {recursion, generators, driven, blocks}

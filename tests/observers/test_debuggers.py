@@ -10,7 +10,7 @@ import trace
 
 import observers.subjects as subjects
 from harness import case
-from observers.subjects import ALL, TURNS, Hook, warm
+from observers.subjects import ALL, BRANCHING, TURNS, Hook, warm
 
 NATIVE_SHARE = 0.1
 ADDRESS = re.compile(r"x[0-9a-f]{8,}")     # pdb shortens texts
@@ -148,7 +148,7 @@ def executed(program, core, branch):
 @case(times=1)
 def coverage_data(log):
     for core, branch in (("ctrace", False), ("ctrace", True), ("sysmon", False), ("pytrace", True)):
-        for program in ALL:
+        for program in (*ALL, *BRANCHING):
             warm(log, program)
             log(core, branch, program.__name__, executed(program, core, branch))
 

@@ -5,7 +5,7 @@ import threading
 
 import observers.subjects as subjects
 from harness import case
-from observers.subjects import ALL, TURNS, Hook, warm
+from observers.subjects import ALL, BRANCHING, TURNS, Hook, warm
 
 NATIVE_SHARE = 0.1
 M, E = sys.monitoring, sys.monitoring.events
@@ -35,7 +35,7 @@ class Tool:
 
     def __exit__(self, *error):
         M.set_events(self.number, 0)
-        for program in (*ALL, *CALLEES):
+        for program in (*ALL, *BRANCHING, *CALLEES):
             M.set_local_events(self.number, program.__code__, 0)
         for name in self.names:
             M.register_callback(self.number, EVENTS[name], None)
@@ -116,6 +116,32 @@ def several_tools(log):
                 Tool(log, 4, ("BRANCH", "INSTRUCTION")) as third:
             first.on()
             run(log, program, Hook(at1=second.on, at2=lambda: third.on_for(program), at3=first.off, at4=M.restart_events))
+
+
+BRANCHES = ("BRANCH", "JUMP", "STOP_ITERATION", "LINE", "PY_START", "PY_YIELD", "PY_RETURN")
+
+
+@case(times=1)
+def branches(log):
+    """Which way each condition, loop, pattern and comprehension goes, with the lines between."""
+    for program in BRANCHING:
+        for disabling in (False, True):
+            warm(log, program)
+            with Tool(log, 3, BRANCHES, disabling=disabling) as tool:
+                tool.on()
+                run(log, program, Hook())
+            warm(log, program)
+            with Tool(log, 3, BRANCHES, disabling=disabling) as tool:
+                run(log, program, Hook(at1=tool.on, at3=M.restart_events, at4=tool.off))
+
+
+@case(times=1)
+def branches_of_one_function(log):
+    for program in BRANCHING:
+        for disabling in (False, True):
+            warm(log, program)
+            with Tool(log, 3, BRANCHES, disabling=disabling) as tool:
+                run(log, program, Hook(at2=lambda: tool.on_for(program), at4=M.restart_events))
 
 
 class Profiler:
