@@ -1,8 +1,13 @@
 /* A program that embeds CPython and speeds it up with tierjit:
  *
- *     tierjit_embed_host [-n rounds] [-o option=value]... script.py [argument]...
+ *     tierjit_embed_host [-n rounds] [-e end] [-o option=value]... script.py [argument]...
  *
- * runs the script compiled, each round in a fresh interpreter, and prints some counters of each round on stderr. */
+ * runs the script compiled, each round in a fresh interpreter, and prints some counters of each round on stderr. How a round ends:
+ *
+ *     -e detach    tj_detach(), Py_FinalizeEx(): as long as nothing is said
+ *     -e finalize  Py_FinalizeEx() alone; tierjit's exit hook does the rest
+ *     -e exit      the process exits with the interpreter as it is
+ *     -e running   the same while the script's threads go on running */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdio.h>
@@ -58,8 +63,27 @@ static void start_tierjit(void) {
   }
 }
 
+enum end { END_DETACH, END_FINALIZE, END_EXIT, END_RUNNING };
+static const char *const end_names[] = {"detach", "finalize", "exit", "running"};
+
+/* -1: no such end */
+static int find_end(const char *name) {
+  for (int i = END_DETACH; i <= END_RUNNING; ++i) {
+    if (strcmp(name, end_names[i]) == 0) return i;
+  }
+  fprintf(stderr, "host: no such end: %s\n", name);
+  return -1;
+}
+
+/* Exits the process without the interpreter's own end, which would have flushed its output. */
+static void leave(enum end end, int result) {
+  if (PyRun_SimpleString("import sys; sys.stdout.flush()") != 0) result = 120;
+  if (end == END_RUNNING) PyEval_SaveThread();
+  exit(result);
+}
+
 /* One life of an interpreter. */
-static int run_script(int count, char **arguments) {
+static int run_script(enum end end, int count, char **arguments) {
   FILE *script = fopen(arguments[0], "rb");
   if (script == NULL) {
     perror(arguments[0]);
@@ -70,16 +94,19 @@ static int run_script(int count, char **arguments) {
   start_tierjit();
   result = PyRun_SimpleFileExFlags(script, arguments[0], 1, NULL) != 0;
   print_counters();
-  tj_detach(); /* or leave it to tierjit's exit hook */
+  if (end == END_EXIT || end == END_RUNNING) leave(end, result);
+  if (end == END_DETACH) tj_detach();
   return Py_FinalizeEx() != 0 ? 120 : result;
 }
 
 int main(int argc, char **argv) {
-  int first = 1, result = 0;
+  int first = 1, result = 0, end = END_DETACH;
   long rounds = 1;
   for (; first + 1 < argc && argv[first][0] == '-'; first += 2) {
     if (strcmp(argv[first], "-n") == 0) {
       rounds = strtol(argv[first + 1], NULL, 10);
+    } else if (strcmp(argv[first], "-e") == 0) {
+      if ((end = find_end(argv[first + 1])) < 0) return 2;
     } else if (strcmp(argv[first], "-o") != 0) {
       break;
     } else if ((result = set_option(argv[first + 1])) != 0) {
@@ -87,9 +114,9 @@ int main(int argc, char **argv) {
     }
   }
   if (first >= argc || argv[first][0] == '-') {
-    fprintf(stderr, "usage: %s [-n rounds] [-o option=value]... script.py [argument]...\n", argv[0]);
+    fprintf(stderr, "usage: %s [-n rounds] [-e end] [-o option=value]... script.py [argument]...\n", argv[0]);
     return 2;
   }
-  while (rounds-- > 0 && result == 0) result = run_script(argc - first, argv + first);
+  while (rounds-- > 0 && result == 0) result = run_script((enum end)end, argc - first, argv + first);
   return result;
 }

@@ -174,3 +174,22 @@ def test_nothing_is_left_to_the_next_interpreter(tmp_path, options):
     result = host("-n", "4", "-o", "tier1_threshold=1", *options, str(path))
     assert result.returncode == 0 and result.stdout == "2002 3500 195\n" * 4, result.stderr
     assert counters(result)["compiles"] >= 100
+
+
+@pytest.mark.parametrize("options", [(), EARLY, ("-o", "tier2=0")], ids=["default", "early", "tier1"])
+@pytest.mark.parametrize("end, rounds", [("finalize", 3), ("exit", 1), ("running", 1)])
+def test_hosts_that_do_not_detach(tmp_path, end, rounds, options):
+    """Code is suspended, running and being compiled when the interpreter ends, or when the process exits around it."""
+    path = tmp_path / "life.py"
+    path.write_text(LIFE)
+    result = host("-n", str(rounds), "-e", end, "-o", "tier1_threshold=1", *options, str(path))
+    assert result.returncode == 0 and result.stdout == "2002 3500 195\n" * rounds, result.stderr
+    assert [line for line in result.stderr.splitlines() if not line.startswith("host: ")] == [] and counters(result)["compiles"] >= 100
+
+
+@pytest.mark.parametrize("end", ["detach", "finalize", "exit", "running"])
+def test_status_of_a_failing_script(tmp_path, end):
+    path = tmp_path / "bad.py"
+    path.write_text("def f(n):\n    for i in range(n): 1 // (3000 - i)\nprint('begins')\nf(5000)\n")
+    result = host("-e", end, "-o", "tier1_threshold=1", str(path))
+    assert result.returncode == 1 and result.stdout == "begins\n" and "ZeroDivisionError" in result.stderr
