@@ -136,7 +136,8 @@ if __name__ == "__main__":
 
 LOOKS = ["w", "ll", "pp locals()", "up", "p sorted(locals())", "a",
          "interact", "print(sorted(locals()), __name__)", "mine = [i for i in range(3)]; mine", "exit()",
-         "down", "up", "up", "pp {k: v for k, v in locals().items() if not k.startswith('__')}", "!added = 5", "p 'added' in locals()", "d", "u 2", "l"]
+         "down", "up", "up", "pp {k: v for k, v in locals().items() if not k.startswith('__')}",
+         "!added = 5", "p 'added' in locals()", "d", "u 2", "l"]
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,8 @@ def printed_by(program, way, script, *arguments):
 def test_of_the_whole_program(program, name):
     exceptions = ["exceptions", "exceptions 0", "w", "pp locals()", "exceptions 1"] if name == "chained" else []
     script = [*LOOKS, *exceptions, "q", "q"]
-    _, printed, told = same_everywhere(lambda way: printed_by(program, way, script, "-m", "pdb", "-c", "continue", str(program), name))
+    arguments = ["-m", "pdb", "-c", "continue", str(program), name]
+    _, printed, told = same_everywhere(lambda way: printed_by(program, way, script, *arguments))
     assert "Entering post mortem debugging" in printed and "[0, 1, 2]" in printed and "ZeroDivisionError" in told, printed
 
 
