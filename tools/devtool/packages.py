@@ -52,7 +52,9 @@ SUITES = (
     Suite("markupsafe", "3.0.4", True, ("tests",)),
     Suite("msgpack", "1.2.4", True, ("test",)),
     Suite("greenlet", "3.5.6", True, ("--pyargs", "greenlet.tests"), installed=True, needs=("objgraph", "psutil")),
-    Suite("multidict", "7.2.1", True, ("tests", "-c", os.devnull, "--rootdir", "."), needs=("pytest-codspeed", "objgraph", "psutil")),
+    # Its benchmarks take minutes and test nothing else.
+    Suite("multidict", "7.2.1", True, ("tests", "-c", os.devnull, "--rootdir", "."), left_out="not benchmarks",
+          needs=("pytest-codspeed", "objgraph", "psutil", "hypothesis", "coverage")),
     Suite("frozenlist", "1.8.0", True, ("tests", "-c", os.devnull, "--rootdir", ".")),
     Suite("pyyaml", "6.0.3", True, ("tests",)),
     Suite("pydantic-core", "2.50.4", True, ("tests",),
@@ -64,7 +66,7 @@ SUITES = (
     Suite("jinja2", "3.1.6", False, ("tests",), needs=("trio",)),
     Suite("more-itertools", "11.2.1", False, ("tests",)),
     Suite("packaging", "26.3", False, ("tests",), needs=("pretend", "tomli_w", "hypothesis")),
-    Suite("networkx", "3.7", False, ("--pyargs", "networkx.algorithms.tests", "networkx.classes", "networkx.generators"), installed=True),
+    Suite("networkx", "3.7", False, ("--pyargs", "networkx"), installed=True, needs=("numpy", "scipy", "pandas")),
     Suite("sympy", "1.14.0", False, ("--pyargs", "sympy.core"), installed=True, needs=("mpmath",)),
     Suite("toolz", "1.2.0", False, ("--pyargs", "toolz"), installed=True),
     Suite("itsdangerous", "2.2.0", False, ("tests",), needs=("freezegun",)),
@@ -136,7 +138,15 @@ def unpack(suite: Suite) -> None:
         top = os.path.commonpath(tar.getnames())
         tar.extractall(fetched, filter="data")
     source(suite).parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(source(suite), ignore_errors=True)
     (fetched / top).replace(source(suite))
+    uncover(suite)
+
+
+def uncover(suite: Suite) -> None:
+    """Takes the package itself out of its source distribution where it lies beside the tests: it would be imported from there, without
+    its extension modules, in place of the installed one."""
+    shutil.rmtree(source(suite) / suite.name.replace("-", "_"), ignore_errors=True)
 
 
 def graft(suite: Suite) -> None:
