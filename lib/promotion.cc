@@ -374,7 +374,8 @@ tier1::LoopOutcome BeginProfile(const tier1::HotLoop& hot, Loop* loop) {
   return GoOnProfiled(hot, loop);
 }
 
-// The profiled version was left before the loop had turned as often as that. Short loops are watched in several runs, for fewer and fewer turns. False: that was enough.
+// The profiled version was left before the loop had turned as often as that. Short loops are watched in several runs, for fewer and fewer
+// turns. False: that was enough.
 bool MayWatchAgain(Loop* loop) { return (loop->turns_to_watch /= 2) > 0; }
 
 tier1::LoopOutcome AskAgain(const tier1::HotLoop& hot, Loop* loop) { return StayInTier1(hot, loop->pending.TurnsToWait()); }

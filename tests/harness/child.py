@@ -15,6 +15,7 @@ import time
 import types
 
 CASE_SECONDS = 30       # then the watchdog dumps the stack and ends the process
+CONFIRMING_SECONDS = 240    # the same while growth is confirmed, on a machine that may be busy
 TAIL = 10               # last repeats of a case over which memory growth is looked at
 WARMING = 200           # further repeats of a case that grew: caches and free lists fill up
 CONFIRMING = 1000       # and the repeats after those over which it must not have grown by a block each
@@ -57,6 +58,7 @@ def leaked_blocks(run, repeats):
         return 0
     if (time.monotonic() - started) * (WARMING + CONFIRMING) / TAIL > CASE_SECONDS / 2:
         return 0        # it would not come to an end
+    faulthandler.dump_traceback_later(CONFIRMING_SECONDS, exit=True)
     if growth(run, WARMING) < WARMING:
         return 0
     return max(0, growth(run, CONFIRMING) // CONFIRMING)
