@@ -68,6 +68,10 @@ TEST_CASE("known types: subscripts and iteration begin with the container") {
   CHECK(Settled(kItem, {&PyDict_Type}).Emits("item_get_LL"));
   CHECK(Settled(kItem, {&PySet_Type}).changed == 0);
   CHECK(Settled("def f(a):\n for b in a: pass\n", {&PyTupleIter_Type}).Emits("for_tuple"));
+  CHECK(Settled("def f(a):\n for b in a: pass\n", {&PyGen_Type}).Emits("for_generator"));
+  CHECK(Settled("def f(a):\n for b in a: yield b\n", {&PyGen_Type}).changed == 1);
+  CHECK(Settled("def f(a):\n for b in a: pass\n", {&PySet_Type}).changed == 0);
+  CHECK(Settled("def f(a):\n for b, c in enumerate(a): pass\n", {&PyType_Type, &PyEnum_Type}).Emits("for_enumerate"));
 }
 
 TEST_CASE("known types: calls of C code are made at the site") {
