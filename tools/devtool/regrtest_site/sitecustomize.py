@@ -1,12 +1,20 @@
 """Found first on the path of every process of a CPython test run, on both sides of the comparison.
 
-Only with FORCE_TIERJIT in the environment does it do anything: then every function is compiled on its first call,
+A defect of CPython 3.13.0 itself that makes tests hang at random is mended on both sides (executor_deadlock.py).
+
+Beyond that, only FORCE_TIERJIT in the environment makes it do anything: then every function is compiled on its first call,
 in the test process and in all the processes that it starts. FORCE_TIERJIT=2 optimises loops and functions too, as early as
 types can be noted; FORCE_TIERJIT=2r leaves optimised code at random places. (The name does not begin with TIERJIT_: tierjit warns of
 unknown options there, on a stderr that tests look at.)
 """
 
 import os
+import sys
+
+if sys.version_info < (3, 13, 1) and "test_concurrent_futures" in sys.orig_argv[-1]:     # the worker that runs one of these files
+    import executor_deadlock
+
+    executor_deadlock.mend()
 
 if os.environ.get("FORCE_TIERJIT"):
     try:
