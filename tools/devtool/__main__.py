@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 
 from . import common
@@ -32,7 +33,15 @@ def usage() -> str:
     return "\n".join(lines)
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores these signals, and so does all that it starts: tests of interrupts would wait for ever."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 def main(argv: list[str]) -> int:
+    heed_interrupts()
     if not argv or argv[0] in ("help", "-h", "--help"):
         print(usage())
         return 0
